@@ -1,0 +1,5 @@
+"""Messages of ``proto/armada/submit.proto``."""
+
+from airflow_armada.api._pool import define
+
+define(globals(), "armada/submit.proto")
