@@ -16,6 +16,7 @@ from grpc_tools import protoc
 ROOT = Path(__file__).resolve().parent.parent
 PROTO = ROOT / "proto"
 API = ROOT / "airflow_armada" / "api"
+BARE_MAPPING = re.compile(r"\b_Mapping(?=[],])")
 OWN_IMPORT = re.compile(r"^from (?:armada|kubernetes) import", re.MULTILINE)
 WELL_KNOWN = {
     "empty_pb2.pyi": "from google.protobuf.empty_pb2 import Empty as Empty\n",
@@ -42,6 +43,8 @@ def compile_sources() -> dict[str, bytes]:
         generated = {"descriptors.binpb": (out / "descriptors.binpb").read_bytes()}
         for stub in out.rglob("*.pyi"):
             text = OWN_IMPORT.sub("from airflow_armada.api import", stub.read_text())
+            # protoc leaves the type of a message given as a dict bare, which `mypy --strict` refuses.
+            text = BARE_MAPPING.sub("_Mapping[str, object]", text)
             generated[stub.name] = text.encode()
     return generated | {name: text.encode() for name, text in WELL_KNOWN.items()}
 
@@ -49,7 +52,11 @@ def compile_sources() -> dict[str, bytes]:
 def main() -> None:
     generated = compile_sources()
     if "--check" in sys.argv[1:]:
-        stale = [name for name, content in generated.items() if not (API / name).exists() or (API / name).read_bytes() != content]
+        stale = [
+            name
+            for name, content in generated.items()
+            if not (API / name).exists() or (API / name).read_bytes() != content
+        ]
         if stale:
             sys.exit(f"airflow_armada/api is not what proto/ gives: {', '.join(sorted(stale))}; run `make proto`")
         return

@@ -20,13 +20,13 @@ class LogRequest(_message.Message):
     pod_namespace: str
     since_time: str
     log_options: _core_v1_pb2.PodLogOptions
-    def __init__(self, job_id: _Optional[str] = ..., pod_number: _Optional[int] = ..., pod_namespace: _Optional[str] = ..., since_time: _Optional[str] = ..., log_options: _Optional[_Union[_core_v1_pb2.PodLogOptions, _Mapping]] = ...) -> None: ...
+    def __init__(self, job_id: _Optional[str] = ..., pod_number: _Optional[int] = ..., pod_namespace: _Optional[str] = ..., since_time: _Optional[str] = ..., log_options: _Optional[_Union[_core_v1_pb2.PodLogOptions, _Mapping[str, object]]] = ...) -> None: ...
 
 class LogResponse(_message.Message):
     __slots__ = ("log",)
     LOG_FIELD_NUMBER: _ClassVar[int]
     log: _containers.RepeatedCompositeFieldContainer[LogLine]
-    def __init__(self, log: _Optional[_Iterable[_Union[LogLine, _Mapping]]] = ...) -> None: ...
+    def __init__(self, log: _Optional[_Iterable[_Union[LogLine, _Mapping[str, object]]]] = ...) -> None: ...
 
 class LogLine(_message.Message):
     __slots__ = ("timestamp", "line")

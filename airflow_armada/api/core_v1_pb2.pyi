@@ -29,7 +29,7 @@ class Affinity(_message.Message):
     nodeAffinity: NodeAffinity
     podAffinity: PodAffinity
     podAntiAffinity: PodAntiAffinity
-    def __init__(self, nodeAffinity: _Optional[_Union[NodeAffinity, _Mapping]] = ..., podAffinity: _Optional[_Union[PodAffinity, _Mapping]] = ..., podAntiAffinity: _Optional[_Union[PodAntiAffinity, _Mapping]] = ...) -> None: ...
+    def __init__(self, nodeAffinity: _Optional[_Union[NodeAffinity, _Mapping[str, object]]] = ..., podAffinity: _Optional[_Union[PodAffinity, _Mapping[str, object]]] = ..., podAntiAffinity: _Optional[_Union[PodAntiAffinity, _Mapping[str, object]]] = ...) -> None: ...
 
 class AppArmorProfile(_message.Message):
     __slots__ = ("type", "localhostProfile")
@@ -84,7 +84,7 @@ class CSIVolumeSource(_message.Message):
     fsType: str
     volumeAttributes: _containers.ScalarMap[str, str]
     nodePublishSecretRef: LocalObjectReference
-    def __init__(self, driver: _Optional[str] = ..., readOnly: _Optional[bool] = ..., fsType: _Optional[str] = ..., volumeAttributes: _Optional[_Mapping[str, str]] = ..., nodePublishSecretRef: _Optional[_Union[LocalObjectReference, _Mapping]] = ...) -> None: ...
+    def __init__(self, driver: _Optional[str] = ..., readOnly: _Optional[bool] = ..., fsType: _Optional[str] = ..., volumeAttributes: _Optional[_Mapping[str, str]] = ..., nodePublishSecretRef: _Optional[_Union[LocalObjectReference, _Mapping[str, object]]] = ...) -> None: ...
 
 class Capabilities(_message.Message):
     __slots__ = ("add", "drop")
@@ -108,7 +108,7 @@ class CephFSVolumeSource(_message.Message):
     secretFile: str
     secretRef: LocalObjectReference
     readOnly: bool
-    def __init__(self, monitors: _Optional[_Iterable[str]] = ..., path: _Optional[str] = ..., user: _Optional[str] = ..., secretFile: _Optional[str] = ..., secretRef: _Optional[_Union[LocalObjectReference, _Mapping]] = ..., readOnly: _Optional[bool] = ...) -> None: ...
+    def __init__(self, monitors: _Optional[_Iterable[str]] = ..., path: _Optional[str] = ..., user: _Optional[str] = ..., secretFile: _Optional[str] = ..., secretRef: _Optional[_Union[LocalObjectReference, _Mapping[str, object]]] = ..., readOnly: _Optional[bool] = ...) -> None: ...
 
 class CinderVolumeSource(_message.Message):
     __slots__ = ("volumeID", "fsType", "readOnly", "secretRef")
@@ -120,7 +120,7 @@ class CinderVolumeSource(_message.Message):
     fsType: str
     readOnly: bool
     secretRef: LocalObjectReference
-    def __init__(self, volumeID: _Optional[str] = ..., fsType: _Optional[str] = ..., readOnly: _Optional[bool] = ..., secretRef: _Optional[_Union[LocalObjectReference, _Mapping]] = ...) -> None: ...
+    def __init__(self, volumeID: _Optional[str] = ..., fsType: _Optional[str] = ..., readOnly: _Optional[bool] = ..., secretRef: _Optional[_Union[LocalObjectReference, _Mapping[str, object]]] = ...) -> None: ...
 
 class ClientIPConfig(_message.Message):
     __slots__ = ("timeoutSeconds",)
@@ -140,7 +140,7 @@ class ClusterTrustBundleProjection(_message.Message):
     labelSelector: _meta_v1_pb2.LabelSelector
     optional: bool
     path: str
-    def __init__(self, name: _Optional[str] = ..., signerName: _Optional[str] = ..., labelSelector: _Optional[_Union[_meta_v1_pb2.LabelSelector, _Mapping]] = ..., optional: _Optional[bool] = ..., path: _Optional[str] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., signerName: _Optional[str] = ..., labelSelector: _Optional[_Union[_meta_v1_pb2.LabelSelector, _Mapping[str, object]]] = ..., optional: _Optional[bool] = ..., path: _Optional[str] = ...) -> None: ...
 
 class ConfigMapEnvSource(_message.Message):
     __slots__ = ("localObjectReference", "optional")
@@ -148,7 +148,7 @@ class ConfigMapEnvSource(_message.Message):
     OPTIONAL_FIELD_NUMBER: _ClassVar[int]
     localObjectReference: LocalObjectReference
     optional: bool
-    def __init__(self, localObjectReference: _Optional[_Union[LocalObjectReference, _Mapping]] = ..., optional: _Optional[bool] = ...) -> None: ...
+    def __init__(self, localObjectReference: _Optional[_Union[LocalObjectReference, _Mapping[str, object]]] = ..., optional: _Optional[bool] = ...) -> None: ...
 
 class ConfigMapKeySelector(_message.Message):
     __slots__ = ("localObjectReference", "key", "optional")
@@ -158,7 +158,7 @@ class ConfigMapKeySelector(_message.Message):
     localObjectReference: LocalObjectReference
     key: str
     optional: bool
-    def __init__(self, localObjectReference: _Optional[_Union[LocalObjectReference, _Mapping]] = ..., key: _Optional[str] = ..., optional: _Optional[bool] = ...) -> None: ...
+    def __init__(self, localObjectReference: _Optional[_Union[LocalObjectReference, _Mapping[str, object]]] = ..., key: _Optional[str] = ..., optional: _Optional[bool] = ...) -> None: ...
 
 class ConfigMapProjection(_message.Message):
     __slots__ = ("localObjectReference", "items", "optional")
@@ -168,7 +168,7 @@ class ConfigMapProjection(_message.Message):
     localObjectReference: LocalObjectReference
     items: _containers.RepeatedCompositeFieldContainer[KeyToPath]
     optional: bool
-    def __init__(self, localObjectReference: _Optional[_Union[LocalObjectReference, _Mapping]] = ..., items: _Optional[_Iterable[_Union[KeyToPath, _Mapping]]] = ..., optional: _Optional[bool] = ...) -> None: ...
+    def __init__(self, localObjectReference: _Optional[_Union[LocalObjectReference, _Mapping[str, object]]] = ..., items: _Optional[_Iterable[_Union[KeyToPath, _Mapping[str, object]]]] = ..., optional: _Optional[bool] = ...) -> None: ...
 
 class ConfigMapVolumeSource(_message.Message):
     __slots__ = ("localObjectReference", "items", "defaultMode", "optional")
@@ -180,7 +180,7 @@ class ConfigMapVolumeSource(_message.Message):
     items: _containers.RepeatedCompositeFieldContainer[KeyToPath]
     defaultMode: int
     optional: bool
-    def __init__(self, localObjectReference: _Optional[_Union[LocalObjectReference, _Mapping]] = ..., items: _Optional[_Iterable[_Union[KeyToPath, _Mapping]]] = ..., defaultMode: _Optional[int] = ..., optional: _Optional[bool] = ...) -> None: ...
+    def __init__(self, localObjectReference: _Optional[_Union[LocalObjectReference, _Mapping[str, object]]] = ..., items: _Optional[_Iterable[_Union[KeyToPath, _Mapping[str, object]]]] = ..., defaultMode: _Optional[int] = ..., optional: _Optional[bool] = ...) -> None: ...
 
 class Container(_message.Message):
     __slots__ = ("name", "image", "command", "args", "workingDir", "ports", "envFrom", "env", "resources", "resizePolicy", "restartPolicy", "volumeMounts", "volumeDevices", "livenessProbe", "readinessProbe", "startupProbe", "lifecycle", "terminationMessagePath", "terminationMessagePolicy", "imagePullPolicy", "securityContext", "stdin", "stdinOnce", "tty")
@@ -232,7 +232,7 @@ class Container(_message.Message):
     stdin: bool
     stdinOnce: bool
     tty: bool
-    def __init__(self, name: _Optional[str] = ..., image: _Optional[str] = ..., command: _Optional[_Iterable[str]] = ..., args: _Optional[_Iterable[str]] = ..., workingDir: _Optional[str] = ..., ports: _Optional[_Iterable[_Union[ContainerPort, _Mapping]]] = ..., envFrom: _Optional[_Iterable[_Union[EnvFromSource, _Mapping]]] = ..., env: _Optional[_Iterable[_Union[EnvVar, _Mapping]]] = ..., resources: _Optional[_Union[ResourceRequirements, _Mapping]] = ..., resizePolicy: _Optional[_Iterable[_Union[ContainerResizePolicy, _Mapping]]] = ..., restartPolicy: _Optional[str] = ..., volumeMounts: _Optional[_Iterable[_Union[VolumeMount, _Mapping]]] = ..., volumeDevices: _Optional[_Iterable[_Union[VolumeDevice, _Mapping]]] = ..., livenessProbe: _Optional[_Union[Probe, _Mapping]] = ..., readinessProbe: _Optional[_Union[Probe, _Mapping]] = ..., startupProbe: _Optional[_Union[Probe, _Mapping]] = ..., lifecycle: _Optional[_Union[Lifecycle, _Mapping]] = ..., terminationMessagePath: _Optional[str] = ..., terminationMessagePolicy: _Optional[str] = ..., imagePullPolicy: _Optional[str] = ..., securityContext: _Optional[_Union[SecurityContext, _Mapping]] = ..., stdin: _Optional[bool] = ..., stdinOnce: _Optional[bool] = ..., tty: _Optional[bool] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., image: _Optional[str] = ..., command: _Optional[_Iterable[str]] = ..., args: _Optional[_Iterable[str]] = ..., workingDir: _Optional[str] = ..., ports: _Optional[_Iterable[_Union[ContainerPort, _Mapping[str, object]]]] = ..., envFrom: _Optional[_Iterable[_Union[EnvFromSource, _Mapping[str, object]]]] = ..., env: _Optional[_Iterable[_Union[EnvVar, _Mapping[str, object]]]] = ..., resources: _Optional[_Union[ResourceRequirements, _Mapping[str, object]]] = ..., resizePolicy: _Optional[_Iterable[_Union[ContainerResizePolicy, _Mapping[str, object]]]] = ..., restartPolicy: _Optional[str] = ..., volumeMounts: _Optional[_Iterable[_Union[VolumeMount, _Mapping[str, object]]]] = ..., volumeDevices: _Optional[_Iterable[_Union[VolumeDevice, _Mapping[str, object]]]] = ..., livenessProbe: _Optional[_Union[Probe, _Mapping[str, object]]] = ..., readinessProbe: _Optional[_Union[Probe, _Mapping[str, object]]] = ..., startupProbe: _Optional[_Union[Probe, _Mapping[str, object]]] = ..., lifecycle: _Optional[_Union[Lifecycle, _Mapping[str, object]]] = ..., terminationMessagePath: _Optional[str] = ..., terminationMessagePolicy: _Optional[str] = ..., imagePullPolicy: _Optional[str] = ..., securityContext: _Optional[_Union[SecurityContext, _Mapping[str, object]]] = ..., stdin: _Optional[bool] = ..., stdinOnce: _Optional[bool] = ..., tty: _Optional[bool] = ...) -> None: ...
 
 class ContainerPort(_message.Message):
     __slots__ = ("name", "hostPort", "containerPort", "protocol", "hostIP")
@@ -264,13 +264,13 @@ class ContainerState(_message.Message):
     waiting: ContainerStateWaiting
     running: ContainerStateRunning
     terminated: ContainerStateTerminated
-    def __init__(self, waiting: _Optional[_Union[ContainerStateWaiting, _Mapping]] = ..., running: _Optional[_Union[ContainerStateRunning, _Mapping]] = ..., terminated: _Optional[_Union[ContainerStateTerminated, _Mapping]] = ...) -> None: ...
+    def __init__(self, waiting: _Optional[_Union[ContainerStateWaiting, _Mapping[str, object]]] = ..., running: _Optional[_Union[ContainerStateRunning, _Mapping[str, object]]] = ..., terminated: _Optional[_Union[ContainerStateTerminated, _Mapping[str, object]]] = ...) -> None: ...
 
 class ContainerStateRunning(_message.Message):
     __slots__ = ("startedAt",)
     STARTEDAT_FIELD_NUMBER: _ClassVar[int]
     startedAt: _meta_v1_pb2.Time
-    def __init__(self, startedAt: _Optional[_Union[_meta_v1_pb2.Time, _Mapping]] = ...) -> None: ...
+    def __init__(self, startedAt: _Optional[_Union[_meta_v1_pb2.Time, _Mapping[str, object]]] = ...) -> None: ...
 
 class ContainerStateTerminated(_message.Message):
     __slots__ = ("exitCode", "signal", "reason", "message", "startedAt", "finishedAt", "containerID")
@@ -288,7 +288,7 @@ class ContainerStateTerminated(_message.Message):
     startedAt: _meta_v1_pb2.Time
     finishedAt: _meta_v1_pb2.Time
     containerID: str
-    def __init__(self, exitCode: _Optional[int] = ..., signal: _Optional[int] = ..., reason: _Optional[str] = ..., message: _Optional[str] = ..., startedAt: _Optional[_Union[_meta_v1_pb2.Time, _Mapping]] = ..., finishedAt: _Optional[_Union[_meta_v1_pb2.Time, _Mapping]] = ..., containerID: _Optional[str] = ...) -> None: ...
+    def __init__(self, exitCode: _Optional[int] = ..., signal: _Optional[int] = ..., reason: _Optional[str] = ..., message: _Optional[str] = ..., startedAt: _Optional[_Union[_meta_v1_pb2.Time, _Mapping[str, object]]] = ..., finishedAt: _Optional[_Union[_meta_v1_pb2.Time, _Mapping[str, object]]] = ..., containerID: _Optional[str] = ...) -> None: ...
 
 class ContainerStateWaiting(_message.Message):
     __slots__ = ("reason", "message")
@@ -306,7 +306,7 @@ class ContainerStatus(_message.Message):
         VALUE_FIELD_NUMBER: _ClassVar[int]
         key: str
         value: _resource_pb2.Quantity
-        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[_resource_pb2.Quantity, _Mapping]] = ...) -> None: ...
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[_resource_pb2.Quantity, _Mapping[str, object]]] = ...) -> None: ...
     NAME_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     LASTSTATE_FIELD_NUMBER: _ClassVar[int]
@@ -335,19 +335,19 @@ class ContainerStatus(_message.Message):
     volumeMounts: _containers.RepeatedCompositeFieldContainer[VolumeMountStatus]
     user: ContainerUser
     allocatedResourcesStatus: _containers.RepeatedCompositeFieldContainer[ResourceStatus]
-    def __init__(self, name: _Optional[str] = ..., state: _Optional[_Union[ContainerState, _Mapping]] = ..., lastState: _Optional[_Union[ContainerState, _Mapping]] = ..., ready: _Optional[bool] = ..., restartCount: _Optional[int] = ..., image: _Optional[str] = ..., imageID: _Optional[str] = ..., containerID: _Optional[str] = ..., started: _Optional[bool] = ..., allocatedResources: _Optional[_Mapping[str, _resource_pb2.Quantity]] = ..., resources: _Optional[_Union[ResourceRequirements, _Mapping]] = ..., volumeMounts: _Optional[_Iterable[_Union[VolumeMountStatus, _Mapping]]] = ..., user: _Optional[_Union[ContainerUser, _Mapping]] = ..., allocatedResourcesStatus: _Optional[_Iterable[_Union[ResourceStatus, _Mapping]]] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., state: _Optional[_Union[ContainerState, _Mapping[str, object]]] = ..., lastState: _Optional[_Union[ContainerState, _Mapping[str, object]]] = ..., ready: _Optional[bool] = ..., restartCount: _Optional[int] = ..., image: _Optional[str] = ..., imageID: _Optional[str] = ..., containerID: _Optional[str] = ..., started: _Optional[bool] = ..., allocatedResources: _Optional[_Mapping[str, _resource_pb2.Quantity]] = ..., resources: _Optional[_Union[ResourceRequirements, _Mapping[str, object]]] = ..., volumeMounts: _Optional[_Iterable[_Union[VolumeMountStatus, _Mapping[str, object]]]] = ..., user: _Optional[_Union[ContainerUser, _Mapping[str, object]]] = ..., allocatedResourcesStatus: _Optional[_Iterable[_Union[ResourceStatus, _Mapping[str, object]]]] = ...) -> None: ...
 
 class ContainerUser(_message.Message):
     __slots__ = ("linux",)
     LINUX_FIELD_NUMBER: _ClassVar[int]
     linux: LinuxContainerUser
-    def __init__(self, linux: _Optional[_Union[LinuxContainerUser, _Mapping]] = ...) -> None: ...
+    def __init__(self, linux: _Optional[_Union[LinuxContainerUser, _Mapping[str, object]]] = ...) -> None: ...
 
 class DownwardAPIProjection(_message.Message):
     __slots__ = ("items",)
     ITEMS_FIELD_NUMBER: _ClassVar[int]
     items: _containers.RepeatedCompositeFieldContainer[DownwardAPIVolumeFile]
-    def __init__(self, items: _Optional[_Iterable[_Union[DownwardAPIVolumeFile, _Mapping]]] = ...) -> None: ...
+    def __init__(self, items: _Optional[_Iterable[_Union[DownwardAPIVolumeFile, _Mapping[str, object]]]] = ...) -> None: ...
 
 class DownwardAPIVolumeFile(_message.Message):
     __slots__ = ("path", "fieldRef", "resourceFieldRef", "mode")
@@ -359,7 +359,7 @@ class DownwardAPIVolumeFile(_message.Message):
     fieldRef: ObjectFieldSelector
     resourceFieldRef: ResourceFieldSelector
     mode: int
-    def __init__(self, path: _Optional[str] = ..., fieldRef: _Optional[_Union[ObjectFieldSelector, _Mapping]] = ..., resourceFieldRef: _Optional[_Union[ResourceFieldSelector, _Mapping]] = ..., mode: _Optional[int] = ...) -> None: ...
+    def __init__(self, path: _Optional[str] = ..., fieldRef: _Optional[_Union[ObjectFieldSelector, _Mapping[str, object]]] = ..., resourceFieldRef: _Optional[_Union[ResourceFieldSelector, _Mapping[str, object]]] = ..., mode: _Optional[int] = ...) -> None: ...
 
 class DownwardAPIVolumeSource(_message.Message):
     __slots__ = ("items", "defaultMode")
@@ -367,7 +367,7 @@ class DownwardAPIVolumeSource(_message.Message):
     DEFAULTMODE_FIELD_NUMBER: _ClassVar[int]
     items: _containers.RepeatedCompositeFieldContainer[DownwardAPIVolumeFile]
     defaultMode: int
-    def __init__(self, items: _Optional[_Iterable[_Union[DownwardAPIVolumeFile, _Mapping]]] = ..., defaultMode: _Optional[int] = ...) -> None: ...
+    def __init__(self, items: _Optional[_Iterable[_Union[DownwardAPIVolumeFile, _Mapping[str, object]]]] = ..., defaultMode: _Optional[int] = ...) -> None: ...
 
 class EmptyDirVolumeSource(_message.Message):
     __slots__ = ("medium", "sizeLimit")
@@ -375,7 +375,7 @@ class EmptyDirVolumeSource(_message.Message):
     SIZELIMIT_FIELD_NUMBER: _ClassVar[int]
     medium: str
     sizeLimit: _resource_pb2.Quantity
-    def __init__(self, medium: _Optional[str] = ..., sizeLimit: _Optional[_Union[_resource_pb2.Quantity, _Mapping]] = ...) -> None: ...
+    def __init__(self, medium: _Optional[str] = ..., sizeLimit: _Optional[_Union[_resource_pb2.Quantity, _Mapping[str, object]]] = ...) -> None: ...
 
 class EnvFromSource(_message.Message):
     __slots__ = ("prefix", "configMapRef", "secretRef")
@@ -385,7 +385,7 @@ class EnvFromSource(_message.Message):
     prefix: str
     configMapRef: ConfigMapEnvSource
     secretRef: SecretEnvSource
-    def __init__(self, prefix: _Optional[str] = ..., configMapRef: _Optional[_Union[ConfigMapEnvSource, _Mapping]] = ..., secretRef: _Optional[_Union[SecretEnvSource, _Mapping]] = ...) -> None: ...
+    def __init__(self, prefix: _Optional[str] = ..., configMapRef: _Optional[_Union[ConfigMapEnvSource, _Mapping[str, object]]] = ..., secretRef: _Optional[_Union[SecretEnvSource, _Mapping[str, object]]] = ...) -> None: ...
 
 class EnvVar(_message.Message):
     __slots__ = ("name", "value", "valueFrom")
@@ -395,7 +395,7 @@ class EnvVar(_message.Message):
     name: str
     value: str
     valueFrom: EnvVarSource
-    def __init__(self, name: _Optional[str] = ..., value: _Optional[str] = ..., valueFrom: _Optional[_Union[EnvVarSource, _Mapping]] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., value: _Optional[str] = ..., valueFrom: _Optional[_Union[EnvVarSource, _Mapping[str, object]]] = ...) -> None: ...
 
 class EnvVarSource(_message.Message):
     __slots__ = ("fieldRef", "resourceFieldRef", "configMapKeyRef", "secretKeyRef")
@@ -407,7 +407,7 @@ class EnvVarSource(_message.Message):
     resourceFieldRef: ResourceFieldSelector
     configMapKeyRef: ConfigMapKeySelector
     secretKeyRef: SecretKeySelector
-    def __init__(self, fieldRef: _Optional[_Union[ObjectFieldSelector, _Mapping]] = ..., resourceFieldRef: _Optional[_Union[ResourceFieldSelector, _Mapping]] = ..., configMapKeyRef: _Optional[_Union[ConfigMapKeySelector, _Mapping]] = ..., secretKeyRef: _Optional[_Union[SecretKeySelector, _Mapping]] = ...) -> None: ...
+    def __init__(self, fieldRef: _Optional[_Union[ObjectFieldSelector, _Mapping[str, object]]] = ..., resourceFieldRef: _Optional[_Union[ResourceFieldSelector, _Mapping[str, object]]] = ..., configMapKeyRef: _Optional[_Union[ConfigMapKeySelector, _Mapping[str, object]]] = ..., secretKeyRef: _Optional[_Union[SecretKeySelector, _Mapping[str, object]]] = ...) -> None: ...
 
 class EphemeralContainer(_message.Message):
     __slots__ = ("ephemeralContainerCommon", "targetContainerName")
@@ -415,7 +415,7 @@ class EphemeralContainer(_message.Message):
     TARGETCONTAINERNAME_FIELD_NUMBER: _ClassVar[int]
     ephemeralContainerCommon: EphemeralContainerCommon
     targetContainerName: str
-    def __init__(self, ephemeralContainerCommon: _Optional[_Union[EphemeralContainerCommon, _Mapping]] = ..., targetContainerName: _Optional[str] = ...) -> None: ...
+    def __init__(self, ephemeralContainerCommon: _Optional[_Union[EphemeralContainerCommon, _Mapping[str, object]]] = ..., targetContainerName: _Optional[str] = ...) -> None: ...
 
 class EphemeralContainerCommon(_message.Message):
     __slots__ = ("name", "image", "command", "args", "workingDir", "ports", "envFrom", "env", "resources", "resizePolicy", "restartPolicy", "volumeMounts", "volumeDevices", "livenessProbe", "readinessProbe", "startupProbe", "lifecycle", "terminationMessagePath", "terminationMessagePolicy", "imagePullPolicy", "securityContext", "stdin", "stdinOnce", "tty")
@@ -467,13 +467,13 @@ class EphemeralContainerCommon(_message.Message):
     stdin: bool
     stdinOnce: bool
     tty: bool
-    def __init__(self, name: _Optional[str] = ..., image: _Optional[str] = ..., command: _Optional[_Iterable[str]] = ..., args: _Optional[_Iterable[str]] = ..., workingDir: _Optional[str] = ..., ports: _Optional[_Iterable[_Union[ContainerPort, _Mapping]]] = ..., envFrom: _Optional[_Iterable[_Union[EnvFromSource, _Mapping]]] = ..., env: _Optional[_Iterable[_Union[EnvVar, _Mapping]]] = ..., resources: _Optional[_Union[ResourceRequirements, _Mapping]] = ..., resizePolicy: _Optional[_Iterable[_Union[ContainerResizePolicy, _Mapping]]] = ..., restartPolicy: _Optional[str] = ..., volumeMounts: _Optional[_Iterable[_Union[VolumeMount, _Mapping]]] = ..., volumeDevices: _Optional[_Iterable[_Union[VolumeDevice, _Mapping]]] = ..., livenessProbe: _Optional[_Union[Probe, _Mapping]] = ..., readinessProbe: _Optional[_Union[Probe, _Mapping]] = ..., startupProbe: _Optional[_Union[Probe, _Mapping]] = ..., lifecycle: _Optional[_Union[Lifecycle, _Mapping]] = ..., terminationMessagePath: _Optional[str] = ..., terminationMessagePolicy: _Optional[str] = ..., imagePullPolicy: _Optional[str] = ..., securityContext: _Optional[_Union[SecurityContext, _Mapping]] = ..., stdin: _Optional[bool] = ..., stdinOnce: _Optional[bool] = ..., tty: _Optional[bool] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., image: _Optional[str] = ..., command: _Optional[_Iterable[str]] = ..., args: _Optional[_Iterable[str]] = ..., workingDir: _Optional[str] = ..., ports: _Optional[_Iterable[_Union[ContainerPort, _Mapping[str, object]]]] = ..., envFrom: _Optional[_Iterable[_Union[EnvFromSource, _Mapping[str, object]]]] = ..., env: _Optional[_Iterable[_Union[EnvVar, _Mapping[str, object]]]] = ..., resources: _Optional[_Union[ResourceRequirements, _Mapping[str, object]]] = ..., resizePolicy: _Optional[_Iterable[_Union[ContainerResizePolicy, _Mapping[str, object]]]] = ..., restartPolicy: _Optional[str] = ..., volumeMounts: _Optional[_Iterable[_Union[VolumeMount, _Mapping[str, object]]]] = ..., volumeDevices: _Optional[_Iterable[_Union[VolumeDevice, _Mapping[str, object]]]] = ..., livenessProbe: _Optional[_Union[Probe, _Mapping[str, object]]] = ..., readinessProbe: _Optional[_Union[Probe, _Mapping[str, object]]] = ..., startupProbe: _Optional[_Union[Probe, _Mapping[str, object]]] = ..., lifecycle: _Optional[_Union[Lifecycle, _Mapping[str, object]]] = ..., terminationMessagePath: _Optional[str] = ..., terminationMessagePolicy: _Optional[str] = ..., imagePullPolicy: _Optional[str] = ..., securityContext: _Optional[_Union[SecurityContext, _Mapping[str, object]]] = ..., stdin: _Optional[bool] = ..., stdinOnce: _Optional[bool] = ..., tty: _Optional[bool] = ...) -> None: ...
 
 class EphemeralVolumeSource(_message.Message):
     __slots__ = ("volumeClaimTemplate",)
     VOLUMECLAIMTEMPLATE_FIELD_NUMBER: _ClassVar[int]
     volumeClaimTemplate: PersistentVolumeClaimTemplate
-    def __init__(self, volumeClaimTemplate: _Optional[_Union[PersistentVolumeClaimTemplate, _Mapping]] = ...) -> None: ...
+    def __init__(self, volumeClaimTemplate: _Optional[_Union[PersistentVolumeClaimTemplate, _Mapping[str, object]]] = ...) -> None: ...
 
 class ExecAction(_message.Message):
     __slots__ = ("command",)
@@ -514,7 +514,7 @@ class FlexVolumeSource(_message.Message):
     secretRef: LocalObjectReference
     readOnly: bool
     options: _containers.ScalarMap[str, str]
-    def __init__(self, driver: _Optional[str] = ..., fsType: _Optional[str] = ..., secretRef: _Optional[_Union[LocalObjectReference, _Mapping]] = ..., readOnly: _Optional[bool] = ..., options: _Optional[_Mapping[str, str]] = ...) -> None: ...
+    def __init__(self, driver: _Optional[str] = ..., fsType: _Optional[str] = ..., secretRef: _Optional[_Union[LocalObjectReference, _Mapping[str, object]]] = ..., readOnly: _Optional[bool] = ..., options: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class FlockerVolumeSource(_message.Message):
     __slots__ = ("datasetName", "datasetUUID")
@@ -576,7 +576,7 @@ class HTTPGetAction(_message.Message):
     host: str
     scheme: str
     httpHeaders: _containers.RepeatedCompositeFieldContainer[HTTPHeader]
-    def __init__(self, path: _Optional[str] = ..., port: _Optional[_Union[_intstr_pb2.IntOrString, _Mapping]] = ..., host: _Optional[str] = ..., scheme: _Optional[str] = ..., httpHeaders: _Optional[_Iterable[_Union[HTTPHeader, _Mapping]]] = ...) -> None: ...
+    def __init__(self, path: _Optional[str] = ..., port: _Optional[_Union[_intstr_pb2.IntOrString, _Mapping[str, object]]] = ..., host: _Optional[str] = ..., scheme: _Optional[str] = ..., httpHeaders: _Optional[_Iterable[_Union[HTTPHeader, _Mapping[str, object]]]] = ...) -> None: ...
 
 class HTTPHeader(_message.Message):
     __slots__ = ("name", "value")
@@ -632,7 +632,7 @@ class ISCSIVolumeSource(_message.Message):
     chapAuthSession: bool
     secretRef: LocalObjectReference
     initiatorName: str
-    def __init__(self, targetPortal: _Optional[str] = ..., iqn: _Optional[str] = ..., lun: _Optional[int] = ..., iscsiInterface: _Optional[str] = ..., fsType: _Optional[str] = ..., readOnly: _Optional[bool] = ..., portals: _Optional[_Iterable[str]] = ..., chapAuthDiscovery: _Optional[bool] = ..., chapAuthSession: _Optional[bool] = ..., secretRef: _Optional[_Union[LocalObjectReference, _Mapping]] = ..., initiatorName: _Optional[str] = ...) -> None: ...
+    def __init__(self, targetPortal: _Optional[str] = ..., iqn: _Optional[str] = ..., lun: _Optional[int] = ..., iscsiInterface: _Optional[str] = ..., fsType: _Optional[str] = ..., readOnly: _Optional[bool] = ..., portals: _Optional[_Iterable[str]] = ..., chapAuthDiscovery: _Optional[bool] = ..., chapAuthSession: _Optional[bool] = ..., secretRef: _Optional[_Union[LocalObjectReference, _Mapping[str, object]]] = ..., initiatorName: _Optional[str] = ...) -> None: ...
 
 class ImageVolumeSource(_message.Message):
     __slots__ = ("reference", "pullPolicy")
@@ -658,7 +658,7 @@ class Lifecycle(_message.Message):
     PRESTOP_FIELD_NUMBER: _ClassVar[int]
     postStart: LifecycleHandler
     preStop: LifecycleHandler
-    def __init__(self, postStart: _Optional[_Union[LifecycleHandler, _Mapping]] = ..., preStop: _Optional[_Union[LifecycleHandler, _Mapping]] = ...) -> None: ...
+    def __init__(self, postStart: _Optional[_Union[LifecycleHandler, _Mapping[str, object]]] = ..., preStop: _Optional[_Union[LifecycleHandler, _Mapping[str, object]]] = ...) -> None: ...
 
 class LifecycleHandler(_message.Message):
     __slots__ = ("exec", "httpGet", "tcpSocket", "sleep")
@@ -670,7 +670,7 @@ class LifecycleHandler(_message.Message):
     httpGet: HTTPGetAction
     tcpSocket: TCPSocketAction
     sleep: SleepAction
-    def __init__(self, exec: _Optional[_Union[ExecAction, _Mapping]] = ..., httpGet: _Optional[_Union[HTTPGetAction, _Mapping]] = ..., tcpSocket: _Optional[_Union[TCPSocketAction, _Mapping]] = ..., sleep: _Optional[_Union[SleepAction, _Mapping]] = ...) -> None: ...
+    def __init__(self, exec: _Optional[_Union[ExecAction, _Mapping[str, object]]] = ..., httpGet: _Optional[_Union[HTTPGetAction, _Mapping[str, object]]] = ..., tcpSocket: _Optional[_Union[TCPSocketAction, _Mapping[str, object]]] = ..., sleep: _Optional[_Union[SleepAction, _Mapping[str, object]]] = ...) -> None: ...
 
 class LinuxContainerUser(_message.Message):
     __slots__ = ("uid", "gid", "supplementalGroups")
@@ -692,13 +692,13 @@ class LoadBalancerIngress(_message.Message):
     hostname: str
     ipMode: str
     ports: _containers.RepeatedCompositeFieldContainer[PortStatus]
-    def __init__(self, ip: _Optional[str] = ..., hostname: _Optional[str] = ..., ipMode: _Optional[str] = ..., ports: _Optional[_Iterable[_Union[PortStatus, _Mapping]]] = ...) -> None: ...
+    def __init__(self, ip: _Optional[str] = ..., hostname: _Optional[str] = ..., ipMode: _Optional[str] = ..., ports: _Optional[_Iterable[_Union[PortStatus, _Mapping[str, object]]]] = ...) -> None: ...
 
 class LoadBalancerStatus(_message.Message):
     __slots__ = ("ingress",)
     INGRESS_FIELD_NUMBER: _ClassVar[int]
     ingress: _containers.RepeatedCompositeFieldContainer[LoadBalancerIngress]
-    def __init__(self, ingress: _Optional[_Iterable[_Union[LoadBalancerIngress, _Mapping]]] = ...) -> None: ...
+    def __init__(self, ingress: _Optional[_Iterable[_Union[LoadBalancerIngress, _Mapping[str, object]]]] = ...) -> None: ...
 
 class LocalObjectReference(_message.Message):
     __slots__ = ("name",)
@@ -722,13 +722,13 @@ class NodeAffinity(_message.Message):
     PREFERREDDURINGSCHEDULINGIGNOREDDURINGEXECUTION_FIELD_NUMBER: _ClassVar[int]
     requiredDuringSchedulingIgnoredDuringExecution: NodeSelector
     preferredDuringSchedulingIgnoredDuringExecution: _containers.RepeatedCompositeFieldContainer[PreferredSchedulingTerm]
-    def __init__(self, requiredDuringSchedulingIgnoredDuringExecution: _Optional[_Union[NodeSelector, _Mapping]] = ..., preferredDuringSchedulingIgnoredDuringExecution: _Optional[_Iterable[_Union[PreferredSchedulingTerm, _Mapping]]] = ...) -> None: ...
+    def __init__(self, requiredDuringSchedulingIgnoredDuringExecution: _Optional[_Union[NodeSelector, _Mapping[str, object]]] = ..., preferredDuringSchedulingIgnoredDuringExecution: _Optional[_Iterable[_Union[PreferredSchedulingTerm, _Mapping[str, object]]]] = ...) -> None: ...
 
 class NodeSelector(_message.Message):
     __slots__ = ("nodeSelectorTerms",)
     NODESELECTORTERMS_FIELD_NUMBER: _ClassVar[int]
     nodeSelectorTerms: _containers.RepeatedCompositeFieldContainer[NodeSelectorTerm]
-    def __init__(self, nodeSelectorTerms: _Optional[_Iterable[_Union[NodeSelectorTerm, _Mapping]]] = ...) -> None: ...
+    def __init__(self, nodeSelectorTerms: _Optional[_Iterable[_Union[NodeSelectorTerm, _Mapping[str, object]]]] = ...) -> None: ...
 
 class NodeSelectorRequirement(_message.Message):
     __slots__ = ("key", "operator", "values")
@@ -746,7 +746,7 @@ class NodeSelectorTerm(_message.Message):
     MATCHFIELDS_FIELD_NUMBER: _ClassVar[int]
     matchExpressions: _containers.RepeatedCompositeFieldContainer[NodeSelectorRequirement]
     matchFields: _containers.RepeatedCompositeFieldContainer[NodeSelectorRequirement]
-    def __init__(self, matchExpressions: _Optional[_Iterable[_Union[NodeSelectorRequirement, _Mapping]]] = ..., matchFields: _Optional[_Iterable[_Union[NodeSelectorRequirement, _Mapping]]] = ...) -> None: ...
+    def __init__(self, matchExpressions: _Optional[_Iterable[_Union[NodeSelectorRequirement, _Mapping[str, object]]]] = ..., matchFields: _Optional[_Iterable[_Union[NodeSelectorRequirement, _Mapping[str, object]]]] = ...) -> None: ...
 
 class ObjectFieldSelector(_message.Message):
     __slots__ = ("apiVersion", "fieldPath")
@@ -776,7 +776,7 @@ class PersistentVolumeClaimSpec(_message.Message):
     dataSource: TypedLocalObjectReference
     dataSourceRef: TypedObjectReference
     volumeAttributesClassName: str
-    def __init__(self, accessModes: _Optional[_Iterable[str]] = ..., selector: _Optional[_Union[_meta_v1_pb2.LabelSelector, _Mapping]] = ..., resources: _Optional[_Union[VolumeResourceRequirements, _Mapping]] = ..., volumeName: _Optional[str] = ..., storageClassName: _Optional[str] = ..., volumeMode: _Optional[str] = ..., dataSource: _Optional[_Union[TypedLocalObjectReference, _Mapping]] = ..., dataSourceRef: _Optional[_Union[TypedObjectReference, _Mapping]] = ..., volumeAttributesClassName: _Optional[str] = ...) -> None: ...
+    def __init__(self, accessModes: _Optional[_Iterable[str]] = ..., selector: _Optional[_Union[_meta_v1_pb2.LabelSelector, _Mapping[str, object]]] = ..., resources: _Optional[_Union[VolumeResourceRequirements, _Mapping[str, object]]] = ..., volumeName: _Optional[str] = ..., storageClassName: _Optional[str] = ..., volumeMode: _Optional[str] = ..., dataSource: _Optional[_Union[TypedLocalObjectReference, _Mapping[str, object]]] = ..., dataSourceRef: _Optional[_Union[TypedObjectReference, _Mapping[str, object]]] = ..., volumeAttributesClassName: _Optional[str] = ...) -> None: ...
 
 class PersistentVolumeClaimTemplate(_message.Message):
     __slots__ = ("metadata", "spec")
@@ -784,7 +784,7 @@ class PersistentVolumeClaimTemplate(_message.Message):
     SPEC_FIELD_NUMBER: _ClassVar[int]
     metadata: _meta_v1_pb2.ObjectMeta
     spec: PersistentVolumeClaimSpec
-    def __init__(self, metadata: _Optional[_Union[_meta_v1_pb2.ObjectMeta, _Mapping]] = ..., spec: _Optional[_Union[PersistentVolumeClaimSpec, _Mapping]] = ...) -> None: ...
+    def __init__(self, metadata: _Optional[_Union[_meta_v1_pb2.ObjectMeta, _Mapping[str, object]]] = ..., spec: _Optional[_Union[PersistentVolumeClaimSpec, _Mapping[str, object]]] = ...) -> None: ...
 
 class PersistentVolumeClaimVolumeSource(_message.Message):
     __slots__ = ("claimName", "readOnly")
@@ -810,7 +810,7 @@ class Pod(_message.Message):
     metadata: _meta_v1_pb2.ObjectMeta
     spec: PodSpec
     status: PodStatus
-    def __init__(self, metadata: _Optional[_Union[_meta_v1_pb2.ObjectMeta, _Mapping]] = ..., spec: _Optional[_Union[PodSpec, _Mapping]] = ..., status: _Optional[_Union[PodStatus, _Mapping]] = ...) -> None: ...
+    def __init__(self, metadata: _Optional[_Union[_meta_v1_pb2.ObjectMeta, _Mapping[str, object]]] = ..., spec: _Optional[_Union[PodSpec, _Mapping[str, object]]] = ..., status: _Optional[_Union[PodStatus, _Mapping[str, object]]] = ...) -> None: ...
 
 class PodAffinity(_message.Message):
     __slots__ = ("requiredDuringSchedulingIgnoredDuringExecution", "preferredDuringSchedulingIgnoredDuringExecution")
@@ -818,7 +818,7 @@ class PodAffinity(_message.Message):
     PREFERREDDURINGSCHEDULINGIGNOREDDURINGEXECUTION_FIELD_NUMBER: _ClassVar[int]
     requiredDuringSchedulingIgnoredDuringExecution: _containers.RepeatedCompositeFieldContainer[PodAffinityTerm]
     preferredDuringSchedulingIgnoredDuringExecution: _containers.RepeatedCompositeFieldContainer[WeightedPodAffinityTerm]
-    def __init__(self, requiredDuringSchedulingIgnoredDuringExecution: _Optional[_Iterable[_Union[PodAffinityTerm, _Mapping]]] = ..., preferredDuringSchedulingIgnoredDuringExecution: _Optional[_Iterable[_Union[WeightedPodAffinityTerm, _Mapping]]] = ...) -> None: ...
+    def __init__(self, requiredDuringSchedulingIgnoredDuringExecution: _Optional[_Iterable[_Union[PodAffinityTerm, _Mapping[str, object]]]] = ..., preferredDuringSchedulingIgnoredDuringExecution: _Optional[_Iterable[_Union[WeightedPodAffinityTerm, _Mapping[str, object]]]] = ...) -> None: ...
 
 class PodAffinityTerm(_message.Message):
     __slots__ = ("labelSelector", "namespaces", "topologyKey", "namespaceSelector", "matchLabelKeys", "mismatchLabelKeys")
@@ -834,7 +834,7 @@ class PodAffinityTerm(_message.Message):
     namespaceSelector: _meta_v1_pb2.LabelSelector
     matchLabelKeys: _containers.RepeatedScalarFieldContainer[str]
     mismatchLabelKeys: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, labelSelector: _Optional[_Union[_meta_v1_pb2.LabelSelector, _Mapping]] = ..., namespaces: _Optional[_Iterable[str]] = ..., topologyKey: _Optional[str] = ..., namespaceSelector: _Optional[_Union[_meta_v1_pb2.LabelSelector, _Mapping]] = ..., matchLabelKeys: _Optional[_Iterable[str]] = ..., mismatchLabelKeys: _Optional[_Iterable[str]] = ...) -> None: ...
+    def __init__(self, labelSelector: _Optional[_Union[_meta_v1_pb2.LabelSelector, _Mapping[str, object]]] = ..., namespaces: _Optional[_Iterable[str]] = ..., topologyKey: _Optional[str] = ..., namespaceSelector: _Optional[_Union[_meta_v1_pb2.LabelSelector, _Mapping[str, object]]] = ..., matchLabelKeys: _Optional[_Iterable[str]] = ..., mismatchLabelKeys: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class PodAntiAffinity(_message.Message):
     __slots__ = ("requiredDuringSchedulingIgnoredDuringExecution", "preferredDuringSchedulingIgnoredDuringExecution")
@@ -842,7 +842,7 @@ class PodAntiAffinity(_message.Message):
     PREFERREDDURINGSCHEDULINGIGNOREDDURINGEXECUTION_FIELD_NUMBER: _ClassVar[int]
     requiredDuringSchedulingIgnoredDuringExecution: _containers.RepeatedCompositeFieldContainer[PodAffinityTerm]
     preferredDuringSchedulingIgnoredDuringExecution: _containers.RepeatedCompositeFieldContainer[WeightedPodAffinityTerm]
-    def __init__(self, requiredDuringSchedulingIgnoredDuringExecution: _Optional[_Iterable[_Union[PodAffinityTerm, _Mapping]]] = ..., preferredDuringSchedulingIgnoredDuringExecution: _Optional[_Iterable[_Union[WeightedPodAffinityTerm, _Mapping]]] = ...) -> None: ...
+    def __init__(self, requiredDuringSchedulingIgnoredDuringExecution: _Optional[_Iterable[_Union[PodAffinityTerm, _Mapping[str, object]]]] = ..., preferredDuringSchedulingIgnoredDuringExecution: _Optional[_Iterable[_Union[WeightedPodAffinityTerm, _Mapping[str, object]]]] = ...) -> None: ...
 
 class PodCondition(_message.Message):
     __slots__ = ("type", "status", "lastProbeTime", "lastTransitionTime", "reason", "message")
@@ -858,7 +858,7 @@ class PodCondition(_message.Message):
     lastTransitionTime: _meta_v1_pb2.Time
     reason: str
     message: str
-    def __init__(self, type: _Optional[str] = ..., status: _Optional[str] = ..., lastProbeTime: _Optional[_Union[_meta_v1_pb2.Time, _Mapping]] = ..., lastTransitionTime: _Optional[_Union[_meta_v1_pb2.Time, _Mapping]] = ..., reason: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...
+    def __init__(self, type: _Optional[str] = ..., status: _Optional[str] = ..., lastProbeTime: _Optional[_Union[_meta_v1_pb2.Time, _Mapping[str, object]]] = ..., lastTransitionTime: _Optional[_Union[_meta_v1_pb2.Time, _Mapping[str, object]]] = ..., reason: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...
 
 class PodDNSConfig(_message.Message):
     __slots__ = ("nameservers", "searches", "options")
@@ -868,7 +868,7 @@ class PodDNSConfig(_message.Message):
     nameservers: _containers.RepeatedScalarFieldContainer[str]
     searches: _containers.RepeatedScalarFieldContainer[str]
     options: _containers.RepeatedCompositeFieldContainer[PodDNSConfigOption]
-    def __init__(self, nameservers: _Optional[_Iterable[str]] = ..., searches: _Optional[_Iterable[str]] = ..., options: _Optional[_Iterable[_Union[PodDNSConfigOption, _Mapping]]] = ...) -> None: ...
+    def __init__(self, nameservers: _Optional[_Iterable[str]] = ..., searches: _Optional[_Iterable[str]] = ..., options: _Optional[_Iterable[_Union[PodDNSConfigOption, _Mapping[str, object]]]] = ...) -> None: ...
 
 class PodDNSConfigOption(_message.Message):
     __slots__ = ("name", "value")
@@ -906,7 +906,7 @@ class PodLogOptions(_message.Message):
     limitBytes: int
     insecureSkipTLSVerifyBackend: bool
     stream: str
-    def __init__(self, container: _Optional[str] = ..., follow: _Optional[bool] = ..., previous: _Optional[bool] = ..., sinceSeconds: _Optional[int] = ..., sinceTime: _Optional[_Union[_meta_v1_pb2.Time, _Mapping]] = ..., timestamps: _Optional[bool] = ..., tailLines: _Optional[int] = ..., limitBytes: _Optional[int] = ..., insecureSkipTLSVerifyBackend: _Optional[bool] = ..., stream: _Optional[str] = ...) -> None: ...
+    def __init__(self, container: _Optional[str] = ..., follow: _Optional[bool] = ..., previous: _Optional[bool] = ..., sinceSeconds: _Optional[int] = ..., sinceTime: _Optional[_Union[_meta_v1_pb2.Time, _Mapping[str, object]]] = ..., timestamps: _Optional[bool] = ..., tailLines: _Optional[int] = ..., limitBytes: _Optional[int] = ..., insecureSkipTLSVerifyBackend: _Optional[bool] = ..., stream: _Optional[str] = ...) -> None: ...
 
 class PodOS(_message.Message):
     __slots__ = ("name",)
@@ -972,7 +972,7 @@ class PodSecurityContext(_message.Message):
     seccompProfile: SeccompProfile
     appArmorProfile: AppArmorProfile
     seLinuxChangePolicy: str
-    def __init__(self, seLinuxOptions: _Optional[_Union[SELinuxOptions, _Mapping]] = ..., windowsOptions: _Optional[_Union[WindowsSecurityContextOptions, _Mapping]] = ..., runAsUser: _Optional[int] = ..., runAsGroup: _Optional[int] = ..., runAsNonRoot: _Optional[bool] = ..., supplementalGroups: _Optional[_Iterable[int]] = ..., supplementalGroupsPolicy: _Optional[str] = ..., fsGroup: _Optional[int] = ..., sysctls: _Optional[_Iterable[_Union[Sysctl, _Mapping]]] = ..., fsGroupChangePolicy: _Optional[str] = ..., seccompProfile: _Optional[_Union[SeccompProfile, _Mapping]] = ..., appArmorProfile: _Optional[_Union[AppArmorProfile, _Mapping]] = ..., seLinuxChangePolicy: _Optional[str] = ...) -> None: ...
+    def __init__(self, seLinuxOptions: _Optional[_Union[SELinuxOptions, _Mapping[str, object]]] = ..., windowsOptions: _Optional[_Union[WindowsSecurityContextOptions, _Mapping[str, object]]] = ..., runAsUser: _Optional[int] = ..., runAsGroup: _Optional[int] = ..., runAsNonRoot: _Optional[bool] = ..., supplementalGroups: _Optional[_Iterable[int]] = ..., supplementalGroupsPolicy: _Optional[str] = ..., fsGroup: _Optional[int] = ..., sysctls: _Optional[_Iterable[_Union[Sysctl, _Mapping[str, object]]]] = ..., fsGroupChangePolicy: _Optional[str] = ..., seccompProfile: _Optional[_Union[SeccompProfile, _Mapping[str, object]]] = ..., appArmorProfile: _Optional[_Union[AppArmorProfile, _Mapping[str, object]]] = ..., seLinuxChangePolicy: _Optional[str] = ...) -> None: ...
 
 class PodSpec(_message.Message):
     __slots__ = ("volumes", "initContainers", "containers", "ephemeralContainers", "restartPolicy", "terminationGracePeriodSeconds", "activeDeadlineSeconds", "dnsPolicy", "nodeSelector", "serviceAccountName", "serviceAccount", "automountServiceAccountToken", "nodeName", "hostNetwork", "hostPID", "hostIPC", "shareProcessNamespace", "securityContext", "imagePullSecrets", "hostname", "subdomain", "affinity", "schedulerName", "tolerations", "hostAliases", "priorityClassName", "priority", "dnsConfig", "readinessGates", "runtimeClassName", "enableServiceLinks", "preemptionPolicy", "overhead", "topologySpreadConstraints", "setHostnameAsFQDN", "os", "hostUsers", "schedulingGates", "resourceClaims", "resources")
@@ -989,7 +989,7 @@ class PodSpec(_message.Message):
         VALUE_FIELD_NUMBER: _ClassVar[int]
         key: str
         value: _resource_pb2.Quantity
-        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[_resource_pb2.Quantity, _Mapping]] = ...) -> None: ...
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[_resource_pb2.Quantity, _Mapping[str, object]]] = ...) -> None: ...
     VOLUMES_FIELD_NUMBER: _ClassVar[int]
     INITCONTAINERS_FIELD_NUMBER: _ClassVar[int]
     CONTAINERS_FIELD_NUMBER: _ClassVar[int]
@@ -1070,7 +1070,7 @@ class PodSpec(_message.Message):
     schedulingGates: _containers.RepeatedCompositeFieldContainer[PodSchedulingGate]
     resourceClaims: _containers.RepeatedCompositeFieldContainer[PodResourceClaim]
     resources: ResourceRequirements
-    def __init__(self, volumes: _Optional[_Iterable[_Union[Volume, _Mapping]]] = ..., initContainers: _Optional[_Iterable[_Union[Container, _Mapping]]] = ..., containers: _Optional[_Iterable[_Union[Container, _Mapping]]] = ..., ephemeralContainers: _Optional[_Iterable[_Union[EphemeralContainer, _Mapping]]] = ..., restartPolicy: _Optional[str] = ..., terminationGracePeriodSeconds: _Optional[int] = ..., activeDeadlineSeconds: _Optional[int] = ..., dnsPolicy: _Optional[str] = ..., nodeSelector: _Optional[_Mapping[str, str]] = ..., serviceAccountName: _Optional[str] = ..., serviceAccount: _Optional[str] = ..., automountServiceAccountToken: _Optional[bool] = ..., nodeName: _Optional[str] = ..., hostNetwork: _Optional[bool] = ..., hostPID: _Optional[bool] = ..., hostIPC: _Optional[bool] = ..., shareProcessNamespace: _Optional[bool] = ..., securityContext: _Optional[_Union[PodSecurityContext, _Mapping]] = ..., imagePullSecrets: _Optional[_Iterable[_Union[LocalObjectReference, _Mapping]]] = ..., hostname: _Optional[str] = ..., subdomain: _Optional[str] = ..., affinity: _Optional[_Union[Affinity, _Mapping]] = ..., schedulerName: _Optional[str] = ..., tolerations: _Optional[_Iterable[_Union[Toleration, _Mapping]]] = ..., hostAliases: _Optional[_Iterable[_Union[HostAlias, _Mapping]]] = ..., priorityClassName: _Optional[str] = ..., priority: _Optional[int] = ..., dnsConfig: _Optional[_Union[PodDNSConfig, _Mapping]] = ..., readinessGates: _Optional[_Iterable[_Union[PodReadinessGate, _Mapping]]] = ..., runtimeClassName: _Optional[str] = ..., enableServiceLinks: _Optional[bool] = ..., preemptionPolicy: _Optional[str] = ..., overhead: _Optional[_Mapping[str, _resource_pb2.Quantity]] = ..., topologySpreadConstraints: _Optional[_Iterable[_Union[TopologySpreadConstraint, _Mapping]]] = ..., setHostnameAsFQDN: _Optional[bool] = ..., os: _Optional[_Union[PodOS, _Mapping]] = ..., hostUsers: _Optional[bool] = ..., schedulingGates: _Optional[_Iterable[_Union[PodSchedulingGate, _Mapping]]] = ..., resourceClaims: _Optional[_Iterable[_Union[PodResourceClaim, _Mapping]]] = ..., resources: _Optional[_Union[ResourceRequirements, _Mapping]] = ...) -> None: ...
+    def __init__(self, volumes: _Optional[_Iterable[_Union[Volume, _Mapping[str, object]]]] = ..., initContainers: _Optional[_Iterable[_Union[Container, _Mapping[str, object]]]] = ..., containers: _Optional[_Iterable[_Union[Container, _Mapping[str, object]]]] = ..., ephemeralContainers: _Optional[_Iterable[_Union[EphemeralContainer, _Mapping[str, object]]]] = ..., restartPolicy: _Optional[str] = ..., terminationGracePeriodSeconds: _Optional[int] = ..., activeDeadlineSeconds: _Optional[int] = ..., dnsPolicy: _Optional[str] = ..., nodeSelector: _Optional[_Mapping[str, str]] = ..., serviceAccountName: _Optional[str] = ..., serviceAccount: _Optional[str] = ..., automountServiceAccountToken: _Optional[bool] = ..., nodeName: _Optional[str] = ..., hostNetwork: _Optional[bool] = ..., hostPID: _Optional[bool] = ..., hostIPC: _Optional[bool] = ..., shareProcessNamespace: _Optional[bool] = ..., securityContext: _Optional[_Union[PodSecurityContext, _Mapping[str, object]]] = ..., imagePullSecrets: _Optional[_Iterable[_Union[LocalObjectReference, _Mapping[str, object]]]] = ..., hostname: _Optional[str] = ..., subdomain: _Optional[str] = ..., affinity: _Optional[_Union[Affinity, _Mapping[str, object]]] = ..., schedulerName: _Optional[str] = ..., tolerations: _Optional[_Iterable[_Union[Toleration, _Mapping[str, object]]]] = ..., hostAliases: _Optional[_Iterable[_Union[HostAlias, _Mapping[str, object]]]] = ..., priorityClassName: _Optional[str] = ..., priority: _Optional[int] = ..., dnsConfig: _Optional[_Union[PodDNSConfig, _Mapping[str, object]]] = ..., readinessGates: _Optional[_Iterable[_Union[PodReadinessGate, _Mapping[str, object]]]] = ..., runtimeClassName: _Optional[str] = ..., enableServiceLinks: _Optional[bool] = ..., preemptionPolicy: _Optional[str] = ..., overhead: _Optional[_Mapping[str, _resource_pb2.Quantity]] = ..., topologySpreadConstraints: _Optional[_Iterable[_Union[TopologySpreadConstraint, _Mapping[str, object]]]] = ..., setHostnameAsFQDN: _Optional[bool] = ..., os: _Optional[_Union[PodOS, _Mapping[str, object]]] = ..., hostUsers: _Optional[bool] = ..., schedulingGates: _Optional[_Iterable[_Union[PodSchedulingGate, _Mapping[str, object]]]] = ..., resourceClaims: _Optional[_Iterable[_Union[PodResourceClaim, _Mapping[str, object]]]] = ..., resources: _Optional[_Union[ResourceRequirements, _Mapping[str, object]]] = ...) -> None: ...
 
 class PodStatus(_message.Message):
     __slots__ = ("phase", "conditions", "message", "reason", "nominatedNodeName", "hostIP", "hostIPs", "podIP", "podIPs", "startTime", "initContainerStatuses", "containerStatuses", "qosClass", "ephemeralContainerStatuses", "resize", "resourceClaimStatuses")
@@ -1106,7 +1106,7 @@ class PodStatus(_message.Message):
     ephemeralContainerStatuses: _containers.RepeatedCompositeFieldContainer[ContainerStatus]
     resize: str
     resourceClaimStatuses: _containers.RepeatedCompositeFieldContainer[PodResourceClaimStatus]
-    def __init__(self, phase: _Optional[str] = ..., conditions: _Optional[_Iterable[_Union[PodCondition, _Mapping]]] = ..., message: _Optional[str] = ..., reason: _Optional[str] = ..., nominatedNodeName: _Optional[str] = ..., hostIP: _Optional[str] = ..., hostIPs: _Optional[_Iterable[_Union[HostIP, _Mapping]]] = ..., podIP: _Optional[str] = ..., podIPs: _Optional[_Iterable[_Union[PodIP, _Mapping]]] = ..., startTime: _Optional[_Union[_meta_v1_pb2.Time, _Mapping]] = ..., initContainerStatuses: _Optional[_Iterable[_Union[ContainerStatus, _Mapping]]] = ..., containerStatuses: _Optional[_Iterable[_Union[ContainerStatus, _Mapping]]] = ..., qosClass: _Optional[str] = ..., ephemeralContainerStatuses: _Optional[_Iterable[_Union[ContainerStatus, _Mapping]]] = ..., resize: _Optional[str] = ..., resourceClaimStatuses: _Optional[_Iterable[_Union[PodResourceClaimStatus, _Mapping]]] = ...) -> None: ...
+    def __init__(self, phase: _Optional[str] = ..., conditions: _Optional[_Iterable[_Union[PodCondition, _Mapping[str, object]]]] = ..., message: _Optional[str] = ..., reason: _Optional[str] = ..., nominatedNodeName: _Optional[str] = ..., hostIP: _Optional[str] = ..., hostIPs: _Optional[_Iterable[_Union[HostIP, _Mapping[str, object]]]] = ..., podIP: _Optional[str] = ..., podIPs: _Optional[_Iterable[_Union[PodIP, _Mapping[str, object]]]] = ..., startTime: _Optional[_Union[_meta_v1_pb2.Time, _Mapping[str, object]]] = ..., initContainerStatuses: _Optional[_Iterable[_Union[ContainerStatus, _Mapping[str, object]]]] = ..., containerStatuses: _Optional[_Iterable[_Union[ContainerStatus, _Mapping[str, object]]]] = ..., qosClass: _Optional[str] = ..., ephemeralContainerStatuses: _Optional[_Iterable[_Union[ContainerStatus, _Mapping[str, object]]]] = ..., resize: _Optional[str] = ..., resourceClaimStatuses: _Optional[_Iterable[_Union[PodResourceClaimStatus, _Mapping[str, object]]]] = ...) -> None: ...
 
 class PodTemplateSpec(_message.Message):
     __slots__ = ("metadata", "spec")
@@ -1114,7 +1114,7 @@ class PodTemplateSpec(_message.Message):
     SPEC_FIELD_NUMBER: _ClassVar[int]
     metadata: _meta_v1_pb2.ObjectMeta
     spec: PodSpec
-    def __init__(self, metadata: _Optional[_Union[_meta_v1_pb2.ObjectMeta, _Mapping]] = ..., spec: _Optional[_Union[PodSpec, _Mapping]] = ...) -> None: ...
+    def __init__(self, metadata: _Optional[_Union[_meta_v1_pb2.ObjectMeta, _Mapping[str, object]]] = ..., spec: _Optional[_Union[PodSpec, _Mapping[str, object]]] = ...) -> None: ...
 
 class PortStatus(_message.Message):
     __slots__ = ("port", "protocol", "error")
@@ -1142,7 +1142,7 @@ class PreferredSchedulingTerm(_message.Message):
     PREFERENCE_FIELD_NUMBER: _ClassVar[int]
     weight: int
     preference: NodeSelectorTerm
-    def __init__(self, weight: _Optional[int] = ..., preference: _Optional[_Union[NodeSelectorTerm, _Mapping]] = ...) -> None: ...
+    def __init__(self, weight: _Optional[int] = ..., preference: _Optional[_Union[NodeSelectorTerm, _Mapping[str, object]]] = ...) -> None: ...
 
 class Probe(_message.Message):
     __slots__ = ("handler", "initialDelaySeconds", "timeoutSeconds", "periodSeconds", "successThreshold", "failureThreshold", "terminationGracePeriodSeconds")
@@ -1160,7 +1160,7 @@ class Probe(_message.Message):
     successThreshold: int
     failureThreshold: int
     terminationGracePeriodSeconds: int
-    def __init__(self, handler: _Optional[_Union[ProbeHandler, _Mapping]] = ..., initialDelaySeconds: _Optional[int] = ..., timeoutSeconds: _Optional[int] = ..., periodSeconds: _Optional[int] = ..., successThreshold: _Optional[int] = ..., failureThreshold: _Optional[int] = ..., terminationGracePeriodSeconds: _Optional[int] = ...) -> None: ...
+    def __init__(self, handler: _Optional[_Union[ProbeHandler, _Mapping[str, object]]] = ..., initialDelaySeconds: _Optional[int] = ..., timeoutSeconds: _Optional[int] = ..., periodSeconds: _Optional[int] = ..., successThreshold: _Optional[int] = ..., failureThreshold: _Optional[int] = ..., terminationGracePeriodSeconds: _Optional[int] = ...) -> None: ...
 
 class ProbeHandler(_message.Message):
     __slots__ = ("exec", "httpGet", "tcpSocket", "grpc")
@@ -1172,7 +1172,7 @@ class ProbeHandler(_message.Message):
     httpGet: HTTPGetAction
     tcpSocket: TCPSocketAction
     grpc: GRPCAction
-    def __init__(self, exec: _Optional[_Union[ExecAction, _Mapping]] = ..., httpGet: _Optional[_Union[HTTPGetAction, _Mapping]] = ..., tcpSocket: _Optional[_Union[TCPSocketAction, _Mapping]] = ..., grpc: _Optional[_Union[GRPCAction, _Mapping]] = ...) -> None: ...
+    def __init__(self, exec: _Optional[_Union[ExecAction, _Mapping[str, object]]] = ..., httpGet: _Optional[_Union[HTTPGetAction, _Mapping[str, object]]] = ..., tcpSocket: _Optional[_Union[TCPSocketAction, _Mapping[str, object]]] = ..., grpc: _Optional[_Union[GRPCAction, _Mapping[str, object]]] = ...) -> None: ...
 
 class ProjectedVolumeSource(_message.Message):
     __slots__ = ("sources", "defaultMode")
@@ -1180,7 +1180,7 @@ class ProjectedVolumeSource(_message.Message):
     DEFAULTMODE_FIELD_NUMBER: _ClassVar[int]
     sources: _containers.RepeatedCompositeFieldContainer[VolumeProjection]
     defaultMode: int
-    def __init__(self, sources: _Optional[_Iterable[_Union[VolumeProjection, _Mapping]]] = ..., defaultMode: _Optional[int] = ...) -> None: ...
+    def __init__(self, sources: _Optional[_Iterable[_Union[VolumeProjection, _Mapping[str, object]]]] = ..., defaultMode: _Optional[int] = ...) -> None: ...
 
 class QuobyteVolumeSource(_message.Message):
     __slots__ = ("registry", "volume", "readOnly", "user", "group", "tenant")
@@ -1216,7 +1216,7 @@ class RBDVolumeSource(_message.Message):
     keyring: str
     secretRef: LocalObjectReference
     readOnly: bool
-    def __init__(self, monitors: _Optional[_Iterable[str]] = ..., image: _Optional[str] = ..., fsType: _Optional[str] = ..., pool: _Optional[str] = ..., user: _Optional[str] = ..., keyring: _Optional[str] = ..., secretRef: _Optional[_Union[LocalObjectReference, _Mapping]] = ..., readOnly: _Optional[bool] = ...) -> None: ...
+    def __init__(self, monitors: _Optional[_Iterable[str]] = ..., image: _Optional[str] = ..., fsType: _Optional[str] = ..., pool: _Optional[str] = ..., user: _Optional[str] = ..., keyring: _Optional[str] = ..., secretRef: _Optional[_Union[LocalObjectReference, _Mapping[str, object]]] = ..., readOnly: _Optional[bool] = ...) -> None: ...
 
 class ResourceClaim(_message.Message):
     __slots__ = ("name", "request")
@@ -1234,7 +1234,7 @@ class ResourceFieldSelector(_message.Message):
     containerName: str
     resource: str
     divisor: _resource_pb2.Quantity
-    def __init__(self, containerName: _Optional[str] = ..., resource: _Optional[str] = ..., divisor: _Optional[_Union[_resource_pb2.Quantity, _Mapping]] = ...) -> None: ...
+    def __init__(self, containerName: _Optional[str] = ..., resource: _Optional[str] = ..., divisor: _Optional[_Union[_resource_pb2.Quantity, _Mapping[str, object]]] = ...) -> None: ...
 
 class ResourceHealth(_message.Message):
     __slots__ = ("resourceID", "health")
@@ -1252,21 +1252,21 @@ class ResourceRequirements(_message.Message):
         VALUE_FIELD_NUMBER: _ClassVar[int]
         key: str
         value: _resource_pb2.Quantity
-        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[_resource_pb2.Quantity, _Mapping]] = ...) -> None: ...
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[_resource_pb2.Quantity, _Mapping[str, object]]] = ...) -> None: ...
     class RequestsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
         VALUE_FIELD_NUMBER: _ClassVar[int]
         key: str
         value: _resource_pb2.Quantity
-        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[_resource_pb2.Quantity, _Mapping]] = ...) -> None: ...
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[_resource_pb2.Quantity, _Mapping[str, object]]] = ...) -> None: ...
     LIMITS_FIELD_NUMBER: _ClassVar[int]
     REQUESTS_FIELD_NUMBER: _ClassVar[int]
     CLAIMS_FIELD_NUMBER: _ClassVar[int]
     limits: _containers.MessageMap[str, _resource_pb2.Quantity]
     requests: _containers.MessageMap[str, _resource_pb2.Quantity]
     claims: _containers.RepeatedCompositeFieldContainer[ResourceClaim]
-    def __init__(self, limits: _Optional[_Mapping[str, _resource_pb2.Quantity]] = ..., requests: _Optional[_Mapping[str, _resource_pb2.Quantity]] = ..., claims: _Optional[_Iterable[_Union[ResourceClaim, _Mapping]]] = ...) -> None: ...
+    def __init__(self, limits: _Optional[_Mapping[str, _resource_pb2.Quantity]] = ..., requests: _Optional[_Mapping[str, _resource_pb2.Quantity]] = ..., claims: _Optional[_Iterable[_Union[ResourceClaim, _Mapping[str, object]]]] = ...) -> None: ...
 
 class ResourceStatus(_message.Message):
     __slots__ = ("name", "resources")
@@ -1274,7 +1274,7 @@ class ResourceStatus(_message.Message):
     RESOURCES_FIELD_NUMBER: _ClassVar[int]
     name: str
     resources: _containers.RepeatedCompositeFieldContainer[ResourceHealth]
-    def __init__(self, name: _Optional[str] = ..., resources: _Optional[_Iterable[_Union[ResourceHealth, _Mapping]]] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., resources: _Optional[_Iterable[_Union[ResourceHealth, _Mapping[str, object]]]] = ...) -> None: ...
 
 class SELinuxOptions(_message.Message):
     __slots__ = ("user", "role", "type", "level")
@@ -1310,7 +1310,7 @@ class ScaleIOVolumeSource(_message.Message):
     volumeName: str
     fsType: str
     readOnly: bool
-    def __init__(self, gateway: _Optional[str] = ..., system: _Optional[str] = ..., secretRef: _Optional[_Union[LocalObjectReference, _Mapping]] = ..., sslEnabled: _Optional[bool] = ..., protectionDomain: _Optional[str] = ..., storagePool: _Optional[str] = ..., storageMode: _Optional[str] = ..., volumeName: _Optional[str] = ..., fsType: _Optional[str] = ..., readOnly: _Optional[bool] = ...) -> None: ...
+    def __init__(self, gateway: _Optional[str] = ..., system: _Optional[str] = ..., secretRef: _Optional[_Union[LocalObjectReference, _Mapping[str, object]]] = ..., sslEnabled: _Optional[bool] = ..., protectionDomain: _Optional[str] = ..., storagePool: _Optional[str] = ..., storageMode: _Optional[str] = ..., volumeName: _Optional[str] = ..., fsType: _Optional[str] = ..., readOnly: _Optional[bool] = ...) -> None: ...
 
 class SeccompProfile(_message.Message):
     __slots__ = ("type", "localhostProfile")
@@ -1326,7 +1326,7 @@ class SecretEnvSource(_message.Message):
     OPTIONAL_FIELD_NUMBER: _ClassVar[int]
     localObjectReference: LocalObjectReference
     optional: bool
-    def __init__(self, localObjectReference: _Optional[_Union[LocalObjectReference, _Mapping]] = ..., optional: _Optional[bool] = ...) -> None: ...
+    def __init__(self, localObjectReference: _Optional[_Union[LocalObjectReference, _Mapping[str, object]]] = ..., optional: _Optional[bool] = ...) -> None: ...
 
 class SecretKeySelector(_message.Message):
     __slots__ = ("localObjectReference", "key", "optional")
@@ -1336,7 +1336,7 @@ class SecretKeySelector(_message.Message):
     localObjectReference: LocalObjectReference
     key: str
     optional: bool
-    def __init__(self, localObjectReference: _Optional[_Union[LocalObjectReference, _Mapping]] = ..., key: _Optional[str] = ..., optional: _Optional[bool] = ...) -> None: ...
+    def __init__(self, localObjectReference: _Optional[_Union[LocalObjectReference, _Mapping[str, object]]] = ..., key: _Optional[str] = ..., optional: _Optional[bool] = ...) -> None: ...
 
 class SecretProjection(_message.Message):
     __slots__ = ("localObjectReference", "items", "optional")
@@ -1346,7 +1346,7 @@ class SecretProjection(_message.Message):
     localObjectReference: LocalObjectReference
     items: _containers.RepeatedCompositeFieldContainer[KeyToPath]
     optional: bool
-    def __init__(self, localObjectReference: _Optional[_Union[LocalObjectReference, _Mapping]] = ..., items: _Optional[_Iterable[_Union[KeyToPath, _Mapping]]] = ..., optional: _Optional[bool] = ...) -> None: ...
+    def __init__(self, localObjectReference: _Optional[_Union[LocalObjectReference, _Mapping[str, object]]] = ..., items: _Optional[_Iterable[_Union[KeyToPath, _Mapping[str, object]]]] = ..., optional: _Optional[bool] = ...) -> None: ...
 
 class SecretVolumeSource(_message.Message):
     __slots__ = ("secretName", "items", "defaultMode", "optional")
@@ -1358,7 +1358,7 @@ class SecretVolumeSource(_message.Message):
     items: _containers.RepeatedCompositeFieldContainer[KeyToPath]
     defaultMode: int
     optional: bool
-    def __init__(self, secretName: _Optional[str] = ..., items: _Optional[_Iterable[_Union[KeyToPath, _Mapping]]] = ..., defaultMode: _Optional[int] = ..., optional: _Optional[bool] = ...) -> None: ...
+    def __init__(self, secretName: _Optional[str] = ..., items: _Optional[_Iterable[_Union[KeyToPath, _Mapping[str, object]]]] = ..., defaultMode: _Optional[int] = ..., optional: _Optional[bool] = ...) -> None: ...
 
 class SecurityContext(_message.Message):
     __slots__ = ("capabilities", "privileged", "seLinuxOptions", "windowsOptions", "runAsUser", "runAsGroup", "runAsNonRoot", "readOnlyRootFilesystem", "allowPrivilegeEscalation", "procMount", "seccompProfile", "appArmorProfile")
@@ -1386,7 +1386,7 @@ class SecurityContext(_message.Message):
     procMount: str
     seccompProfile: SeccompProfile
     appArmorProfile: AppArmorProfile
-    def __init__(self, capabilities: _Optional[_Union[Capabilities, _Mapping]] = ..., privileged: _Optional[bool] = ..., seLinuxOptions: _Optional[_Union[SELinuxOptions, _Mapping]] = ..., windowsOptions: _Optional[_Union[WindowsSecurityContextOptions, _Mapping]] = ..., runAsUser: _Optional[int] = ..., runAsGroup: _Optional[int] = ..., runAsNonRoot: _Optional[bool] = ..., readOnlyRootFilesystem: _Optional[bool] = ..., allowPrivilegeEscalation: _Optional[bool] = ..., procMount: _Optional[str] = ..., seccompProfile: _Optional[_Union[SeccompProfile, _Mapping]] = ..., appArmorProfile: _Optional[_Union[AppArmorProfile, _Mapping]] = ...) -> None: ...
+    def __init__(self, capabilities: _Optional[_Union[Capabilities, _Mapping[str, object]]] = ..., privileged: _Optional[bool] = ..., seLinuxOptions: _Optional[_Union[SELinuxOptions, _Mapping[str, object]]] = ..., windowsOptions: _Optional[_Union[WindowsSecurityContextOptions, _Mapping[str, object]]] = ..., runAsUser: _Optional[int] = ..., runAsGroup: _Optional[int] = ..., runAsNonRoot: _Optional[bool] = ..., readOnlyRootFilesystem: _Optional[bool] = ..., allowPrivilegeEscalation: _Optional[bool] = ..., procMount: _Optional[str] = ..., seccompProfile: _Optional[_Union[SeccompProfile, _Mapping[str, object]]] = ..., appArmorProfile: _Optional[_Union[AppArmorProfile, _Mapping[str, object]]] = ...) -> None: ...
 
 class Service(_message.Message):
     __slots__ = ("metadata", "spec", "status")
@@ -1396,7 +1396,7 @@ class Service(_message.Message):
     metadata: _meta_v1_pb2.ObjectMeta
     spec: ServiceSpec
     status: ServiceStatus
-    def __init__(self, metadata: _Optional[_Union[_meta_v1_pb2.ObjectMeta, _Mapping]] = ..., spec: _Optional[_Union[ServiceSpec, _Mapping]] = ..., status: _Optional[_Union[ServiceStatus, _Mapping]] = ...) -> None: ...
+    def __init__(self, metadata: _Optional[_Union[_meta_v1_pb2.ObjectMeta, _Mapping[str, object]]] = ..., spec: _Optional[_Union[ServiceSpec, _Mapping[str, object]]] = ..., status: _Optional[_Union[ServiceStatus, _Mapping[str, object]]] = ...) -> None: ...
 
 class ServiceAccountTokenProjection(_message.Message):
     __slots__ = ("audience", "expirationSeconds", "path")
@@ -1422,7 +1422,7 @@ class ServicePort(_message.Message):
     port: int
     targetPort: _intstr_pb2.IntOrString
     nodePort: int
-    def __init__(self, name: _Optional[str] = ..., protocol: _Optional[str] = ..., appProtocol: _Optional[str] = ..., port: _Optional[int] = ..., targetPort: _Optional[_Union[_intstr_pb2.IntOrString, _Mapping]] = ..., nodePort: _Optional[int] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., protocol: _Optional[str] = ..., appProtocol: _Optional[str] = ..., port: _Optional[int] = ..., targetPort: _Optional[_Union[_intstr_pb2.IntOrString, _Mapping[str, object]]] = ..., nodePort: _Optional[int] = ...) -> None: ...
 
 class ServiceSpec(_message.Message):
     __slots__ = ("ports", "selector", "clusterIP", "clusterIPs", "type", "externalIPs", "sessionAffinity", "loadBalancerIP", "loadBalancerSourceRanges", "externalName", "externalTrafficPolicy", "healthCheckNodePort", "publishNotReadyAddresses", "sessionAffinityConfig", "ipFamilies", "ipFamilyPolicy", "allocateLoadBalancerNodePorts", "loadBalancerClass", "internalTrafficPolicy", "trafficDistribution")
@@ -1473,7 +1473,7 @@ class ServiceSpec(_message.Message):
     loadBalancerClass: str
     internalTrafficPolicy: str
     trafficDistribution: str
-    def __init__(self, ports: _Optional[_Iterable[_Union[ServicePort, _Mapping]]] = ..., selector: _Optional[_Mapping[str, str]] = ..., clusterIP: _Optional[str] = ..., clusterIPs: _Optional[_Iterable[str]] = ..., type: _Optional[str] = ..., externalIPs: _Optional[_Iterable[str]] = ..., sessionAffinity: _Optional[str] = ..., loadBalancerIP: _Optional[str] = ..., loadBalancerSourceRanges: _Optional[_Iterable[str]] = ..., externalName: _Optional[str] = ..., externalTrafficPolicy: _Optional[str] = ..., healthCheckNodePort: _Optional[int] = ..., publishNotReadyAddresses: _Optional[bool] = ..., sessionAffinityConfig: _Optional[_Union[SessionAffinityConfig, _Mapping]] = ..., ipFamilies: _Optional[_Iterable[str]] = ..., ipFamilyPolicy: _Optional[str] = ..., allocateLoadBalancerNodePorts: _Optional[bool] = ..., loadBalancerClass: _Optional[str] = ..., internalTrafficPolicy: _Optional[str] = ..., trafficDistribution: _Optional[str] = ...) -> None: ...
+    def __init__(self, ports: _Optional[_Iterable[_Union[ServicePort, _Mapping[str, object]]]] = ..., selector: _Optional[_Mapping[str, str]] = ..., clusterIP: _Optional[str] = ..., clusterIPs: _Optional[_Iterable[str]] = ..., type: _Optional[str] = ..., externalIPs: _Optional[_Iterable[str]] = ..., sessionAffinity: _Optional[str] = ..., loadBalancerIP: _Optional[str] = ..., loadBalancerSourceRanges: _Optional[_Iterable[str]] = ..., externalName: _Optional[str] = ..., externalTrafficPolicy: _Optional[str] = ..., healthCheckNodePort: _Optional[int] = ..., publishNotReadyAddresses: _Optional[bool] = ..., sessionAffinityConfig: _Optional[_Union[SessionAffinityConfig, _Mapping[str, object]]] = ..., ipFamilies: _Optional[_Iterable[str]] = ..., ipFamilyPolicy: _Optional[str] = ..., allocateLoadBalancerNodePorts: _Optional[bool] = ..., loadBalancerClass: _Optional[str] = ..., internalTrafficPolicy: _Optional[str] = ..., trafficDistribution: _Optional[str] = ...) -> None: ...
 
 class ServiceStatus(_message.Message):
     __slots__ = ("loadBalancer", "conditions")
@@ -1481,13 +1481,13 @@ class ServiceStatus(_message.Message):
     CONDITIONS_FIELD_NUMBER: _ClassVar[int]
     loadBalancer: LoadBalancerStatus
     conditions: _containers.RepeatedCompositeFieldContainer[_meta_v1_pb2.Condition]
-    def __init__(self, loadBalancer: _Optional[_Union[LoadBalancerStatus, _Mapping]] = ..., conditions: _Optional[_Iterable[_Union[_meta_v1_pb2.Condition, _Mapping]]] = ...) -> None: ...
+    def __init__(self, loadBalancer: _Optional[_Union[LoadBalancerStatus, _Mapping[str, object]]] = ..., conditions: _Optional[_Iterable[_Union[_meta_v1_pb2.Condition, _Mapping[str, object]]]] = ...) -> None: ...
 
 class SessionAffinityConfig(_message.Message):
     __slots__ = ("clientIP",)
     CLIENTIP_FIELD_NUMBER: _ClassVar[int]
     clientIP: ClientIPConfig
-    def __init__(self, clientIP: _Optional[_Union[ClientIPConfig, _Mapping]] = ...) -> None: ...
+    def __init__(self, clientIP: _Optional[_Union[ClientIPConfig, _Mapping[str, object]]] = ...) -> None: ...
 
 class SleepAction(_message.Message):
     __slots__ = ("seconds",)
@@ -1507,7 +1507,7 @@ class StorageOSVolumeSource(_message.Message):
     fsType: str
     readOnly: bool
     secretRef: LocalObjectReference
-    def __init__(self, volumeName: _Optional[str] = ..., volumeNamespace: _Optional[str] = ..., fsType: _Optional[str] = ..., readOnly: _Optional[bool] = ..., secretRef: _Optional[_Union[LocalObjectReference, _Mapping]] = ...) -> None: ...
+    def __init__(self, volumeName: _Optional[str] = ..., volumeNamespace: _Optional[str] = ..., fsType: _Optional[str] = ..., readOnly: _Optional[bool] = ..., secretRef: _Optional[_Union[LocalObjectReference, _Mapping[str, object]]] = ...) -> None: ...
 
 class Sysctl(_message.Message):
     __slots__ = ("name", "value")
@@ -1523,7 +1523,7 @@ class TCPSocketAction(_message.Message):
     HOST_FIELD_NUMBER: _ClassVar[int]
     port: _intstr_pb2.IntOrString
     host: str
-    def __init__(self, port: _Optional[_Union[_intstr_pb2.IntOrString, _Mapping]] = ..., host: _Optional[str] = ...) -> None: ...
+    def __init__(self, port: _Optional[_Union[_intstr_pb2.IntOrString, _Mapping[str, object]]] = ..., host: _Optional[str] = ...) -> None: ...
 
 class Toleration(_message.Message):
     __slots__ = ("key", "operator", "value", "effect", "tolerationSeconds")
@@ -1557,7 +1557,7 @@ class TopologySpreadConstraint(_message.Message):
     nodeAffinityPolicy: str
     nodeTaintsPolicy: str
     matchLabelKeys: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, maxSkew: _Optional[int] = ..., topologyKey: _Optional[str] = ..., whenUnsatisfiable: _Optional[str] = ..., labelSelector: _Optional[_Union[_meta_v1_pb2.LabelSelector, _Mapping]] = ..., minDomains: _Optional[int] = ..., nodeAffinityPolicy: _Optional[str] = ..., nodeTaintsPolicy: _Optional[str] = ..., matchLabelKeys: _Optional[_Iterable[str]] = ...) -> None: ...
+    def __init__(self, maxSkew: _Optional[int] = ..., topologyKey: _Optional[str] = ..., whenUnsatisfiable: _Optional[str] = ..., labelSelector: _Optional[_Union[_meta_v1_pb2.LabelSelector, _Mapping[str, object]]] = ..., minDomains: _Optional[int] = ..., nodeAffinityPolicy: _Optional[str] = ..., nodeTaintsPolicy: _Optional[str] = ..., matchLabelKeys: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class TypedLocalObjectReference(_message.Message):
     __slots__ = ("apiGroup", "kind", "name")
@@ -1587,7 +1587,7 @@ class Volume(_message.Message):
     VOLUMESOURCE_FIELD_NUMBER: _ClassVar[int]
     name: str
     volumeSource: VolumeSource
-    def __init__(self, name: _Optional[str] = ..., volumeSource: _Optional[_Union[VolumeSource, _Mapping]] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., volumeSource: _Optional[_Union[VolumeSource, _Mapping[str, object]]] = ...) -> None: ...
 
 class VolumeDevice(_message.Message):
     __slots__ = ("name", "devicePath")
@@ -1639,7 +1639,7 @@ class VolumeProjection(_message.Message):
     configMap: ConfigMapProjection
     serviceAccountToken: ServiceAccountTokenProjection
     clusterTrustBundle: ClusterTrustBundleProjection
-    def __init__(self, secret: _Optional[_Union[SecretProjection, _Mapping]] = ..., downwardAPI: _Optional[_Union[DownwardAPIProjection, _Mapping]] = ..., configMap: _Optional[_Union[ConfigMapProjection, _Mapping]] = ..., serviceAccountToken: _Optional[_Union[ServiceAccountTokenProjection, _Mapping]] = ..., clusterTrustBundle: _Optional[_Union[ClusterTrustBundleProjection, _Mapping]] = ...) -> None: ...
+    def __init__(self, secret: _Optional[_Union[SecretProjection, _Mapping[str, object]]] = ..., downwardAPI: _Optional[_Union[DownwardAPIProjection, _Mapping[str, object]]] = ..., configMap: _Optional[_Union[ConfigMapProjection, _Mapping[str, object]]] = ..., serviceAccountToken: _Optional[_Union[ServiceAccountTokenProjection, _Mapping[str, object]]] = ..., clusterTrustBundle: _Optional[_Union[ClusterTrustBundleProjection, _Mapping[str, object]]] = ...) -> None: ...
 
 class VolumeResourceRequirements(_message.Message):
     __slots__ = ("limits", "requests")
@@ -1649,14 +1649,14 @@ class VolumeResourceRequirements(_message.Message):
         VALUE_FIELD_NUMBER: _ClassVar[int]
         key: str
         value: _resource_pb2.Quantity
-        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[_resource_pb2.Quantity, _Mapping]] = ...) -> None: ...
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[_resource_pb2.Quantity, _Mapping[str, object]]] = ...) -> None: ...
     class RequestsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
         VALUE_FIELD_NUMBER: _ClassVar[int]
         key: str
         value: _resource_pb2.Quantity
-        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[_resource_pb2.Quantity, _Mapping]] = ...) -> None: ...
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[_resource_pb2.Quantity, _Mapping[str, object]]] = ...) -> None: ...
     LIMITS_FIELD_NUMBER: _ClassVar[int]
     REQUESTS_FIELD_NUMBER: _ClassVar[int]
     limits: _containers.MessageMap[str, _resource_pb2.Quantity]
@@ -1725,7 +1725,7 @@ class VolumeSource(_message.Message):
     csi: CSIVolumeSource
     ephemeral: EphemeralVolumeSource
     image: ImageVolumeSource
-    def __init__(self, hostPath: _Optional[_Union[HostPathVolumeSource, _Mapping]] = ..., emptyDir: _Optional[_Union[EmptyDirVolumeSource, _Mapping]] = ..., gcePersistentDisk: _Optional[_Union[GCEPersistentDiskVolumeSource, _Mapping]] = ..., awsElasticBlockStore: _Optional[_Union[AWSElasticBlockStoreVolumeSource, _Mapping]] = ..., gitRepo: _Optional[_Union[GitRepoVolumeSource, _Mapping]] = ..., secret: _Optional[_Union[SecretVolumeSource, _Mapping]] = ..., nfs: _Optional[_Union[NFSVolumeSource, _Mapping]] = ..., iscsi: _Optional[_Union[ISCSIVolumeSource, _Mapping]] = ..., glusterfs: _Optional[_Union[GlusterfsVolumeSource, _Mapping]] = ..., persistentVolumeClaim: _Optional[_Union[PersistentVolumeClaimVolumeSource, _Mapping]] = ..., rbd: _Optional[_Union[RBDVolumeSource, _Mapping]] = ..., flexVolume: _Optional[_Union[FlexVolumeSource, _Mapping]] = ..., cinder: _Optional[_Union[CinderVolumeSource, _Mapping]] = ..., cephfs: _Optional[_Union[CephFSVolumeSource, _Mapping]] = ..., flocker: _Optional[_Union[FlockerVolumeSource, _Mapping]] = ..., downwardAPI: _Optional[_Union[DownwardAPIVolumeSource, _Mapping]] = ..., fc: _Optional[_Union[FCVolumeSource, _Mapping]] = ..., azureFile: _Optional[_Union[AzureFileVolumeSource, _Mapping]] = ..., configMap: _Optional[_Union[ConfigMapVolumeSource, _Mapping]] = ..., vsphereVolume: _Optional[_Union[VsphereVirtualDiskVolumeSource, _Mapping]] = ..., quobyte: _Optional[_Union[QuobyteVolumeSource, _Mapping]] = ..., azureDisk: _Optional[_Union[AzureDiskVolumeSource, _Mapping]] = ..., photonPersistentDisk: _Optional[_Union[PhotonPersistentDiskVolumeSource, _Mapping]] = ..., projected: _Optional[_Union[ProjectedVolumeSource, _Mapping]] = ..., portworxVolume: _Optional[_Union[PortworxVolumeSource, _Mapping]] = ..., scaleIO: _Optional[_Union[ScaleIOVolumeSource, _Mapping]] = ..., storageos: _Optional[_Union[StorageOSVolumeSource, _Mapping]] = ..., csi: _Optional[_Union[CSIVolumeSource, _Mapping]] = ..., ephemeral: _Optional[_Union[EphemeralVolumeSource, _Mapping]] = ..., image: _Optional[_Union[ImageVolumeSource, _Mapping]] = ...) -> None: ...
+    def __init__(self, hostPath: _Optional[_Union[HostPathVolumeSource, _Mapping[str, object]]] = ..., emptyDir: _Optional[_Union[EmptyDirVolumeSource, _Mapping[str, object]]] = ..., gcePersistentDisk: _Optional[_Union[GCEPersistentDiskVolumeSource, _Mapping[str, object]]] = ..., awsElasticBlockStore: _Optional[_Union[AWSElasticBlockStoreVolumeSource, _Mapping[str, object]]] = ..., gitRepo: _Optional[_Union[GitRepoVolumeSource, _Mapping[str, object]]] = ..., secret: _Optional[_Union[SecretVolumeSource, _Mapping[str, object]]] = ..., nfs: _Optional[_Union[NFSVolumeSource, _Mapping[str, object]]] = ..., iscsi: _Optional[_Union[ISCSIVolumeSource, _Mapping[str, object]]] = ..., glusterfs: _Optional[_Union[GlusterfsVolumeSource, _Mapping[str, object]]] = ..., persistentVolumeClaim: _Optional[_Union[PersistentVolumeClaimVolumeSource, _Mapping[str, object]]] = ..., rbd: _Optional[_Union[RBDVolumeSource, _Mapping[str, object]]] = ..., flexVolume: _Optional[_Union[FlexVolumeSource, _Mapping[str, object]]] = ..., cinder: _Optional[_Union[CinderVolumeSource, _Mapping[str, object]]] = ..., cephfs: _Optional[_Union[CephFSVolumeSource, _Mapping[str, object]]] = ..., flocker: _Optional[_Union[FlockerVolumeSource, _Mapping[str, object]]] = ..., downwardAPI: _Optional[_Union[DownwardAPIVolumeSource, _Mapping[str, object]]] = ..., fc: _Optional[_Union[FCVolumeSource, _Mapping[str, object]]] = ..., azureFile: _Optional[_Union[AzureFileVolumeSource, _Mapping[str, object]]] = ..., configMap: _Optional[_Union[ConfigMapVolumeSource, _Mapping[str, object]]] = ..., vsphereVolume: _Optional[_Union[VsphereVirtualDiskVolumeSource, _Mapping[str, object]]] = ..., quobyte: _Optional[_Union[QuobyteVolumeSource, _Mapping[str, object]]] = ..., azureDisk: _Optional[_Union[AzureDiskVolumeSource, _Mapping[str, object]]] = ..., photonPersistentDisk: _Optional[_Union[PhotonPersistentDiskVolumeSource, _Mapping[str, object]]] = ..., projected: _Optional[_Union[ProjectedVolumeSource, _Mapping[str, object]]] = ..., portworxVolume: _Optional[_Union[PortworxVolumeSource, _Mapping[str, object]]] = ..., scaleIO: _Optional[_Union[ScaleIOVolumeSource, _Mapping[str, object]]] = ..., storageos: _Optional[_Union[StorageOSVolumeSource, _Mapping[str, object]]] = ..., csi: _Optional[_Union[CSIVolumeSource, _Mapping[str, object]]] = ..., ephemeral: _Optional[_Union[EphemeralVolumeSource, _Mapping[str, object]]] = ..., image: _Optional[_Union[ImageVolumeSource, _Mapping[str, object]]] = ...) -> None: ...
 
 class VsphereVirtualDiskVolumeSource(_message.Message):
     __slots__ = ("volumePath", "fsType", "storagePolicyName", "storagePolicyID")
@@ -1745,7 +1745,7 @@ class WeightedPodAffinityTerm(_message.Message):
     PODAFFINITYTERM_FIELD_NUMBER: _ClassVar[int]
     weight: int
     podAffinityTerm: PodAffinityTerm
-    def __init__(self, weight: _Optional[int] = ..., podAffinityTerm: _Optional[_Union[PodAffinityTerm, _Mapping]] = ...) -> None: ...
+    def __init__(self, weight: _Optional[int] = ..., podAffinityTerm: _Optional[_Union[PodAffinityTerm, _Mapping[str, object]]] = ...) -> None: ...
 
 class WindowsSecurityContextOptions(_message.Message):
     __slots__ = ("gmsaCredentialSpecName", "gmsaCredentialSpec", "runAsUserName", "hostProcess")

@@ -39,7 +39,7 @@ class JobSubmittedEvent(_message.Message):
     queue: str
     created: _timestamp_pb2.Timestamp
     job: _submit_pb2.Job
-    def __init__(self, job_id: _Optional[str] = ..., job_set_id: _Optional[str] = ..., queue: _Optional[str] = ..., created: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., job: _Optional[_Union[_submit_pb2.Job, _Mapping]] = ...) -> None: ...
+    def __init__(self, job_id: _Optional[str] = ..., job_set_id: _Optional[str] = ..., queue: _Optional[str] = ..., created: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, object]]] = ..., job: _Optional[_Union[_submit_pb2.Job, _Mapping[str, object]]] = ...) -> None: ...
 
 class JobQueuedEvent(_message.Message):
     __slots__ = ("job_id", "job_set_id", "queue", "created")
@@ -51,7 +51,7 @@ class JobQueuedEvent(_message.Message):
     job_set_id: str
     queue: str
     created: _timestamp_pb2.Timestamp
-    def __init__(self, job_id: _Optional[str] = ..., job_set_id: _Optional[str] = ..., queue: _Optional[str] = ..., created: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    def __init__(self, job_id: _Optional[str] = ..., job_set_id: _Optional[str] = ..., queue: _Optional[str] = ..., created: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, object]]] = ...) -> None: ...
 
 class JobLeasedEvent(_message.Message):
     __slots__ = ("job_id", "job_set_id", "queue", "created", "cluster_id", "pool")
@@ -67,7 +67,7 @@ class JobLeasedEvent(_message.Message):
     created: _timestamp_pb2.Timestamp
     cluster_id: str
     pool: str
-    def __init__(self, job_id: _Optional[str] = ..., job_set_id: _Optional[str] = ..., queue: _Optional[str] = ..., created: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., cluster_id: _Optional[str] = ..., pool: _Optional[str] = ...) -> None: ...
+    def __init__(self, job_id: _Optional[str] = ..., job_set_id: _Optional[str] = ..., queue: _Optional[str] = ..., created: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, object]]] = ..., cluster_id: _Optional[str] = ..., pool: _Optional[str] = ...) -> None: ...
 
 class JobLeaseReturnedEvent(_message.Message):
     __slots__ = ("job_id", "job_set_id", "queue", "created", "cluster_id", "reason", "kubernetes_id", "pod_number", "run_attempted")
@@ -89,7 +89,7 @@ class JobLeaseReturnedEvent(_message.Message):
     kubernetes_id: str
     pod_number: int
     run_attempted: bool
-    def __init__(self, job_id: _Optional[str] = ..., job_set_id: _Optional[str] = ..., queue: _Optional[str] = ..., created: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., cluster_id: _Optional[str] = ..., reason: _Optional[str] = ..., kubernetes_id: _Optional[str] = ..., pod_number: _Optional[int] = ..., run_attempted: _Optional[bool] = ...) -> None: ...
+    def __init__(self, job_id: _Optional[str] = ..., job_set_id: _Optional[str] = ..., queue: _Optional[str] = ..., created: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, object]]] = ..., cluster_id: _Optional[str] = ..., reason: _Optional[str] = ..., kubernetes_id: _Optional[str] = ..., pod_number: _Optional[int] = ..., run_attempted: _Optional[bool] = ...) -> None: ...
 
 class JobLeaseExpiredEvent(_message.Message):
     __slots__ = ("job_id", "job_set_id", "queue", "created")
@@ -101,7 +101,7 @@ class JobLeaseExpiredEvent(_message.Message):
     job_set_id: str
     queue: str
     created: _timestamp_pb2.Timestamp
-    def __init__(self, job_id: _Optional[str] = ..., job_set_id: _Optional[str] = ..., queue: _Optional[str] = ..., created: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    def __init__(self, job_id: _Optional[str] = ..., job_set_id: _Optional[str] = ..., queue: _Optional[str] = ..., created: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, object]]] = ...) -> None: ...
 
 class JobPendingEvent(_message.Message):
     __slots__ = ("job_id", "job_set_id", "queue", "created", "cluster_id", "kubernetes_id", "pod_number", "pod_name", "pod_namespace", "pool")
@@ -125,7 +125,7 @@ class JobPendingEvent(_message.Message):
     pod_name: str
     pod_namespace: str
     pool: str
-    def __init__(self, job_id: _Optional[str] = ..., job_set_id: _Optional[str] = ..., queue: _Optional[str] = ..., created: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., cluster_id: _Optional[str] = ..., kubernetes_id: _Optional[str] = ..., pod_number: _Optional[int] = ..., pod_name: _Optional[str] = ..., pod_namespace: _Optional[str] = ..., pool: _Optional[str] = ...) -> None: ...
+    def __init__(self, job_id: _Optional[str] = ..., job_set_id: _Optional[str] = ..., queue: _Optional[str] = ..., created: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, object]]] = ..., cluster_id: _Optional[str] = ..., kubernetes_id: _Optional[str] = ..., pod_number: _Optional[int] = ..., pod_name: _Optional[str] = ..., pod_namespace: _Optional[str] = ..., pool: _Optional[str] = ...) -> None: ...
 
 class JobRunningEvent(_message.Message):
     __slots__ = ("job_id", "job_set_id", "queue", "created", "cluster_id", "kubernetes_id", "node_name", "pod_number", "pod_name", "pod_namespace", "pool")
@@ -151,7 +151,7 @@ class JobRunningEvent(_message.Message):
     pod_name: str
     pod_namespace: str
     pool: str
-    def __init__(self, job_id: _Optional[str] = ..., job_set_id: _Optional[str] = ..., queue: _Optional[str] = ..., created: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., cluster_id: _Optional[str] = ..., kubernetes_id: _Optional[str] = ..., node_name: _Optional[str] = ..., pod_number: _Optional[int] = ..., pod_name: _Optional[str] = ..., pod_namespace: _Optional[str] = ..., pool: _Optional[str] = ...) -> None: ...
+    def __init__(self, job_id: _Optional[str] = ..., job_set_id: _Optional[str] = ..., queue: _Optional[str] = ..., created: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, object]]] = ..., cluster_id: _Optional[str] = ..., kubernetes_id: _Optional[str] = ..., node_name: _Optional[str] = ..., pod_number: _Optional[int] = ..., pod_name: _Optional[str] = ..., pod_namespace: _Optional[str] = ..., pool: _Optional[str] = ...) -> None: ...
 
 class JobIngressInfoEvent(_message.Message):
     __slots__ = ("job_id", "job_set_id", "queue", "created", "cluster_id", "kubernetes_id", "node_name", "pod_number", "pod_name", "pod_namespace", "ingress_addresses")
@@ -184,7 +184,7 @@ class JobIngressInfoEvent(_message.Message):
     pod_name: str
     pod_namespace: str
     ingress_addresses: _containers.ScalarMap[int, str]
-    def __init__(self, job_id: _Optional[str] = ..., job_set_id: _Optional[str] = ..., queue: _Optional[str] = ..., created: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., cluster_id: _Optional[str] = ..., kubernetes_id: _Optional[str] = ..., node_name: _Optional[str] = ..., pod_number: _Optional[int] = ..., pod_name: _Optional[str] = ..., pod_namespace: _Optional[str] = ..., ingress_addresses: _Optional[_Mapping[int, str]] = ...) -> None: ...
+    def __init__(self, job_id: _Optional[str] = ..., job_set_id: _Optional[str] = ..., queue: _Optional[str] = ..., created: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, object]]] = ..., cluster_id: _Optional[str] = ..., kubernetes_id: _Optional[str] = ..., node_name: _Optional[str] = ..., pod_number: _Optional[int] = ..., pod_name: _Optional[str] = ..., pod_namespace: _Optional[str] = ..., ingress_addresses: _Optional[_Mapping[int, str]] = ...) -> None: ...
 
 class JobFailedEvent(_message.Message):
     __slots__ = ("job_id", "job_set_id", "queue", "created", "cluster_id", "reason", "exit_codes", "kubernetes_id", "node_name", "pod_number", "pod_name", "pod_namespace", "container_statuses", "cause", "failure_category", "failure_subcategory", "retryable")
@@ -229,7 +229,7 @@ class JobFailedEvent(_message.Message):
     failure_category: str
     failure_subcategory: str
     retryable: bool
-    def __init__(self, job_id: _Optional[str] = ..., job_set_id: _Optional[str] = ..., queue: _Optional[str] = ..., created: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., cluster_id: _Optional[str] = ..., reason: _Optional[str] = ..., exit_codes: _Optional[_Mapping[str, int]] = ..., kubernetes_id: _Optional[str] = ..., node_name: _Optional[str] = ..., pod_number: _Optional[int] = ..., pod_name: _Optional[str] = ..., pod_namespace: _Optional[str] = ..., container_statuses: _Optional[_Iterable[_Union[ContainerStatus, _Mapping]]] = ..., cause: _Optional[_Union[Cause, str]] = ..., failure_category: _Optional[str] = ..., failure_subcategory: _Optional[str] = ..., retryable: _Optional[bool] = ...) -> None: ...
+    def __init__(self, job_id: _Optional[str] = ..., job_set_id: _Optional[str] = ..., queue: _Optional[str] = ..., created: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, object]]] = ..., cluster_id: _Optional[str] = ..., reason: _Optional[str] = ..., exit_codes: _Optional[_Mapping[str, int]] = ..., kubernetes_id: _Optional[str] = ..., node_name: _Optional[str] = ..., pod_number: _Optional[int] = ..., pod_name: _Optional[str] = ..., pod_namespace: _Optional[str] = ..., container_statuses: _Optional[_Iterable[_Union[ContainerStatus, _Mapping[str, object]]]] = ..., cause: _Optional[_Union[Cause, str]] = ..., failure_category: _Optional[str] = ..., failure_subcategory: _Optional[str] = ..., retryable: _Optional[bool] = ...) -> None: ...
 
 class JobPreemptingEvent(_message.Message):
     __slots__ = ("job_id", "job_set_id", "queue", "created", "requestor", "reason")
@@ -245,7 +245,7 @@ class JobPreemptingEvent(_message.Message):
     created: _timestamp_pb2.Timestamp
     requestor: str
     reason: str
-    def __init__(self, job_id: _Optional[str] = ..., job_set_id: _Optional[str] = ..., queue: _Optional[str] = ..., created: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., requestor: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
+    def __init__(self, job_id: _Optional[str] = ..., job_set_id: _Optional[str] = ..., queue: _Optional[str] = ..., created: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, object]]] = ..., requestor: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class JobPreemptedEvent(_message.Message):
     __slots__ = ("job_id", "job_set_id", "queue", "created", "cluster_id", "run_id", "preemptive_run_id", "reason", "preempting_job_id", "requestor")
@@ -269,7 +269,7 @@ class JobPreemptedEvent(_message.Message):
     reason: str
     preempting_job_id: str
     requestor: str
-    def __init__(self, job_id: _Optional[str] = ..., job_set_id: _Optional[str] = ..., queue: _Optional[str] = ..., created: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., cluster_id: _Optional[str] = ..., run_id: _Optional[str] = ..., preemptive_run_id: _Optional[str] = ..., reason: _Optional[str] = ..., preempting_job_id: _Optional[str] = ..., requestor: _Optional[str] = ...) -> None: ...
+    def __init__(self, job_id: _Optional[str] = ..., job_set_id: _Optional[str] = ..., queue: _Optional[str] = ..., created: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, object]]] = ..., cluster_id: _Optional[str] = ..., run_id: _Optional[str] = ..., preemptive_run_id: _Optional[str] = ..., reason: _Optional[str] = ..., preempting_job_id: _Optional[str] = ..., requestor: _Optional[str] = ...) -> None: ...
 
 class JobSucceededEvent(_message.Message):
     __slots__ = ("job_id", "job_set_id", "queue", "created", "cluster_id", "kubernetes_id", "node_name", "pod_number", "pod_name", "pod_namespace")
@@ -293,7 +293,7 @@ class JobSucceededEvent(_message.Message):
     pod_number: int
     pod_name: str
     pod_namespace: str
-    def __init__(self, job_id: _Optional[str] = ..., job_set_id: _Optional[str] = ..., queue: _Optional[str] = ..., created: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., cluster_id: _Optional[str] = ..., kubernetes_id: _Optional[str] = ..., node_name: _Optional[str] = ..., pod_number: _Optional[int] = ..., pod_name: _Optional[str] = ..., pod_namespace: _Optional[str] = ...) -> None: ...
+    def __init__(self, job_id: _Optional[str] = ..., job_set_id: _Optional[str] = ..., queue: _Optional[str] = ..., created: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, object]]] = ..., cluster_id: _Optional[str] = ..., kubernetes_id: _Optional[str] = ..., node_name: _Optional[str] = ..., pod_number: _Optional[int] = ..., pod_name: _Optional[str] = ..., pod_namespace: _Optional[str] = ...) -> None: ...
 
 class JobUtilisationEvent(_message.Message):
     __slots__ = ("job_id", "job_set_id", "queue", "created", "cluster_id", "kubernetes_id", "MaxResourcesForPeriod", "node_name", "pod_number", "pod_name", "pod_namespace", "total_cumulative_usage", "AvgResourcesForPeriod")
@@ -303,21 +303,21 @@ class JobUtilisationEvent(_message.Message):
         VALUE_FIELD_NUMBER: _ClassVar[int]
         key: str
         value: _resource_pb2.Quantity
-        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[_resource_pb2.Quantity, _Mapping]] = ...) -> None: ...
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[_resource_pb2.Quantity, _Mapping[str, object]]] = ...) -> None: ...
     class TotalCumulativeUsageEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
         VALUE_FIELD_NUMBER: _ClassVar[int]
         key: str
         value: _resource_pb2.Quantity
-        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[_resource_pb2.Quantity, _Mapping]] = ...) -> None: ...
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[_resource_pb2.Quantity, _Mapping[str, object]]] = ...) -> None: ...
     class AvgResourcesForPeriodEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
         VALUE_FIELD_NUMBER: _ClassVar[int]
         key: str
         value: _resource_pb2.Quantity
-        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[_resource_pb2.Quantity, _Mapping]] = ...) -> None: ...
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[_resource_pb2.Quantity, _Mapping[str, object]]] = ...) -> None: ...
     JOB_ID_FIELD_NUMBER: _ClassVar[int]
     JOB_SET_ID_FIELD_NUMBER: _ClassVar[int]
     QUEUE_FIELD_NUMBER: _ClassVar[int]
@@ -344,7 +344,7 @@ class JobUtilisationEvent(_message.Message):
     pod_namespace: str
     total_cumulative_usage: _containers.MessageMap[str, _resource_pb2.Quantity]
     AvgResourcesForPeriod: _containers.MessageMap[str, _resource_pb2.Quantity]
-    def __init__(self, job_id: _Optional[str] = ..., job_set_id: _Optional[str] = ..., queue: _Optional[str] = ..., created: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., cluster_id: _Optional[str] = ..., kubernetes_id: _Optional[str] = ..., MaxResourcesForPeriod: _Optional[_Mapping[str, _resource_pb2.Quantity]] = ..., node_name: _Optional[str] = ..., pod_number: _Optional[int] = ..., pod_name: _Optional[str] = ..., pod_namespace: _Optional[str] = ..., total_cumulative_usage: _Optional[_Mapping[str, _resource_pb2.Quantity]] = ..., AvgResourcesForPeriod: _Optional[_Mapping[str, _resource_pb2.Quantity]] = ...) -> None: ...
+    def __init__(self, job_id: _Optional[str] = ..., job_set_id: _Optional[str] = ..., queue: _Optional[str] = ..., created: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, object]]] = ..., cluster_id: _Optional[str] = ..., kubernetes_id: _Optional[str] = ..., MaxResourcesForPeriod: _Optional[_Mapping[str, _resource_pb2.Quantity]] = ..., node_name: _Optional[str] = ..., pod_number: _Optional[int] = ..., pod_name: _Optional[str] = ..., pod_namespace: _Optional[str] = ..., total_cumulative_usage: _Optional[_Mapping[str, _resource_pb2.Quantity]] = ..., AvgResourcesForPeriod: _Optional[_Mapping[str, _resource_pb2.Quantity]] = ...) -> None: ...
 
 class JobReprioritizingEvent(_message.Message):
     __slots__ = ("job_id", "job_set_id", "queue", "created", "new_priority", "requestor")
@@ -360,7 +360,7 @@ class JobReprioritizingEvent(_message.Message):
     created: _timestamp_pb2.Timestamp
     new_priority: float
     requestor: str
-    def __init__(self, job_id: _Optional[str] = ..., job_set_id: _Optional[str] = ..., queue: _Optional[str] = ..., created: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., new_priority: _Optional[float] = ..., requestor: _Optional[str] = ...) -> None: ...
+    def __init__(self, job_id: _Optional[str] = ..., job_set_id: _Optional[str] = ..., queue: _Optional[str] = ..., created: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, object]]] = ..., new_priority: _Optional[float] = ..., requestor: _Optional[str] = ...) -> None: ...
 
 class JobReprioritizedEvent(_message.Message):
     __slots__ = ("job_id", "job_set_id", "queue", "created", "new_priority", "requestor")
@@ -376,7 +376,7 @@ class JobReprioritizedEvent(_message.Message):
     created: _timestamp_pb2.Timestamp
     new_priority: float
     requestor: str
-    def __init__(self, job_id: _Optional[str] = ..., job_set_id: _Optional[str] = ..., queue: _Optional[str] = ..., created: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., new_priority: _Optional[float] = ..., requestor: _Optional[str] = ...) -> None: ...
+    def __init__(self, job_id: _Optional[str] = ..., job_set_id: _Optional[str] = ..., queue: _Optional[str] = ..., created: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, object]]] = ..., new_priority: _Optional[float] = ..., requestor: _Optional[str] = ...) -> None: ...
 
 class JobCancellingEvent(_message.Message):
     __slots__ = ("job_id", "job_set_id", "queue", "created", "requestor", "reason")
@@ -392,7 +392,7 @@ class JobCancellingEvent(_message.Message):
     created: _timestamp_pb2.Timestamp
     requestor: str
     reason: str
-    def __init__(self, job_id: _Optional[str] = ..., job_set_id: _Optional[str] = ..., queue: _Optional[str] = ..., created: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., requestor: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
+    def __init__(self, job_id: _Optional[str] = ..., job_set_id: _Optional[str] = ..., queue: _Optional[str] = ..., created: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, object]]] = ..., requestor: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class JobCancelledEvent(_message.Message):
     __slots__ = ("job_id", "job_set_id", "queue", "created", "requestor", "reason")
@@ -408,7 +408,7 @@ class JobCancelledEvent(_message.Message):
     created: _timestamp_pb2.Timestamp
     requestor: str
     reason: str
-    def __init__(self, job_id: _Optional[str] = ..., job_set_id: _Optional[str] = ..., queue: _Optional[str] = ..., created: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., requestor: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
+    def __init__(self, job_id: _Optional[str] = ..., job_set_id: _Optional[str] = ..., queue: _Optional[str] = ..., created: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, object]]] = ..., requestor: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class JobTerminatedEvent(_message.Message):
     __slots__ = ("job_id", "job_set_id", "queue", "created", "cluster_id", "kubernetes_id", "pod_number", "pod_name", "pod_namespace", "reason")
@@ -432,7 +432,7 @@ class JobTerminatedEvent(_message.Message):
     pod_name: str
     pod_namespace: str
     reason: str
-    def __init__(self, job_id: _Optional[str] = ..., job_set_id: _Optional[str] = ..., queue: _Optional[str] = ..., created: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., cluster_id: _Optional[str] = ..., kubernetes_id: _Optional[str] = ..., pod_number: _Optional[int] = ..., pod_name: _Optional[str] = ..., pod_namespace: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
+    def __init__(self, job_id: _Optional[str] = ..., job_set_id: _Optional[str] = ..., queue: _Optional[str] = ..., created: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, object]]] = ..., cluster_id: _Optional[str] = ..., kubernetes_id: _Optional[str] = ..., pod_number: _Optional[int] = ..., pod_name: _Optional[str] = ..., pod_namespace: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class EventMessage(_message.Message):
     __slots__ = ("submitted", "queued", "leased", "lease_returned", "lease_expired", "pending", "running", "failed", "succeeded", "reprioritized", "cancelling", "cancelled", "utilisation", "ingress_info", "reprioritizing", "preempted", "preempting")
@@ -470,7 +470,7 @@ class EventMessage(_message.Message):
     reprioritizing: JobReprioritizingEvent
     preempted: JobPreemptedEvent
     preempting: JobPreemptingEvent
-    def __init__(self, submitted: _Optional[_Union[JobSubmittedEvent, _Mapping]] = ..., queued: _Optional[_Union[JobQueuedEvent, _Mapping]] = ..., leased: _Optional[_Union[JobLeasedEvent, _Mapping]] = ..., lease_returned: _Optional[_Union[JobLeaseReturnedEvent, _Mapping]] = ..., lease_expired: _Optional[_Union[JobLeaseExpiredEvent, _Mapping]] = ..., pending: _Optional[_Union[JobPendingEvent, _Mapping]] = ..., running: _Optional[_Union[JobRunningEvent, _Mapping]] = ..., failed: _Optional[_Union[JobFailedEvent, _Mapping]] = ..., succeeded: _Optional[_Union[JobSucceededEvent, _Mapping]] = ..., reprioritized: _Optional[_Union[JobReprioritizedEvent, _Mapping]] = ..., cancelling: _Optional[_Union[JobCancellingEvent, _Mapping]] = ..., cancelled: _Optional[_Union[JobCancelledEvent, _Mapping]] = ..., utilisation: _Optional[_Union[JobUtilisationEvent, _Mapping]] = ..., ingress_info: _Optional[_Union[JobIngressInfoEvent, _Mapping]] = ..., reprioritizing: _Optional[_Union[JobReprioritizingEvent, _Mapping]] = ..., preempted: _Optional[_Union[JobPreemptedEvent, _Mapping]] = ..., preempting: _Optional[_Union[JobPreemptingEvent, _Mapping]] = ...) -> None: ...
+    def __init__(self, submitted: _Optional[_Union[JobSubmittedEvent, _Mapping[str, object]]] = ..., queued: _Optional[_Union[JobQueuedEvent, _Mapping[str, object]]] = ..., leased: _Optional[_Union[JobLeasedEvent, _Mapping[str, object]]] = ..., lease_returned: _Optional[_Union[JobLeaseReturnedEvent, _Mapping[str, object]]] = ..., lease_expired: _Optional[_Union[JobLeaseExpiredEvent, _Mapping[str, object]]] = ..., pending: _Optional[_Union[JobPendingEvent, _Mapping[str, object]]] = ..., running: _Optional[_Union[JobRunningEvent, _Mapping[str, object]]] = ..., failed: _Optional[_Union[JobFailedEvent, _Mapping[str, object]]] = ..., succeeded: _Optional[_Union[JobSucceededEvent, _Mapping[str, object]]] = ..., reprioritized: _Optional[_Union[JobReprioritizedEvent, _Mapping[str, object]]] = ..., cancelling: _Optional[_Union[JobCancellingEvent, _Mapping[str, object]]] = ..., cancelled: _Optional[_Union[JobCancelledEvent, _Mapping[str, object]]] = ..., utilisation: _Optional[_Union[JobUtilisationEvent, _Mapping[str, object]]] = ..., ingress_info: _Optional[_Union[JobIngressInfoEvent, _Mapping[str, object]]] = ..., reprioritizing: _Optional[_Union[JobReprioritizingEvent, _Mapping[str, object]]] = ..., preempted: _Optional[_Union[JobPreemptedEvent, _Mapping[str, object]]] = ..., preempting: _Optional[_Union[JobPreemptingEvent, _Mapping[str, object]]] = ...) -> None: ...
 
 class ContainerStatus(_message.Message):
     __slots__ = ("name", "exitCode", "message", "reason", "cause")
@@ -492,7 +492,7 @@ class EventStreamMessage(_message.Message):
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     id: str
     message: EventMessage
-    def __init__(self, id: _Optional[str] = ..., message: _Optional[_Union[EventMessage, _Mapping]] = ...) -> None: ...
+    def __init__(self, id: _Optional[str] = ..., message: _Optional[_Union[EventMessage, _Mapping[str, object]]] = ...) -> None: ...
 
 class JobSetRequest(_message.Message):
     __slots__ = ("id", "watch", "from_message_id", "queue", "errorIfMissing")

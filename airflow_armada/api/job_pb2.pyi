@@ -63,7 +63,7 @@ class JobRunDetails(_message.Message):
     started_ts: _timestamp_pb2.Timestamp
     finished_ts: _timestamp_pb2.Timestamp
     ingress_addresses: _containers.ScalarMap[int, str]
-    def __init__(self, run_id: _Optional[str] = ..., job_id: _Optional[str] = ..., state: _Optional[_Union[JobRunState, str]] = ..., cluster: _Optional[str] = ..., node: _Optional[str] = ..., leased_ts: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., pending_ts: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., started_ts: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., finished_ts: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., ingress_addresses: _Optional[_Mapping[int, str]] = ...) -> None: ...
+    def __init__(self, run_id: _Optional[str] = ..., job_id: _Optional[str] = ..., state: _Optional[_Union[JobRunState, str]] = ..., cluster: _Optional[str] = ..., node: _Optional[str] = ..., leased_ts: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, object]]] = ..., pending_ts: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, object]]] = ..., started_ts: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, object]]] = ..., finished_ts: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, object]]] = ..., ingress_addresses: _Optional[_Mapping[int, str]] = ...) -> None: ...
 
 class JobDetails(_message.Message):
     __slots__ = ("job_id", "queue", "jobset", "namespace", "state", "submitted_ts", "cancel_ts", "cancel_reason", "last_transition_ts", "latest_run_id", "job_spec", "job_runs", "cancel_user")
@@ -93,7 +93,7 @@ class JobDetails(_message.Message):
     job_spec: _submit_pb2.Job
     job_runs: _containers.RepeatedCompositeFieldContainer[JobRunDetails]
     cancel_user: str
-    def __init__(self, job_id: _Optional[str] = ..., queue: _Optional[str] = ..., jobset: _Optional[str] = ..., namespace: _Optional[str] = ..., state: _Optional[_Union[_submit_pb2.JobState, str]] = ..., submitted_ts: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., cancel_ts: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., cancel_reason: _Optional[str] = ..., last_transition_ts: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., latest_run_id: _Optional[str] = ..., job_spec: _Optional[_Union[_submit_pb2.Job, _Mapping]] = ..., job_runs: _Optional[_Iterable[_Union[JobRunDetails, _Mapping]]] = ..., cancel_user: _Optional[str] = ...) -> None: ...
+    def __init__(self, job_id: _Optional[str] = ..., queue: _Optional[str] = ..., jobset: _Optional[str] = ..., namespace: _Optional[str] = ..., state: _Optional[_Union[_submit_pb2.JobState, str]] = ..., submitted_ts: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, object]]] = ..., cancel_ts: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, object]]] = ..., cancel_reason: _Optional[str] = ..., last_transition_ts: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, object]]] = ..., latest_run_id: _Optional[str] = ..., job_spec: _Optional[_Union[_submit_pb2.Job, _Mapping[str, object]]] = ..., job_runs: _Optional[_Iterable[_Union[JobRunDetails, _Mapping[str, object]]]] = ..., cancel_user: _Optional[str] = ...) -> None: ...
 
 class JobDetailsRequest(_message.Message):
     __slots__ = ("job_ids", "expand_job_spec", "expand_job_run")
@@ -113,7 +113,7 @@ class JobDetailsResponse(_message.Message):
         VALUE_FIELD_NUMBER: _ClassVar[int]
         key: str
         value: JobDetails
-        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[JobDetails, _Mapping]] = ...) -> None: ...
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[JobDetails, _Mapping[str, object]]] = ...) -> None: ...
     JOB_DETAILS_FIELD_NUMBER: _ClassVar[int]
     job_details: _containers.MessageMap[str, JobDetails]
     def __init__(self, job_details: _Optional[_Mapping[str, JobDetails]] = ...) -> None: ...
@@ -126,7 +126,7 @@ class JobRunDetailsResponse(_message.Message):
         VALUE_FIELD_NUMBER: _ClassVar[int]
         key: str
         value: JobRunDetails
-        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[JobRunDetails, _Mapping]] = ...) -> None: ...
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[JobRunDetails, _Mapping[str, object]]] = ...) -> None: ...
     JOB_RUN_DETAILS_FIELD_NUMBER: _ClassVar[int]
     job_run_details: _containers.MessageMap[str, JobRunDetails]
     def __init__(self, job_run_details: _Optional[_Mapping[str, JobRunDetails]] = ...) -> None: ...
@@ -180,7 +180,7 @@ class GetActiveQueuesResponse(_message.Message):
         VALUE_FIELD_NUMBER: _ClassVar[int]
         key: str
         value: ActiveQueues
-        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[ActiveQueues, _Mapping]] = ...) -> None: ...
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[ActiveQueues, _Mapping[str, object]]] = ...) -> None: ...
     ACTIVE_QUEUES_BY_POOL_FIELD_NUMBER: _ClassVar[int]
     active_queues_by_pool: _containers.MessageMap[str, ActiveQueues]
     def __init__(self, active_queues_by_pool: _Optional[_Mapping[str, ActiveQueues]] = ...) -> None: ...

@@ -1,6 +1,7 @@
 """The table of remote methods: one entry a method, for sync and asyncio channels alike.
 
-It stands where generated ``_pb2_grpc.py`` stubs would: a path, two message classes and a kind are all that a call needs.
+It stands where generated ``_pb2_grpc.py`` stubs would: a path, two message classes and a kind are all that a call
+needs.
 """
 
 from __future__ import annotations
@@ -72,7 +73,9 @@ class Submit:
     SUBMIT_JOBS = unary("/api.Submit/SubmitJobs", submit_pb2.JobSubmitRequest, submit_pb2.JobSubmitResponse)
     CANCEL_JOBS = unary("/api.Submit/CancelJobs", submit_pb2.JobCancelRequest, submit_pb2.CancellationResult)
     CANCEL_JOB_SET = unary("/api.Submit/CancelJobSet", submit_pb2.JobSetCancelRequest, empty_pb2.Empty)
-    REPRIORITIZE_JOBS = unary("/api.Submit/ReprioritizeJobs", submit_pb2.JobReprioritizeRequest, submit_pb2.JobReprioritizeResponse)
+    REPRIORITIZE_JOBS = unary(
+        "/api.Submit/ReprioritizeJobs", submit_pb2.JobReprioritizeRequest, submit_pb2.JobReprioritizeResponse
+    )
     PREEMPT_JOBS = unary("/api.Submit/PreemptJobs", submit_pb2.JobPreemptRequest, submit_pb2.PreemptionResult)
     CREATE_QUEUE = unary("/api.Submit/CreateQueue", submit_pb2.Queue, empty_pb2.Empty)
     CREATE_QUEUES = unary("/api.Submit/CreateQueues", submit_pb2.QueueList, submit_pb2.BatchQueueCreateResponse)
@@ -93,7 +96,9 @@ class QueueService:
     UPDATE_QUEUES = unary("/api.QueueService/UpdateQueues", submit_pb2.QueueList, submit_pb2.BatchQueueUpdateResponse)
     DELETE_QUEUE = unary("/api.QueueService/DeleteQueue", submit_pb2.QueueDeleteRequest, empty_pb2.Empty)
     GET_QUEUE = unary("/api.QueueService/GetQueue", submit_pb2.QueueGetRequest, submit_pb2.Queue)
-    GET_QUEUES = stream("/api.QueueService/GetQueues", submit_pb2.StreamingQueueGetRequest, submit_pb2.StreamingQueueMessage)
+    GET_QUEUES = stream(
+        "/api.QueueService/GetQueues", submit_pb2.StreamingQueueGetRequest, submit_pb2.StreamingQueueMessage
+    )
     CORDON_QUEUE = unary("/api.QueueService/CordonQueue", submit_pb2.QueueCordonRequest, empty_pb2.Empty)
     UNCORDON_QUEUE = unary("/api.QueueService/UncordonQueue", submit_pb2.QueueUncordonRequest, empty_pb2.Empty)
     PREEMPT_ON_QUEUE = unary("/api.QueueService/PreemptOnQueue", submit_pb2.QueuePreemptRequest, empty_pb2.Empty)
@@ -105,9 +110,15 @@ class RetryPolicyService:
 
     CREATE_RETRY_POLICY = unary("/api.RetryPolicyService/CreateRetryPolicy", submit_pb2.RetryPolicy, empty_pb2.Empty)
     UPDATE_RETRY_POLICY = unary("/api.RetryPolicyService/UpdateRetryPolicy", submit_pb2.RetryPolicy, empty_pb2.Empty)
-    DELETE_RETRY_POLICY = unary("/api.RetryPolicyService/DeleteRetryPolicy", submit_pb2.RetryPolicyDeleteRequest, empty_pb2.Empty)
-    GET_RETRY_POLICY = unary("/api.RetryPolicyService/GetRetryPolicy", submit_pb2.RetryPolicyGetRequest, submit_pb2.RetryPolicy)
-    GET_RETRY_POLICIES = unary("/api.RetryPolicyService/GetRetryPolicies", submit_pb2.RetryPolicyListRequest, submit_pb2.RetryPolicyList)
+    DELETE_RETRY_POLICY = unary(
+        "/api.RetryPolicyService/DeleteRetryPolicy", submit_pb2.RetryPolicyDeleteRequest, empty_pb2.Empty
+    )
+    GET_RETRY_POLICY = unary(
+        "/api.RetryPolicyService/GetRetryPolicy", submit_pb2.RetryPolicyGetRequest, submit_pb2.RetryPolicy
+    )
+    GET_RETRY_POLICIES = unary(
+        "/api.RetryPolicyService/GetRetryPolicies", submit_pb2.RetryPolicyListRequest, submit_pb2.RetryPolicyList
+    )
 
 
 class Event:
@@ -122,19 +133,39 @@ class Jobs:
     """Methods of ``api.Jobs``."""
 
     GET_JOB_STATUS = unary("/api.Jobs/GetJobStatus", job_pb2.JobStatusRequest, job_pb2.JobStatusResponse)
-    GET_JOB_STATUS_USING_EXTERNAL_JOB_URI = unary("/api.Jobs/GetJobStatusUsingExternalJobUri", job_pb2.JobStatusUsingExternalJobUriRequest, job_pb2.JobStatusResponse)
+    GET_JOB_STATUS_USING_EXTERNAL_JOB_URI = unary(
+        "/api.Jobs/GetJobStatusUsingExternalJobUri",
+        job_pb2.JobStatusUsingExternalJobUriRequest,
+        job_pb2.JobStatusResponse,
+    )
     GET_JOB_DETAILS = unary("/api.Jobs/GetJobDetails", job_pb2.JobDetailsRequest, job_pb2.JobDetailsResponse)
     GET_JOB_ERRORS = unary("/api.Jobs/GetJobErrors", job_pb2.JobErrorsRequest, job_pb2.JobErrorsResponse)
-    GET_JOB_RUN_DETAILS = unary("/api.Jobs/GetJobRunDetails", job_pb2.JobRunDetailsRequest, job_pb2.JobRunDetailsResponse)
-    GET_ACTIVE_QUEUES = unary("/api.Jobs/GetActiveQueues", job_pb2.GetActiveQueuesRequest, job_pb2.GetActiveQueuesResponse)
+    GET_JOB_RUN_DETAILS = unary(
+        "/api.Jobs/GetJobRunDetails", job_pb2.JobRunDetailsRequest, job_pb2.JobRunDetailsResponse
+    )
+    GET_ACTIVE_QUEUES = unary(
+        "/api.Jobs/GetActiveQueues", job_pb2.GetActiveQueuesRequest, job_pb2.GetActiveQueuesResponse
+    )
 
 
 class SchedulerReporting:
     """Methods of ``schedulerobjects.SchedulerReporting``."""
 
-    GET_SCHEDULING_REPORT = unary("/schedulerobjects.SchedulerReporting/GetSchedulingReport", scheduler_reporting_pb2.SchedulingReportRequest, scheduler_reporting_pb2.SchedulingReport)
-    GET_QUEUE_REPORT = unary("/schedulerobjects.SchedulerReporting/GetQueueReport", scheduler_reporting_pb2.QueueReportRequest, scheduler_reporting_pb2.QueueReport)
-    GET_JOB_REPORT = unary("/schedulerobjects.SchedulerReporting/GetJobReport", scheduler_reporting_pb2.JobReportRequest, scheduler_reporting_pb2.JobReport)
+    GET_SCHEDULING_REPORT = unary(
+        "/schedulerobjects.SchedulerReporting/GetSchedulingReport",
+        scheduler_reporting_pb2.SchedulingReportRequest,
+        scheduler_reporting_pb2.SchedulingReport,
+    )
+    GET_QUEUE_REPORT = unary(
+        "/schedulerobjects.SchedulerReporting/GetQueueReport",
+        scheduler_reporting_pb2.QueueReportRequest,
+        scheduler_reporting_pb2.QueueReport,
+    )
+    GET_JOB_REPORT = unary(
+        "/schedulerobjects.SchedulerReporting/GetJobReport",
+        scheduler_reporting_pb2.JobReportRequest,
+        scheduler_reporting_pb2.JobReport,
+    )
 
 
 class Binoculars:

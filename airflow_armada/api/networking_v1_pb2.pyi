@@ -16,13 +16,13 @@ class HTTPIngressPath(_message.Message):
     path: str
     pathType: str
     backend: IngressBackend
-    def __init__(self, path: _Optional[str] = ..., pathType: _Optional[str] = ..., backend: _Optional[_Union[IngressBackend, _Mapping]] = ...) -> None: ...
+    def __init__(self, path: _Optional[str] = ..., pathType: _Optional[str] = ..., backend: _Optional[_Union[IngressBackend, _Mapping[str, object]]] = ...) -> None: ...
 
 class HTTPIngressRuleValue(_message.Message):
     __slots__ = ("paths",)
     PATHS_FIELD_NUMBER: _ClassVar[int]
     paths: _containers.RepeatedCompositeFieldContainer[HTTPIngressPath]
-    def __init__(self, paths: _Optional[_Iterable[_Union[HTTPIngressPath, _Mapping]]] = ...) -> None: ...
+    def __init__(self, paths: _Optional[_Iterable[_Union[HTTPIngressPath, _Mapping[str, object]]]] = ...) -> None: ...
 
 class Ingress(_message.Message):
     __slots__ = ("metadata", "spec", "status")
@@ -32,7 +32,7 @@ class Ingress(_message.Message):
     metadata: _meta_v1_pb2.ObjectMeta
     spec: IngressSpec
     status: IngressStatus
-    def __init__(self, metadata: _Optional[_Union[_meta_v1_pb2.ObjectMeta, _Mapping]] = ..., spec: _Optional[_Union[IngressSpec, _Mapping]] = ..., status: _Optional[_Union[IngressStatus, _Mapping]] = ...) -> None: ...
+    def __init__(self, metadata: _Optional[_Union[_meta_v1_pb2.ObjectMeta, _Mapping[str, object]]] = ..., spec: _Optional[_Union[IngressSpec, _Mapping[str, object]]] = ..., status: _Optional[_Union[IngressStatus, _Mapping[str, object]]] = ...) -> None: ...
 
 class IngressBackend(_message.Message):
     __slots__ = ("service", "resource")
@@ -40,7 +40,7 @@ class IngressBackend(_message.Message):
     RESOURCE_FIELD_NUMBER: _ClassVar[int]
     service: IngressServiceBackend
     resource: _core_v1_pb2.TypedLocalObjectReference
-    def __init__(self, service: _Optional[_Union[IngressServiceBackend, _Mapping]] = ..., resource: _Optional[_Union[_core_v1_pb2.TypedLocalObjectReference, _Mapping]] = ...) -> None: ...
+    def __init__(self, service: _Optional[_Union[IngressServiceBackend, _Mapping[str, object]]] = ..., resource: _Optional[_Union[_core_v1_pb2.TypedLocalObjectReference, _Mapping[str, object]]] = ...) -> None: ...
 
 class IngressLoadBalancerIngress(_message.Message):
     __slots__ = ("ip", "hostname", "ports")
@@ -50,13 +50,13 @@ class IngressLoadBalancerIngress(_message.Message):
     ip: str
     hostname: str
     ports: _containers.RepeatedCompositeFieldContainer[IngressPortStatus]
-    def __init__(self, ip: _Optional[str] = ..., hostname: _Optional[str] = ..., ports: _Optional[_Iterable[_Union[IngressPortStatus, _Mapping]]] = ...) -> None: ...
+    def __init__(self, ip: _Optional[str] = ..., hostname: _Optional[str] = ..., ports: _Optional[_Iterable[_Union[IngressPortStatus, _Mapping[str, object]]]] = ...) -> None: ...
 
 class IngressLoadBalancerStatus(_message.Message):
     __slots__ = ("ingress",)
     INGRESS_FIELD_NUMBER: _ClassVar[int]
     ingress: _containers.RepeatedCompositeFieldContainer[IngressLoadBalancerIngress]
-    def __init__(self, ingress: _Optional[_Iterable[_Union[IngressLoadBalancerIngress, _Mapping]]] = ...) -> None: ...
+    def __init__(self, ingress: _Optional[_Iterable[_Union[IngressLoadBalancerIngress, _Mapping[str, object]]]] = ...) -> None: ...
 
 class IngressPortStatus(_message.Message):
     __slots__ = ("port", "protocol", "error")
@@ -74,13 +74,13 @@ class IngressRule(_message.Message):
     INGRESSRULEVALUE_FIELD_NUMBER: _ClassVar[int]
     host: str
     ingressRuleValue: IngressRuleValue
-    def __init__(self, host: _Optional[str] = ..., ingressRuleValue: _Optional[_Union[IngressRuleValue, _Mapping]] = ...) -> None: ...
+    def __init__(self, host: _Optional[str] = ..., ingressRuleValue: _Optional[_Union[IngressRuleValue, _Mapping[str, object]]] = ...) -> None: ...
 
 class IngressRuleValue(_message.Message):
     __slots__ = ("http",)
     HTTP_FIELD_NUMBER: _ClassVar[int]
     http: HTTPIngressRuleValue
-    def __init__(self, http: _Optional[_Union[HTTPIngressRuleValue, _Mapping]] = ...) -> None: ...
+    def __init__(self, http: _Optional[_Union[HTTPIngressRuleValue, _Mapping[str, object]]] = ...) -> None: ...
 
 class IngressServiceBackend(_message.Message):
     __slots__ = ("name", "port")
@@ -88,7 +88,7 @@ class IngressServiceBackend(_message.Message):
     PORT_FIELD_NUMBER: _ClassVar[int]
     name: str
     port: ServiceBackendPort
-    def __init__(self, name: _Optional[str] = ..., port: _Optional[_Union[ServiceBackendPort, _Mapping]] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., port: _Optional[_Union[ServiceBackendPort, _Mapping[str, object]]] = ...) -> None: ...
 
 class IngressSpec(_message.Message):
     __slots__ = ("ingressClassName", "defaultBackend", "tls", "rules")
@@ -100,13 +100,13 @@ class IngressSpec(_message.Message):
     defaultBackend: IngressBackend
     tls: _containers.RepeatedCompositeFieldContainer[IngressTLS]
     rules: _containers.RepeatedCompositeFieldContainer[IngressRule]
-    def __init__(self, ingressClassName: _Optional[str] = ..., defaultBackend: _Optional[_Union[IngressBackend, _Mapping]] = ..., tls: _Optional[_Iterable[_Union[IngressTLS, _Mapping]]] = ..., rules: _Optional[_Iterable[_Union[IngressRule, _Mapping]]] = ...) -> None: ...
+    def __init__(self, ingressClassName: _Optional[str] = ..., defaultBackend: _Optional[_Union[IngressBackend, _Mapping[str, object]]] = ..., tls: _Optional[_Iterable[_Union[IngressTLS, _Mapping[str, object]]]] = ..., rules: _Optional[_Iterable[_Union[IngressRule, _Mapping[str, object]]]] = ...) -> None: ...
 
 class IngressStatus(_message.Message):
     __slots__ = ("loadBalancer",)
     LOADBALANCER_FIELD_NUMBER: _ClassVar[int]
     loadBalancer: IngressLoadBalancerStatus
-    def __init__(self, loadBalancer: _Optional[_Union[IngressLoadBalancerStatus, _Mapping]] = ...) -> None: ...
+    def __init__(self, loadBalancer: _Optional[_Union[IngressLoadBalancerStatus, _Mapping[str, object]]] = ...) -> None: ...
 
 class IngressTLS(_message.Message):
     __slots__ = ("hosts", "secretName")

@@ -25,7 +25,7 @@ class SchedulingReportRequest(_message.Message):
     most_recent_for_queue: MostRecentForQueue
     most_recent_for_job: MostRecentForJob
     verbosity: int
-    def __init__(self, most_recent_for_queue: _Optional[_Union[MostRecentForQueue, _Mapping]] = ..., most_recent_for_job: _Optional[_Union[MostRecentForJob, _Mapping]] = ..., verbosity: _Optional[int] = ...) -> None: ...
+    def __init__(self, most_recent_for_queue: _Optional[_Union[MostRecentForQueue, _Mapping[str, object]]] = ..., most_recent_for_job: _Optional[_Union[MostRecentForJob, _Mapping[str, object]]] = ..., verbosity: _Optional[int] = ...) -> None: ...
 
 class SchedulingReport(_message.Message):
     __slots__ = ("report",)

@@ -107,7 +107,7 @@ class JobSubmitRequestItem(_message.Message):
     services: _containers.RepeatedCompositeFieldContainer[ServiceConfig]
     scheduler: str
     external_job_uri: str
-    def __init__(self, priority: _Optional[float] = ..., namespace: _Optional[str] = ..., client_id: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., annotations: _Optional[_Mapping[str, str]] = ..., required_node_labels: _Optional[_Mapping[str, str]] = ..., pod_spec: _Optional[_Union[_core_v1_pb2.PodSpec, _Mapping]] = ..., pod_specs: _Optional[_Iterable[_Union[_core_v1_pb2.PodSpec, _Mapping]]] = ..., ingress: _Optional[_Iterable[_Union[IngressConfig, _Mapping]]] = ..., services: _Optional[_Iterable[_Union[ServiceConfig, _Mapping]]] = ..., scheduler: _Optional[str] = ..., external_job_uri: _Optional[str] = ...) -> None: ...
+    def __init__(self, priority: _Optional[float] = ..., namespace: _Optional[str] = ..., client_id: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., annotations: _Optional[_Mapping[str, str]] = ..., required_node_labels: _Optional[_Mapping[str, str]] = ..., pod_spec: _Optional[_Union[_core_v1_pb2.PodSpec, _Mapping[str, object]]] = ..., pod_specs: _Optional[_Iterable[_Union[_core_v1_pb2.PodSpec, _Mapping[str, object]]]] = ..., ingress: _Optional[_Iterable[_Union[IngressConfig, _Mapping[str, object]]]] = ..., services: _Optional[_Iterable[_Union[ServiceConfig, _Mapping[str, object]]]] = ..., scheduler: _Optional[str] = ..., external_job_uri: _Optional[str] = ...) -> None: ...
 
 class IngressConfig(_message.Message):
     __slots__ = ("type", "ports", "annotations", "tls_enabled", "cert_name", "use_clusterIP")
@@ -150,7 +150,7 @@ class JobSubmitRequest(_message.Message):
     queue: str
     job_set_id: str
     job_request_items: _containers.RepeatedCompositeFieldContainer[JobSubmitRequestItem]
-    def __init__(self, queue: _Optional[str] = ..., job_set_id: _Optional[str] = ..., job_request_items: _Optional[_Iterable[_Union[JobSubmitRequestItem, _Mapping]]] = ...) -> None: ...
+    def __init__(self, queue: _Optional[str] = ..., job_set_id: _Optional[str] = ..., job_request_items: _Optional[_Iterable[_Union[JobSubmitRequestItem, _Mapping[str, object]]]] = ...) -> None: ...
 
 class JobPreemptRequest(_message.Message):
     __slots__ = ("queue", "job_set_id", "job_ids", "reason")
@@ -188,7 +188,7 @@ class JobSetCancelRequest(_message.Message):
     queue: str
     filter: JobSetFilter
     reason: str
-    def __init__(self, job_set_id: _Optional[str] = ..., queue: _Optional[str] = ..., filter: _Optional[_Union[JobSetFilter, _Mapping]] = ..., reason: _Optional[str] = ...) -> None: ...
+    def __init__(self, job_set_id: _Optional[str] = ..., queue: _Optional[str] = ..., filter: _Optional[_Union[JobSetFilter, _Mapping[str, object]]] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class JobSetFilter(_message.Message):
     __slots__ = ("states",)
@@ -261,7 +261,7 @@ class Job(_message.Message):
     k8s_ingress: _containers.RepeatedCompositeFieldContainer[_networking_v1_pb2.Ingress]
     k8s_service: _containers.RepeatedCompositeFieldContainer[_core_v1_pb2.Service]
     scheduler: str
-    def __init__(self, id: _Optional[str] = ..., client_id: _Optional[str] = ..., job_set_id: _Optional[str] = ..., queue: _Optional[str] = ..., namespace: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., annotations: _Optional[_Mapping[str, str]] = ..., required_node_labels: _Optional[_Mapping[str, str]] = ..., owner: _Optional[str] = ..., queue_ownership_user_groups: _Optional[_Iterable[str]] = ..., compressed_queue_ownership_user_groups: _Optional[bytes] = ..., priority: _Optional[float] = ..., pod_spec: _Optional[_Union[_core_v1_pb2.PodSpec, _Mapping]] = ..., pod_specs: _Optional[_Iterable[_Union[_core_v1_pb2.PodSpec, _Mapping]]] = ..., scheduling_resource_requirements: _Optional[_Union[_core_v1_pb2.ResourceRequirements, _Mapping]] = ..., created: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., ingress: _Optional[_Iterable[_Union[IngressConfig, _Mapping]]] = ..., services: _Optional[_Iterable[_Union[ServiceConfig, _Mapping]]] = ..., k8s_ingress: _Optional[_Iterable[_Union[_networking_v1_pb2.Ingress, _Mapping]]] = ..., k8s_service: _Optional[_Iterable[_Union[_core_v1_pb2.Service, _Mapping]]] = ..., scheduler: _Optional[str] = ...) -> None: ...
+    def __init__(self, id: _Optional[str] = ..., client_id: _Optional[str] = ..., job_set_id: _Optional[str] = ..., queue: _Optional[str] = ..., namespace: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., annotations: _Optional[_Mapping[str, str]] = ..., required_node_labels: _Optional[_Mapping[str, str]] = ..., owner: _Optional[str] = ..., queue_ownership_user_groups: _Optional[_Iterable[str]] = ..., compressed_queue_ownership_user_groups: _Optional[bytes] = ..., priority: _Optional[float] = ..., pod_spec: _Optional[_Union[_core_v1_pb2.PodSpec, _Mapping[str, object]]] = ..., pod_specs: _Optional[_Iterable[_Union[_core_v1_pb2.PodSpec, _Mapping[str, object]]]] = ..., scheduling_resource_requirements: _Optional[_Union[_core_v1_pb2.ResourceRequirements, _Mapping[str, object]]] = ..., created: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, object]]] = ..., ingress: _Optional[_Iterable[_Union[IngressConfig, _Mapping[str, object]]]] = ..., services: _Optional[_Iterable[_Union[ServiceConfig, _Mapping[str, object]]]] = ..., k8s_ingress: _Optional[_Iterable[_Union[_networking_v1_pb2.Ingress, _Mapping[str, object]]]] = ..., k8s_service: _Optional[_Iterable[_Union[_core_v1_pb2.Service, _Mapping[str, object]]]] = ..., scheduler: _Optional[str] = ...) -> None: ...
 
 class JobReprioritizeRequest(_message.Message):
     __slots__ = ("job_ids", "job_set_id", "queue", "new_priority")
@@ -300,7 +300,7 @@ class JobSubmitResponse(_message.Message):
     __slots__ = ("job_response_items",)
     JOB_RESPONSE_ITEMS_FIELD_NUMBER: _ClassVar[int]
     job_response_items: _containers.RepeatedCompositeFieldContainer[JobSubmitResponseItem]
-    def __init__(self, job_response_items: _Optional[_Iterable[_Union[JobSubmitResponseItem, _Mapping]]] = ...) -> None: ...
+    def __init__(self, job_response_items: _Optional[_Iterable[_Union[JobSubmitResponseItem, _Mapping[str, object]]]] = ...) -> None: ...
 
 class Queue(_message.Message):
     __slots__ = ("name", "priority_factor", "user_owners", "group_owners", "resource_limits", "resource_limits_by_priority_class_name", "permissions", "cordoned", "labels_deprecated", "labels", "retry_policies")
@@ -317,7 +317,7 @@ class Queue(_message.Message):
         VERBS_FIELD_NUMBER: _ClassVar[int]
         subjects: _containers.RepeatedCompositeFieldContainer[Queue.Permissions.Subject]
         verbs: _containers.RepeatedScalarFieldContainer[str]
-        def __init__(self, subjects: _Optional[_Iterable[_Union[Queue.Permissions.Subject, _Mapping]]] = ..., verbs: _Optional[_Iterable[str]] = ...) -> None: ...
+        def __init__(self, subjects: _Optional[_Iterable[_Union[Queue.Permissions.Subject, _Mapping[str, object]]]] = ..., verbs: _Optional[_Iterable[str]] = ...) -> None: ...
     class ResourceLimitsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -331,7 +331,7 @@ class Queue(_message.Message):
         VALUE_FIELD_NUMBER: _ClassVar[int]
         key: str
         value: PriorityClassResourceLimits
-        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[PriorityClassResourceLimits, _Mapping]] = ...) -> None: ...
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[PriorityClassResourceLimits, _Mapping[str, object]]] = ...) -> None: ...
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -361,7 +361,7 @@ class Queue(_message.Message):
     labels_deprecated: _containers.RepeatedScalarFieldContainer[str]
     labels: _containers.ScalarMap[str, str]
     retry_policies: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, name: _Optional[str] = ..., priority_factor: _Optional[float] = ..., user_owners: _Optional[_Iterable[str]] = ..., group_owners: _Optional[_Iterable[str]] = ..., resource_limits: _Optional[_Mapping[str, float]] = ..., resource_limits_by_priority_class_name: _Optional[_Mapping[str, PriorityClassResourceLimits]] = ..., permissions: _Optional[_Iterable[_Union[Queue.Permissions, _Mapping]]] = ..., cordoned: _Optional[bool] = ..., labels_deprecated: _Optional[_Iterable[str]] = ..., labels: _Optional[_Mapping[str, str]] = ..., retry_policies: _Optional[_Iterable[str]] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., priority_factor: _Optional[float] = ..., user_owners: _Optional[_Iterable[str]] = ..., group_owners: _Optional[_Iterable[str]] = ..., resource_limits: _Optional[_Mapping[str, float]] = ..., resource_limits_by_priority_class_name: _Optional[_Mapping[str, PriorityClassResourceLimits]] = ..., permissions: _Optional[_Iterable[_Union[Queue.Permissions, _Mapping[str, object]]]] = ..., cordoned: _Optional[bool] = ..., labels_deprecated: _Optional[_Iterable[str]] = ..., labels: _Optional[_Mapping[str, str]] = ..., retry_policies: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class PriorityClassResourceLimits(_message.Message):
     __slots__ = ("maximum_resource_fraction", "maximum_resource_fraction_by_pool")
@@ -378,7 +378,7 @@ class PriorityClassResourceLimits(_message.Message):
         VALUE_FIELD_NUMBER: _ClassVar[int]
         key: str
         value: PriorityClassPoolResourceLimits
-        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[PriorityClassPoolResourceLimits, _Mapping]] = ...) -> None: ...
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[PriorityClassPoolResourceLimits, _Mapping[str, object]]] = ...) -> None: ...
     MAXIMUM_RESOURCE_FRACTION_FIELD_NUMBER: _ClassVar[int]
     MAXIMUM_RESOURCE_FRACTION_BY_POOL_FIELD_NUMBER: _ClassVar[int]
     maximum_resource_fraction: _containers.ScalarMap[str, float]
@@ -402,7 +402,7 @@ class QueueList(_message.Message):
     __slots__ = ("queues",)
     QUEUES_FIELD_NUMBER: _ClassVar[int]
     queues: _containers.RepeatedCompositeFieldContainer[Queue]
-    def __init__(self, queues: _Optional[_Iterable[_Union[Queue, _Mapping]]] = ...) -> None: ...
+    def __init__(self, queues: _Optional[_Iterable[_Union[Queue, _Mapping[str, object]]]] = ...) -> None: ...
 
 class CancellationResult(_message.Message):
     __slots__ = ("cancelled_ids",)
@@ -433,7 +433,7 @@ class RetryPolicy(_message.Message):
     retry_limit: int
     default_action: RetryAction
     rules: _containers.RepeatedCompositeFieldContainer[RetryRule]
-    def __init__(self, name: _Optional[str] = ..., retry_limit: _Optional[int] = ..., default_action: _Optional[_Union[RetryAction, str]] = ..., rules: _Optional[_Iterable[_Union[RetryRule, _Mapping]]] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., retry_limit: _Optional[int] = ..., default_action: _Optional[_Union[RetryAction, str]] = ..., rules: _Optional[_Iterable[_Union[RetryRule, _Mapping[str, object]]]] = ...) -> None: ...
 
 class RetryRule(_message.Message):
     __slots__ = ("action", "on_category", "on_subcategory", "mutate")
@@ -445,7 +445,7 @@ class RetryRule(_message.Message):
     on_category: str
     on_subcategory: str
     mutate: RetryMutation
-    def __init__(self, action: _Optional[_Union[RetryAction, str]] = ..., on_category: _Optional[str] = ..., on_subcategory: _Optional[str] = ..., mutate: _Optional[_Union[RetryMutation, _Mapping]] = ...) -> None: ...
+    def __init__(self, action: _Optional[_Union[RetryAction, str]] = ..., on_category: _Optional[str] = ..., on_subcategory: _Optional[str] = ..., mutate: _Optional[_Union[RetryMutation, _Mapping[str, object]]] = ...) -> None: ...
 
 class RetryMutation(_message.Message):
     __slots__ = ("affinity", "resources")
@@ -453,7 +453,7 @@ class RetryMutation(_message.Message):
     RESOURCES_FIELD_NUMBER: _ClassVar[int]
     affinity: RetryAffinityMutation
     resources: RetryResourceMutation
-    def __init__(self, affinity: _Optional[_Union[RetryAffinityMutation, _Mapping]] = ..., resources: _Optional[_Union[RetryResourceMutation, _Mapping]] = ...) -> None: ...
+    def __init__(self, affinity: _Optional[_Union[RetryAffinityMutation, _Mapping[str, object]]] = ..., resources: _Optional[_Union[RetryResourceMutation, _Mapping[str, object]]] = ...) -> None: ...
 
 class RetryAffinityMutation(_message.Message):
     __slots__ = ("avoid_same_node",)
@@ -465,7 +465,7 @@ class RetryResourceMutation(_message.Message):
     __slots__ = ("memory",)
     MEMORY_FIELD_NUMBER: _ClassVar[int]
     memory: RetryResourceBump
-    def __init__(self, memory: _Optional[_Union[RetryResourceBump, _Mapping]] = ...) -> None: ...
+    def __init__(self, memory: _Optional[_Union[RetryResourceBump, _Mapping[str, object]]] = ...) -> None: ...
 
 class RetryResourceBump(_message.Message):
     __slots__ = ("static", "factor")
@@ -495,7 +495,7 @@ class RetryPolicyList(_message.Message):
     __slots__ = ("retry_policies",)
     RETRY_POLICIES_FIELD_NUMBER: _ClassVar[int]
     retry_policies: _containers.RepeatedCompositeFieldContainer[RetryPolicy]
-    def __init__(self, retry_policies: _Optional[_Iterable[_Union[RetryPolicy, _Mapping]]] = ...) -> None: ...
+    def __init__(self, retry_policies: _Optional[_Iterable[_Union[RetryPolicy, _Mapping[str, object]]]] = ...) -> None: ...
 
 class QueueGetRequest(_message.Message):
     __slots__ = ("name",)
@@ -543,13 +543,13 @@ class QueueUpdateResponse(_message.Message):
     ERROR_FIELD_NUMBER: _ClassVar[int]
     queue: Queue
     error: str
-    def __init__(self, queue: _Optional[_Union[Queue, _Mapping]] = ..., error: _Optional[str] = ...) -> None: ...
+    def __init__(self, queue: _Optional[_Union[Queue, _Mapping[str, object]]] = ..., error: _Optional[str] = ...) -> None: ...
 
 class BatchQueueUpdateResponse(_message.Message):
     __slots__ = ("failed_queues",)
     FAILED_QUEUES_FIELD_NUMBER: _ClassVar[int]
     failed_queues: _containers.RepeatedCompositeFieldContainer[QueueUpdateResponse]
-    def __init__(self, failed_queues: _Optional[_Iterable[_Union[QueueUpdateResponse, _Mapping]]] = ...) -> None: ...
+    def __init__(self, failed_queues: _Optional[_Iterable[_Union[QueueUpdateResponse, _Mapping[str, object]]]] = ...) -> None: ...
 
 class QueueCreateResponse(_message.Message):
     __slots__ = ("queue", "error")
@@ -557,13 +557,13 @@ class QueueCreateResponse(_message.Message):
     ERROR_FIELD_NUMBER: _ClassVar[int]
     queue: Queue
     error: str
-    def __init__(self, queue: _Optional[_Union[Queue, _Mapping]] = ..., error: _Optional[str] = ...) -> None: ...
+    def __init__(self, queue: _Optional[_Union[Queue, _Mapping[str, object]]] = ..., error: _Optional[str] = ...) -> None: ...
 
 class BatchQueueCreateResponse(_message.Message):
     __slots__ = ("failed_queues",)
     FAILED_QUEUES_FIELD_NUMBER: _ClassVar[int]
     failed_queues: _containers.RepeatedCompositeFieldContainer[QueueCreateResponse]
-    def __init__(self, failed_queues: _Optional[_Iterable[_Union[QueueCreateResponse, _Mapping]]] = ...) -> None: ...
+    def __init__(self, failed_queues: _Optional[_Iterable[_Union[QueueCreateResponse, _Mapping[str, object]]]] = ...) -> None: ...
 
 class EndMarker(_message.Message):
     __slots__ = ()
@@ -575,7 +575,7 @@ class StreamingQueueMessage(_message.Message):
     END_FIELD_NUMBER: _ClassVar[int]
     queue: Queue
     end: EndMarker
-    def __init__(self, queue: _Optional[_Union[Queue, _Mapping]] = ..., end: _Optional[_Union[EndMarker, _Mapping]] = ...) -> None: ...
+    def __init__(self, queue: _Optional[_Union[Queue, _Mapping[str, object]]] = ..., end: _Optional[_Union[EndMarker, _Mapping[str, object]]] = ...) -> None: ...
 
 class QueuePreemptRequest(_message.Message):
     __slots__ = ("name", "priorityClasses", "pools")
