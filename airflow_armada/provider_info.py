@@ -1,0 +1,115 @@
+"""What Airflow needs to know about this provider before it imports any of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow_armada import __version__
+
+_INTEGRATION = "Armada"
+
+
+def _text(label: str, description: str) -> dict[str, Any]:
+    return {"label": label, "description": description, "schema": {"type": ["string", "null"]}}
+
+
+def _secret(label: str, description: str) -> dict[str, Any]:
+    return {"label": label, "description": description, "schema": {"type": ["string", "null"], "format": "password"}}
+
+
+def _flag(label: str, description: str, *, default: bool) -> dict[str, Any]:
+    return {"label": label, "description": description, "schema": {"type": ["boolean", "null"], "default": default}}
+
+
+def _seconds(label: str, description: str, default: float) -> dict[str, Any]:
+    schema = {"type": ["number", "null"], "default": default, "minimum": 0}
+    return {"label": label, "description": description, "schema": schema}
+
+
+def _connection_fields() -> dict[str, Any]:
+    """Fields of the connection form; each is stored in the connection's extra under its own name."""
+    return {
+        "tls": _flag("TLS", "Encrypt the connection; switch off only for a server that speaks plain text.", default=True),
+        "token": _secret("Bearer token", "Sent as 'Authorization: Bearer'. Leave empty for basic or no credentials."),
+        "token_file": _text("Bearer token file", "File with a bearer token, read again whenever it changes."),
+        "lookout_url": _text("Lookout URL", "For example https://lookout.example.com; gives each task a link to its job."),
+        "binoculars": _text("Binoculars", "host:port of the log service, may hold {CLUSTER_ID}; empty: no job logs."),
+        "ca_file": _text("CA file", "PEM file that signs the server; empty: the system's."),
+        "cert_file": _text("Client certificate file", "PEM file, together with the key file, for mutual TLS."),
+        "key_file": _text("Client key file", "PEM file that belongs to the client certificate."),
+        "server_name": _text("Server name", "Name expected in the server's certificate, if it is not the host."),
+        "allow_plaintext_credentials": _flag(
+            "Credentials without TLS", "Send credentials over an unencrypted connection.", default=False
+        ),
+        "call_timeout": _seconds("Call timeout (s)", "Longest time that one call may take.", 10),
+        "keepalive_time": _seconds("Keepalive (s)", "Time between keepalive pings; the server refuses less than 10.", 30),
+    }
+
+
+def _connection_type() -> dict[str, Any]:
+    return {
+        "connection-type": "armada",
+        "hook-class-name": "airflow_armada.hooks.armada.ArmadaHook",
+        "hook-name": "Armada",
+        "conn-fields": _connection_fields(),
+        "ui-field-behaviour": {
+            "hidden-fields": ["schema"],
+            "relabeling": {"login": "User name", "password": "Password", "host": "Server"},
+            "placeholders": {"host": "armada.example.com", "port": "50051"},
+        },
+    }
+
+
+def _options() -> dict[str, Any]:
+    return {
+        "connection_cache_ttl": {
+            "description": "Seconds for which a process remembers the settings of an Armada connection.",
+            "version_added": "0.1.0",
+            "type": "float",
+            "example": None,
+            "default": "60",
+        },
+        "identity_scope": {
+            "description": (
+                "Text that sets this Airflow deployment apart from others that use the same Armada queues and the "
+                "same DAG and run ids. Armada would otherwise take two jobs of the same task and try for one."
+            ),
+            "version_added": "0.1.0",
+            "type": "string",
+            "example": "staging",
+            "default": "",
+        },
+        "event_hold": {
+            "description": (
+                "Seconds for which a trigger holds back the end of a job after the task was deferred. Airflow takes an "
+                "earlier resume for a crash of the first worker process. Empty: [workers] min_heartbeat_interval + 1."
+            ),
+            "version_added": "0.1.0",
+            "type": "string",
+            "example": "6",
+            "default": "",
+        },
+    }
+
+
+def get_provider_info() -> dict[str, Any]:
+    """
+    Describe the provider.
+
+    :return: a dictionary as Airflow's ``provider_info.schema.json`` wants it.
+    """
+    return {
+        "package-name": "airflow-armada",
+        "name": "Armada",
+        "description": "Tasks that are `Armada <https://armadaproject.io>`__ jobs.",
+        "versions": [__version__],
+        "integrations": [
+            {"integration-name": _INTEGRATION, "external-doc-url": "https://armadaproject.io", "tags": ["software"]}
+        ],
+        "operators": [{"integration-name": _INTEGRATION, "python-modules": ["airflow_armada.operators.armada"]}],
+        "hooks": [{"integration-name": _INTEGRATION, "python-modules": ["airflow_armada.hooks.armada"]}],
+        "triggers": [{"integration-name": _INTEGRATION, "python-modules": ["airflow_armada.triggers.armada"]}],
+        "connection-types": [_connection_type()],
+        "extra-links": ["airflow_armada.links.armada.LookoutLink"],
+        "config": {"armada": {"description": "Settings of the Armada provider.", "options": _options()}},
+    }
