@@ -1,0 +1,221 @@
+"""The HTTP side of OpenID Connect: discovery and the token endpoint. Imports neither grpc nor Airflow."""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote_plus, urlencode, urlsplit
+
+from airflow_armada.client.failure import CredentialsError
+
+if TYPE_CHECKING:
+    import ssl
+
+TIMEOUT = 10.0
+"""Seconds that one HTTP request to a provider may take."""
+
+_DISCOVERY_LIFETIME = 600.0
+_LARGEST_ANSWER = 1 << 20
+_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+
+
+class OidcError(CredentialsError):
+    """
+    An OpenID Connect provider could not be used; the text says which one, why and what to do.
+
+    :param code: the provider's error code (RFC 6749 section 5.2), "" when it gave none.
+    """
+
+    def __init__(self, message: str, code: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@dataclass(frozen=True)
+class OidcClient:
+    """
+    One registered client of one OpenID Connect provider.
+
+    :param provider_url: the issuer, e.g. "https://login.example/realms/main".
+    :param client_secret: "" for a public client.
+    :param scopes: asked for; "openid" is added where the grant needs it.
+    :param parameters: more parameters of a token request, e.g. (("audience", "armada"),).
+    :param ca_file: PEM file of the provider's CA; "" = the system's roots.
+    :param allow_http: let secrets go over plain HTTP to a host that is not this one.
+    """
+
+    provider_url: str
+    client_id: str
+    client_secret: str = field(default="", repr=False)
+    scopes: tuple[str, ...] = ()
+    parameters: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    ca_file: str = ""
+    allow_http: bool = False
+
+    def endpoint(self, name: str) -> str:
+        """
+        :param name: a key of the discovery document, e.g. "token_endpoint".
+        :return: its URL.
+        :raises OidcError: if the provider cannot be reached or has no such endpoint.
+        """
+        url = discover(self).get(name)
+        if not isinstance(url, str) or not url:
+            raise OidcError(
+                f"OpenID provider {self.provider_url} publishes no {name}: it does not offer this way to log in"
+            )
+        return self.checked(url)
+
+    def checked(self, url: str) -> str:
+        """
+        :return: the URL.
+        :raises OidcError: if it is none, or if secrets would go there in plain text.
+        """
+        try:
+            parts = urlsplit(url)
+            host = parts.hostname or ""
+        except ValueError:
+            raise OidcError(f"{url!r} is not a URL") from None
+        if parts.scheme not in ("http", "https") or not host:
+            raise OidcError(f"{url!r} is not an http(s) URL: give the OpenID provider as https://host/path")
+        if parts.scheme == "http" and host not in _LOOPBACK and not self.allow_http:
+            raise OidcError(f"{url} would carry secrets in plain text: use https, or allow plain HTTP explicitly")
+        return url
+
+    def request_token(self, grant_type: str, fields: Mapping[str, str]) -> dict[str, Any]:
+        """
+        Ask the token endpoint.
+
+        :param grant_type: RFC 6749's name of the grant.
+        :param fields: the grant's parameters.
+        :return: the answer.
+        :raises OidcError: if it is refused; `code` holds the provider's error code.
+        """
+        form = {"grant_type": grant_type, **dict(self.parameters), **fields}
+        return self.post("token_endpoint", form)
+
+    def post(self, endpoint: str, form: Mapping[str, str]) -> dict[str, Any]:
+        """Post a form as this client; see :meth:`request_token`."""
+        headers, identity = self._authentication()
+        return _request(self, self.endpoint(endpoint), {**form, **identity}, headers)
+
+    def _authentication(self) -> tuple[dict[str, str], dict[str, str]]:
+        if not self.client_secret:
+            return {}, {"client_id": self.client_id}
+        methods = discover(self).get("token_endpoint_auth_methods_supported") or ["client_secret_basic"]
+        if "client_secret_basic" in methods or "client_secret_post" not in methods:
+            pair = f"{quote_plus(self.client_id)}:{quote_plus(self.client_secret)}"
+            return {"Authorization": "Basic " + base64.b64encode(pair.encode()).decode()}, {}
+        return {}, {"client_id": self.client_id, "client_secret": self.client_secret}
+
+
+_discovered: dict[tuple[str, str, bool], tuple[float, dict[str, Any]]] = {}
+_discovering = threading.Lock()
+
+
+def discover(client: OidcClient) -> dict[str, Any]:
+    """
+    Read a provider's discovery document (OpenID Connect Discovery 1.0 section 4), kept for ten minutes.
+
+    :raises OidcError: if it cannot be read, or is another issuer's.
+    """
+    key = (client.provider_url, client.ca_file, client.allow_http)
+    with _discovering:
+        known = _discovered.get(key)
+    if known and time.monotonic() - known[0] < _DISCOVERY_LIFETIME:
+        return known[1]
+    document = _read_discovery(client)
+    with _discovering:
+        _discovered[key] = (time.monotonic(), document)
+    return document
+
+
+def _read_discovery(client: OidcClient) -> dict[str, Any]:
+    provider = client.provider_url.rstrip("/")
+    url = client.checked(f"{provider}/.well-known/openid-configuration")
+    document = _request(client, url, None, {})
+    issuer = document.get("issuer")
+    if not isinstance(issuer, str) or issuer.rstrip("/") != provider:
+        raise OidcError(f"{url} belongs to the issuer {issuer!r}: set the provider URL to exactly that")
+    return document
+
+
+def _request(client: OidcClient, url: str, form: Mapping[str, str] | None, headers: dict[str, str]) -> dict[str, Any]:
+    status, body = _exchange(url, form, headers, client.ca_file)
+    try:
+        answer = json.loads(body)
+    except (ValueError, RecursionError):
+        answer = None
+    if 200 <= status < 300 and isinstance(answer, dict):
+        return answer
+    if not isinstance(answer, dict):
+        raise OidcError(f"{url} answered HTTP {status} and no JSON: is this an OpenID Connect provider?")
+    code = _text(answer.get("error"))
+    raise OidcError(_refusal(url, client.client_id, status, code, _text(answer.get("error_description"))), code)
+
+
+_HINTS = {
+    "invalid_client": "check the client id and secret",
+    "invalid_grant": "check the user name and password, or log in again with `airflow-armada login`",
+    "invalid_scope": "check the scopes",
+    "unauthorized_client": "allow this grant type for the client at the provider",
+    "unsupported_grant_type": "the provider does not offer this way to log in",
+    "invalid_target": "check the audience or resource parameter",
+}
+
+
+def _refusal(url: str, client_id: str, status: int, code: str, description: str) -> str:
+    text = f"{url} refused client {client_id!r}: {code or f'HTTP {status}'}"
+    if description:
+        text += f" ({description})"
+    return f"{text}; {_HINTS[code]}" if code in _HINTS else text
+
+
+def _text(value: object) -> str:
+    """One printable line of at most 300 characters of what a provider sent."""
+    if not isinstance(value, str):
+        return ""
+    return " ".join("".join(c if c.isprintable() else " " for c in value).split())[:300]
+
+
+def _exchange(url: str, form: Mapping[str, str] | None, headers: dict[str, str], ca_file: str) -> tuple[int, bytes]:
+    from http.client import HTTPException
+    from urllib.error import HTTPError
+    from urllib.request import HTTPSHandler, ProxyHandler, Request, build_opener
+
+    body = None if form is None else urlencode(form).encode()
+    request = Request(url, data=body, headers={"Accept": "application/json", **headers})
+    proxies = ProxyHandler({} if urlsplit(url).hostname in _LOOPBACK else None)
+    opener = build_opener(HTTPSHandler(context=_tls(ca_file)), proxies, _no_redirects_of_secrets())
+    try:
+        with opener.open(request, timeout=TIMEOUT) as answer:
+            return answer.status, answer.read(_LARGEST_ANSWER)
+    except HTTPError as refused:
+        return refused.code, refused.read(_LARGEST_ANSWER)
+    except (OSError, HTTPException, ValueError) as error:
+        reason = getattr(error, "reason", None) or error
+        raise OidcError(f"cannot reach {url}: {_text(str(reason)) or type(error).__name__}") from None
+
+
+def _no_redirects_of_secrets() -> Any:
+    """A handler that does not follow redirects: a form with a secret must not travel on."""
+    from urllib.request import HTTPRedirectHandler
+
+    class Refuse(HTTPRedirectHandler):
+        def redirect_request(self, *_: Any, **__: Any) -> None:
+            return None
+
+    return Refuse()
+
+
+def _tls(ca_file: str) -> ssl.SSLContext:
+    import ssl
+
+    try:
+        return ssl.create_default_context(cafile=ca_file or None)
+    except (OSError, ValueError) as error:
+        raise OidcError(f"cannot read the CA file {ca_file!r} of the OpenID provider: {error}") from None
