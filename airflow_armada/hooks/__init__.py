@@ -1,0 +1,1 @@
+"""Airflow connection to settings to clients."""

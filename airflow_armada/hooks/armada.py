@@ -1,0 +1,163 @@
+"""The hook: from an Airflow connection to the settings and clients of an Armada site."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseHook
+
+from airflow_armada._compat import AirflowFailException, conf
+from airflow_armada.client.credentials import Basic, BearerToken
+from airflow_armada.client.failure import ArmadaError, SettingsError
+from airflow_armada.client.settings import SiteSettings
+from airflow_armada.hooks.settings import site_settings
+
+if TYPE_CHECKING:
+    from airflow_armada.client.client import ArmadaClient
+
+_DEFAULT_TTL = 60.0
+
+_cache: dict[str, tuple[float, SiteSettings]] = {}
+_cache_lock = threading.Lock()
+_lookups: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, asyncio.Lock]] = weakref.WeakKeyDictionary()
+
+
+def forget_connections() -> None:
+    """Drop all remembered settings, so that the next use of a connection looks it up again."""
+    with _cache_lock:
+        _cache.clear()
+
+
+def _remembered(conn_id: str) -> SiteSettings | None:
+    with _cache_lock:
+        expires, settings = _cache.get(conn_id, (0.0, None))
+    return settings if time.monotonic() < expires else None
+
+
+def _remember(conn_id: str, settings: SiteSettings) -> None:
+    ttl = conf.getfloat("armada", "connection_cache_ttl", fallback=_DEFAULT_TTL)
+    with _cache_lock:
+        _cache[conn_id] = (time.monotonic() + ttl, settings)
+
+
+def _mask(settings: SiteSettings) -> None:
+    """Keep secrets of the connection out of every task log."""
+    from airflow.sdk.log import mask_secret
+
+    credentials = settings.credentials
+    if isinstance(credentials, Basic):
+        mask_secret(credentials.password)
+    elif isinstance(credentials, BearerToken):
+        mask_secret(credentials.token)
+
+
+class ArmadaHook(BaseHook):
+    """
+    Talk to the Armada site of an Airflow connection.
+
+    :param armada_conn_id: id of a connection of type ``armada``.
+    """
+
+    conn_name_attr = "armada_conn_id"
+    default_conn_name = "armada_default"
+    conn_type = "armada"
+    hook_name = "Armada"
+
+    def __init__(self, armada_conn_id: str = default_conn_name, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.armada_conn_id = armada_conn_id
+
+    def settings(self) -> SiteSettings:
+        """
+        Resolve the connection; a process asks Airflow at most once per ``[armada] connection_cache_ttl``.
+
+        :return: the settings of the site.
+        :raises SettingsError: when the connection cannot work as it is.
+        :raises AirflowNotFoundException: when there is no such connection.
+        """
+        settings = _remembered(self.armada_conn_id)
+        if settings is None:
+            settings = site_settings(self.get_connection(self.armada_conn_id))
+            _mask(settings)
+            _remember(self.armada_conn_id, settings)
+        return settings
+
+    async def asettings(self) -> SiteSettings:
+        """
+        Resolve the connection from a trigger, without blocking its event loop.
+
+        The look-up itself runs in a thread: that works in every triggerer since 3.1 and in ``dag.test()``, where the
+        asynchronous look-ups of Airflow do not.
+
+        :return: the settings of the site.
+        :raises SettingsError: when the connection cannot work as it is.
+        :raises AirflowNotFoundException: when there is no such connection.
+        """
+        settings = _remembered(self.armada_conn_id)
+        if settings is not None:
+            return settings
+        locks = _lookups.setdefault(asyncio.get_running_loop(), {})
+        async with locks.setdefault(self.armada_conn_id, asyncio.Lock()):
+            return await asyncio.to_thread(self.settings)
+
+    @contextmanager
+    def client(self) -> Iterator[ArmadaClient]:
+        """
+        Open a client and close its channel afterwards.
+
+        :return: a context manager that gives an :class:`~airflow_armada.client.client.ArmadaClient`.
+        """
+        from airflow_armada.client.channel import open_channel
+        from airflow_armada.client.client import ArmadaClient
+
+        with open_channel(self.settings()) as channel:
+            yield ArmadaClient(channel)
+
+    def get_conn(self) -> ArmadaClient:
+        """
+        Open a client that lives as long as the process; prefer :meth:`client`.
+
+        :return: a client of the site.
+        """
+        from airflow_armada.client.channel import open_channel
+        from airflow_armada.client.client import ArmadaClient
+
+        return ArmadaClient(open_channel(self.settings()))
+
+    def test_connection(self) -> tuple[bool, str]:
+        """
+        Ask the server for its health, which it answers only to those whom it knows.
+
+        :return: whether it works, and a line to show.
+        """
+        forget_connections()
+        try:
+            with self.client() as client:
+                client.submit_health()
+                return True, f"Armada at {self.settings().target} is reachable and accepts the credentials"
+        except (ArmadaError, AirflowFailException) as error:
+            return False, str(error)
+        except Exception as error:
+            return False, f"{type(error).__name__}: {error}"
+
+
+def settings_or_fail(hook: ArmadaHook) -> SiteSettings:
+    """
+    Resolve the connection for a task, which cannot succeed with a broken one.
+
+    :param hook: the hook.
+    :return: the settings of the site.
+    :raises ArmadaRefused: when the connection cannot work as it is.
+    """
+    from airflow_armada.exceptions import ArmadaRefused
+
+    try:
+        return hook.settings()
+    except SettingsError as error:
+        raise ArmadaRefused(str(error)) from None

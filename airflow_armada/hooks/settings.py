@@ -1,0 +1,151 @@
+"""An Airflow connection read as the settings of an Armada site."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+
+from airflow_armada.client.credentials import Anonymous, Basic, BearerToken, Credentials, TokenFile
+from airflow_armada.client.failure import SettingsError
+from airflow_armada.client.settings import SiteSettings, TlsSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+DEFAULT_PORT = 50051
+
+_TRUE = {"true", "t", "yes", "y", "on", "1"}
+_FALSE = {"false", "f", "no", "n", "off", "0"}
+_SCHEMES = {"https": True, "grpcs": True, "http": False, "grpc": False}
+
+
+class ConnectionLike(Protocol):
+    """The part of an Airflow connection that is read here."""
+
+    conn_id: str
+    host: str | None
+    port: int | None
+    login: str | None
+    password: str | None
+
+    @property
+    def extra_dejson(self) -> dict[str, Any]:
+        """The extra as a dictionary."""
+
+
+class _Extra:
+    """
+    The extra of a connection, whose values may all be texts: Airflow keeps no types in connection URIs.
+
+    :param values: the extra as a dictionary.
+    """
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self._values = values
+
+    def text(self, name: str) -> str:
+        value = self._values.get(name)
+        return "" if value is None else str(value).strip()
+
+    def flag(self, name: str, default: bool) -> bool:
+        text = self.text(name).lower()
+        if not text:
+            return default
+        if text in _TRUE | _FALSE:
+            return text in _TRUE
+        raise SettingsError(f"extra {name!r} must be true or false, not {text!r}")
+
+    def number(self, name: str, default: float) -> float:
+        text = self.text(name)
+        try:
+            return float(text) if text else default
+        except ValueError:
+            raise SettingsError(f"extra {name!r} must be a number of seconds, not {text!r}") from None
+
+    def mapping(self, name: str) -> tuple[tuple[str, str], ...]:
+        value = self._values.get(name)
+        try:
+            content = json.loads(value) if isinstance(value, str) and value.strip() else (value or {})
+        except ValueError:
+            content = None
+        if not isinstance(content, Mapping):
+            raise SettingsError(f"extra {name!r} must be a JSON object, such as {{\"cluster-a\": \"logs-a:50051\"}}")
+        return tuple(sorted((str(key), str(address)) for key, address in content.items()))
+
+
+def _split_host(connection: ConnectionLike) -> tuple[str, bool]:
+    """Return ``host:port`` and whether the host's scheme, if it has one, asks for TLS."""
+    host = (connection.host or "").strip().rstrip("/")
+    scheme, separator, rest = host.partition("://")
+    tls = True
+    if separator:
+        if scheme.lower() not in _SCHEMES:
+            raise SettingsError(f"the host {host!r} has an unknown scheme; write host:port")
+        host, tls = rest, _SCHEMES[scheme.lower()]
+    if not host:
+        raise SettingsError("the connection has no host; it must be the address of the Armada server")
+    if connection.port:
+        return f"{_bracketed(host)}:{connection.port}", tls
+    return (host, tls) if _has_port(host) else (f"{_bracketed(host)}:{DEFAULT_PORT}", tls)
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host and not host.startswith("[") and not host.startswith("unix:") else host
+
+
+def _has_port(host: str) -> bool:
+    if host.startswith(("unix:", "dns:")):
+        return True
+    return "]:" in host if host.startswith("[") else host.count(":") == 1
+
+
+def _credentials(connection: ConnectionLike, extra: _Extra) -> Credentials:
+    """Choose the one kind of credentials that the connection gives."""
+    kinds: dict[str, Callable[[], Credentials]] = {}
+    login, password = connection.login or "", connection.password or ""
+    if login:
+        kinds["a login"] = lambda: Basic(login, password)
+    elif password:
+        raise SettingsError("the connection has a password but no login; a bearer token goes into the extra 'token'")
+    if token := extra.text("token"):
+        kinds["extra 'token'"] = lambda: BearerToken(token)
+    if path := extra.text("token_file"):
+        kinds["extra 'token_file'"] = lambda: TokenFile(path)
+    if len(kinds) > 1:
+        raise SettingsError(f"the connection gives {' and '.join(kinds)}; only one kind of credentials can be used")
+    return next(iter(kinds.values()))() if kinds else Anonymous()
+
+
+def _tls(extra: _Extra, default: bool) -> TlsSettings | None:
+    if not extra.flag("tls", default):
+        return None
+    names = ("ca_file", "cert_file", "key_file", "server_name")
+    return TlsSettings(**{name: extra.text(name) for name in names})
+
+
+def site_settings(connection: ConnectionLike) -> SiteSettings:
+    """
+    Read a connection.
+
+    :param connection: an Airflow connection of type ``armada``.
+    :return: the settings of the Armada site.
+    :raises SettingsError: when the connection cannot work as it is; the text names the connection, no secret.
+    """
+    try:
+        extra = _Extra(connection.extra_dejson or {})
+        target, tls = _split_host(connection)
+        return SiteSettings(
+            target=target,
+            tls=_tls(extra, tls),
+            credentials=_credentials(connection, extra),
+            allow_plaintext_credentials=extra.flag("allow_plaintext_credentials", False),
+            lookout_url=extra.text("lookout_url"),
+            binoculars=extra.text("binoculars"),
+            binoculars_by_cluster=extra.mapping("binoculars_by_cluster"),
+            binoculars_tls="same" if extra.flag("binoculars_tls", True) else None,
+            call_timeout=extra.number("call_timeout", 10.0),
+            keepalive_time=extra.number("keepalive_time", 30.0),
+        )
+    except (SettingsError, ValueError) as error:
+        raise SettingsError(f"connection {connection.conn_id!r}: {error}") from None

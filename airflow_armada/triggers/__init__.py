@@ -1,0 +1,1 @@
+"""Triggers: a follower awaited in the triggerer."""
