@@ -1,0 +1,78 @@
+# Everything sets itself up: `make help` lists what there is.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo up test lint types contracts proto-check unit integration peer e2e environment environments proto constraints format clean
+
+# The first Python that is new enough; `make PYTHON=...` chooses another.
+PYTHON ?= $(firstword $(foreach candidate,python3 python3.13 python3.12 python3.11 python3.14,$(shell \
+	$(candidate) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(candidate))) python3)
+VENV := .venv/bin
+REPORTS := .cache/reports
+PYTEST := $(VENV)/python -m pytest
+# Compiled bytecode halves the start of every Airflow process.
+unexport PYTHONDONTWRITEBYTECODE
+export ARMADA_PEER_PYTHON := $(CURDIR)/.venv-peer/bin/python
+empty :=
+space := $(empty) $(empty)
+export PROTOBUF_PYTHONS := $(subst $(space),:,$(foreach version,4.25.9 5.29.6 6.33.6,$(CURDIR)/.venv-protobuf/$(version)/bin/python))
+
+help: ## list the targets
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
+
+demo: environment ## run an example DAG on a real Airflow, its jobs on the embedded Armada
+	@$(VENV)/python -m scripts.demo
+
+up: environment ## Airflow with its UI, the examples and the embedded Armada, until Ctrl-C
+	@$(VENV)/python -m scripts.up
+
+test: environments ## everything: lint, types, import contracts, generated code, unit, integration, peer, end to end
+	@rm -rf $(REPORTS)
+	@for stage in lint types contracts proto-check unit integration peer e2e; do \
+		echo "=== $$stage"; $(MAKE) --no-print-directory $$stage || { echo "make test: FAILED in the stage '$$stage'"; exit 1; }; \
+	done
+	@$(VENV)/python -m scripts.summary $(REPORTS)
+
+lint: environment ## ruff: rules and format
+	$(VENV)/ruff check .
+	$(VENV)/ruff format --check .
+
+format: environment ## let ruff mend what it can
+	$(VENV)/ruff check --fix .
+	$(VENV)/ruff format .
+
+types: environment ## mypy --strict
+	$(VENV)/mypy
+
+contracts: environment ## the direction of imports
+	$(VENV)/lint-imports
+
+proto: environment ## compile proto/ into airflow_armada/api
+	$(VENV)/python scripts/generate_api.py
+
+proto-check: environment ## is what is committed in airflow_armada/api what proto/ gives?
+	$(VENV)/python scripts/generate_api.py --check
+
+unit: environments ## pure functions
+	$(PYTEST) tests/unit -n 2 --junit-xml=$(REPORTS)/unit.xml
+
+integration: environments ## real sockets and processes, the embedded Armada
+	$(PYTEST) tests/integration -n 2 --junit-xml=$(REPORTS)/integration.xml
+
+peer: environments ## against the published armada-client
+	$(PYTEST) tests/peer --junit-xml=$(REPORTS)/peer.xml
+
+e2e: environments ## a real scheduler, triggerer and API server
+	$(PYTEST) tests/e2e --junit-xml=$(REPORTS)/e2e.xml
+
+environment:
+	@$(PYTHON) scripts/environment.py dev
+
+environments:
+	@$(PYTHON) scripts/environment.py dev peer protobuf
+
+constraints: ## pin the newest versions that go together in constraints/
+	$(PYTHON) scripts/environment.py --compile-constraints
+
+clean: ## remove the environments, the demo's home and all caches
+	rm -rf .venv .venv-peer .venv-protobuf .demo .up .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
