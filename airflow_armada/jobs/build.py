@@ -1,0 +1,229 @@
+"""From what the author says to the request item that goes to the server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from airflow_armada.api import core_v1_pb2, submit_pb2
+from airflow_armada.jobs import overlay
+from airflow_armada.jobs.forms import JobFile, read_job
+from airflow_armada.jobs.mounts import CONFIG_MAP, SECRET, Parts, expand
+from airflow_armada.jobs.overlay import MERGE, Laid, lay, lay_value
+from airflow_armada.jobs.problems import InvalidJob, Problem, raise_if_any
+from airflow_armada.jobs.request import JobSpec
+from airflow_armada.jobs.resources import complete_resources
+
+PREFIX = "armadaproject.io/"
+DEFAULT_CONTAINER = "base"
+DEFAULT_NAMESPACE = "default"
+
+_CONTAINER = (
+    Laid("image", "image"),
+    Laid("cmds", "command", coerce=overlay.as_texts),
+    Laid("arguments", "args", coerce=overlay.as_texts),
+    Laid("env_from", "envFrom", MERGE),
+    Laid("ports", "ports", "containerPort", overlay.container_ports),
+    Laid("working_dir", "workingDir"),
+    Laid("image_pull_policy", "imagePullPolicy"),
+    Laid("container_security_context", "securityContext"),
+)
+_RESOURCES = Laid("container_resources", "resources", MERGE, overlay.resources)
+_ENV = Laid("env_vars", "env", "name", overlay.environment)
+_MOUNTS = Laid("volume_mounts", "volumeMounts", "mountPath")
+_VOLUMES = Laid("volumes", "volumes", "name")
+_POD = (
+    _VOLUMES,
+    Laid("node_selector", "nodeSelector", coerce=overlay.as_text_values),
+    Laid("affinity", "affinity"),
+    Laid("tolerations", "tolerations", MERGE),
+    Laid("security_context", "securityContext"),
+    Laid("service_account_name", "serviceAccountName"),
+    Laid("image_pull_secrets", "imagePullSecrets", "name", overlay.named),
+    Laid("init_containers", "initContainers", "name"),
+    Laid("containers", "containers", "name"),
+    Laid("termination_grace_period_seconds", "terminationGracePeriodSeconds", coerce=overlay.as_integer),
+    Laid("active_deadline_seconds", "activeDeadlineSeconds", coerce=overlay.as_integer),
+    Laid("priority_class_name", "priorityClassName"),
+)
+_JOB = (
+    Laid("namespace", "namespace"),
+    Laid("priority", "priority", coerce=overlay.as_number),
+    Laid("labels", "labels", coerce=overlay.as_text_values),
+    Laid("annotations", "annotations", coerce=overlay.as_text_values),
+    Laid("client_id", "clientId"),
+    Laid("external_job_uri", "externalJobUri"),
+    Laid("scheduler", "scheduler"),
+    Laid("services", "services", coerce=overlay.exposed_ports),
+    Laid("ingress", "ingress", coerce=overlay.exposed_ports),
+)
+_GANG = (
+    ("gang_id", "gangId"),
+    ("gang_cardinality", "gangCardinality"),
+    ("gang_node_uniformity_label", "gangNodeUniformityLabel"),
+)
+
+
+@dataclass
+class JobRequest:
+    """A job ready to be checked and submitted.
+
+    :param item: the request item
+    :param queue: the queue that the base names, or empty
+    :param job_set_id: the job set that the base names, or empty
+    :param notes: what was filled in or left out, one sentence each, for the task log
+    """
+
+    item: submit_pb2.JobSubmitRequestItem
+    queue: str
+    job_set_id: str
+    notes: list[str]
+
+
+def build(**arguments: Any) -> submit_pb2.JobSubmitRequestItem:
+    """The request item for a job.
+
+    :param arguments: those of :class:`~airflow_armada.jobs.request.JobSpec`
+    :return: the item; check it with :func:`airflow_armada.jobs.validation.check`
+    :raises InvalidJob: naming everything that cannot be read
+    """
+    return build_request(JobSpec(**arguments)).item
+
+
+def to_request_item(spec: JobSpec) -> submit_pb2.JobSubmitRequestItem:
+    """The request item for a job.
+
+    :param spec: what the author says
+    :return: the item
+    :raises InvalidJob: naming everything that cannot be read
+    """
+    return build_request(spec).item
+
+
+def build_request(spec: JobSpec) -> JobRequest:
+    """The request for a job, with what was filled in.
+
+    :param spec: what the author says
+    :return: the request
+    :raises InvalidJob: naming everything that cannot be read
+    """
+    problems: list[Problem] = []
+    base = _read_bases(spec, problems)
+    item = base.items[0]
+    pod = main_pod_spec(item)
+    container = _main_container(pod, spec.container_name)
+    _lay_container(container, pod, spec, problems)
+    lay(pod, _POD, spec, problems)
+    lay(item, _JOB, spec, problems)
+    _lay_annotations(item, spec, problems)
+    raise_if_any(problems)
+    item.namespace = item.namespace or DEFAULT_NAMESPACE
+    _lay_context(pod, spec)
+    notes = base.notes + complete_resources(pod)
+    return JobRequest(item, base.queue, base.job_set_id, notes)
+
+
+def main_pod_spec(item: submit_pb2.JobSubmitRequestItem) -> core_v1_pb2.PodSpec:
+    """The pod spec of an item, wherever it keeps it; added when there is none.
+
+    :param item: the item
+    :return: its pod spec, not a copy
+    """
+    if len(item.pod_specs) and not item.HasField("pod_spec"):
+        return item.pod_specs[0]
+    item.pod_spec.SetInParent()
+    return item.pod_spec
+
+
+def _read_bases(spec: JobSpec, problems: list[Problem]) -> JobFile:
+    job = _read_base(spec.job_request, "job_request", problems)
+    pod = _read_base(spec.pod_spec, "pod_spec", problems)
+    if job is None or pod is None:
+        return job or pod or JobFile([submit_pb2.JobSubmitRequestItem()])
+    item, other = job.items[0], pod.items[0]
+    item.ClearField("pod_spec")
+    item.ClearField("pod_specs")
+    item.MergeFrom(other)
+    return JobFile([item], job.queue or pod.queue, job.job_set_id or pod.job_set_id, job.notes + pod.notes)
+
+
+def _read_base(value: Any, path: str, problems: list[Problem]) -> JobFile | None:
+    if value is None or value == "":
+        return None
+    try:
+        return read_job(value, path)
+    except InvalidJob as error:
+        problems.extend(error.problems)
+        return None
+
+
+def _main_container(pod: core_v1_pb2.PodSpec, name: str) -> core_v1_pb2.Container:
+    wanted = name or DEFAULT_CONTAINER
+    for container in pod.containers:
+        if container.name == wanted:
+            return container
+    if pod.containers and not name:
+        container = pod.containers[0]
+        container.name = container.name or DEFAULT_CONTAINER
+        return container
+    return pod.containers.add(name=wanted)
+
+
+def _lay_container(container: Any, pod: Any, spec: JobSpec, problems: list[Problem]) -> None:
+    parts = Parts()
+    for kind, sources in ((SECRET, spec.secrets), (CONFIG_MAP, spec.configmaps)):
+        if sources is not None:
+            expand(kind, sources, parts, problems)
+    lay(container, _CONTAINER, spec, problems)
+    _lay_resources(container, spec, problems)
+    _lay_parts(container, pod, parts, problems)
+    lay(container, (_ENV, _MOUNTS), spec, problems)
+
+
+def _lay_resources(container: core_v1_pb2.Container, spec: JobSpec, problems: list[Problem]) -> None:
+    """A request or limit that is given alone replaces both of the base."""
+    given = core_v1_pb2.Container()
+    lay(given, (_RESOURCES,), spec, problems)
+    base = container.resources
+    for name in set(given.resources.requests) ^ set(given.resources.limits):
+        base.requests.pop(name, None)
+        base.limits.pop(name, None)
+    base.MergeFrom(given.resources)
+
+
+def _lay_parts(container: Any, pod: Any, parts: Parts, problems: list[Problem]) -> None:
+    targets: Iterable[tuple[Any, Laid, list[dict[str, Any]]]] = (
+        (container, _ENV, parts.env),
+        (container, Laid("env_from", "envFrom", MERGE), parts.env_from),
+        (container, _MOUNTS, parts.volume_mounts),
+        (pod, _VOLUMES, parts.volumes),
+    )
+    for message, laid, values in targets:
+        if values:
+            lay_value(message, laid, values, problems)
+
+
+def _lay_annotations(item: Any, spec: JobSpec, problems: list[Problem]) -> None:
+    for argument, annotation in _GANG:
+        value = getattr(spec, argument)
+        if value not in (None, ""):
+            item.annotations[PREFIX + annotation] = str(value)
+    if spec.fail_fast is not None:
+        if isinstance(spec.fail_fast, bool):
+            item.annotations[f"{PREFIX}failFast"] = str(spec.fail_fast).lower()
+        else:
+            problems.append(Problem("fail_fast", repr(spec.fail_fast), "expected True or False"))
+    for laid in (Laid("identity_labels", "labels"), Laid("identity_annotations", "annotations")):
+        lay(item, (laid,), spec, problems)
+    if item.external_job_uri:
+        # Servers before v0.20.39 know only the annotation.
+        item.annotations[f"{PREFIX}externalJobUri"] = item.external_job_uri
+
+
+def _lay_context(pod: core_v1_pb2.PodSpec, spec: JobSpec) -> None:
+    for container in (*pod.containers, *pod.initContainers):
+        present = {variable.name for variable in container.env}
+        for name, value in (spec.context_env or {}).items():
+            if name not in present:
+                container.env.add(name=name, value=value)

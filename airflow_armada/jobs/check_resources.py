@@ -1,0 +1,110 @@
+"""The rules for requests and limits.
+
+Armada compares limits with requests in thousandths and requests with its minimum in whole units, both rounded up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from fractions import Fraction
+from typing import Any
+
+from airflow_armada.api import core_v1_pb2
+from airflow_armada.jobs.check_pod import all_containers
+from airflow_armada.jobs.names import LABEL_KEY_RULE, is_label_key
+from airflow_armada.jobs.problems import Problem
+from airflow_armada.jobs.quantity import milli_value, parse_quantity, whole_value
+from airflow_armada.jobs.rules import ServerRules
+
+Quantities = dict[str, Fraction]
+
+
+def resource_problems(pod: core_v1_pb2.PodSpec, path: str, rules: ServerRules) -> list[Problem]:
+    """What is wrong with the resources of a pod's containers.
+
+    :param pod: the pod spec
+    :param path: what messages call it
+    :param rules: what the site accepts
+    :return: the problems
+    """
+    found: list[Problem] = []
+    for container, where in all_containers(pod, path):
+        found += _container(container, f"{where}.resources", rules, init="initContainers[" in where)
+    return found
+
+
+def _container(container: core_v1_pb2.Container, path: str, rules: ServerRules, init: bool) -> Iterator[Problem]:
+    texts = {
+        "requests": {name: quantity.string for name, quantity in container.resources.requests.items()},
+        "limits": {name: quantity.string for name, quantity in container.resources.limits.items()},
+    }
+    if not texts["requests"] and not texts["limits"]:
+        yield Problem(path, "", "needs requests and limits", "set container_resources")
+        return
+    found: list[Problem] = []
+    values = {side: _parsed(entries, f"{path}.{side}", found) for side, entries in texts.items()}
+    yield from found
+    yield from _sides(texts, path)
+    yield from _ratios(texts, values, path, rules)
+    yield from _minimum(texts["requests"], values["requests"], path, rules)
+    if init and rules.fractional_init_cpu:
+        yield from _init_cpu(texts, values, path)
+
+
+def _parsed(texts: Mapping[str, str], path: str, found: list[Problem]) -> Quantities:
+    values: Quantities = {}
+    for name, text in sorted(texts.items()):
+        where = f"{path}[{name!r}]"
+        if not is_label_key(name):
+            found.append(Problem(where, "", f"a resource name {LABEL_KEY_RULE}"))
+        try:
+            values[name] = parse_quantity(text)
+        except ValueError:
+            found.append(Problem(where, repr(text), "must be a quantity such as 500m, 2 or 1Gi", _unit_hint(text)))
+            continue
+        if values[name] < 0:
+            found.append(Problem(where, text, "must not be negative"))
+    return values
+
+
+def _unit_hint(text: str) -> str:
+    for wrong, right in (("GB", "G"), ("MB", "M"), ("KB", "k"), ("gb", "G"), ("mb", "M"), ("GiB", "Gi"), ("MiB", "Mi")):
+        if text.endswith(wrong):
+            return f"write {text.removesuffix(wrong).strip()}{right}"
+    return ""
+
+
+def _sides(texts: dict[str, dict[str, str]], path: str) -> Iterator[Problem]:
+    for side, other in (("requests", "limits"), ("limits", "requests")):
+        for name in sorted(texts[side].keys() - texts[other].keys()):
+            rule = f"is missing, but {side} have it"
+            yield Problem(f"{path}.{other}[{name!r}]", "", rule, f"set it to {texts[side][name]}")
+
+
+def _ratios(
+    texts: dict[str, dict[str, str]], values: dict[str, Quantities], path: str, rules: ServerRules
+) -> Iterator[Problem]:
+    for name in sorted(values["requests"].keys() & values["limits"].keys()):
+        request, limit = (milli_value(values[side][name]) for side in ("requests", "limits"))
+        ratio = rules.oversubscription.get(name, 1.0)
+        if request <= limit <= ratio * request:
+            continue
+        rule = f"must equal the request, {texts['requests'][name]}"
+        if ratio != 1.0:
+            rule = f"must be from 1 to {ratio:g} times the request, {texts['requests'][name]}"
+        yield Problem(f"{path}.limits[{name!r}]", texts["limits"][name], rule, "set both to the same quantity")
+
+
+def _minimum(texts: dict[str, str], values: Quantities, path: str, rules: ServerRules) -> Iterator[Problem]:
+    for name, least in sorted(rules.min_resources.items()):
+        if name in values and whole_value(values[name]) < whole_value(parse_quantity(least)):
+            hint = f"write {texts[name]}Mi for mebibytes" if name == "memory" and texts[name].isdigit() else ""
+            yield Problem(f"{path}.requests[{name!r}]", texts[name], f"must be at least {least}", hint)
+
+
+def _init_cpu(texts: dict[str, dict[str, str]], values: dict[str, Any], path: str) -> Iterator[Problem]:
+    for side in ("requests", "limits"):
+        cpu = values[side].get("cpu")
+        if cpu and milli_value(cpu) % 1000 == 0:
+            rule = "an init container must ask for a fraction of a cpu"
+            yield Problem(f"{path}.{side}['cpu']", texts[side]["cpu"], rule, "write 900m, for instance")

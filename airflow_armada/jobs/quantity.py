@@ -1,0 +1,54 @@
+"""Kubernetes resource quantities, such as ``500m`` or ``2Gi``, with exact values.
+
+Syntax: https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/
+"""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+from math import ceil
+
+_SYNTAX = re.compile(
+    r"(?P<number>[+-]?(?:\d+(?:\.\d*)?|\.\d+))(?P<suffix>[eE][+-]?\d{1,3}|[KMGTPE]i|[numkMGTPE]?)", re.ASCII
+)
+_BINARY = {f"{letter}i": Fraction(1024**power) for power, letter in enumerate("KMGTPE", start=1)}
+_DECIMAL = {letter: Fraction(10) ** power for letter, power in zip("num", (-9, -6, -3), strict=True)} | {
+    letter: Fraction(1000**power) for power, letter in enumerate("kMGTPE", start=1)
+}
+_FACTORS = {"": Fraction(1), **_BINARY, **_DECIMAL}
+
+
+def parse_quantity(text: str) -> Fraction:
+    """The exact value of a quantity.
+
+    :param text: such as ``500m``, ``1.5``, ``2Gi`` or ``1e3``
+    :return: the value in base units
+    :raises ValueError: when the text is not a quantity
+    """
+    match = _SYNTAX.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{text!r} is not a quantity; write a number with an optional unit, such as 500m, 2 or 1Gi")
+    suffix = match["suffix"]
+    factor = _FACTORS.get(suffix)
+    if factor is None:
+        factor = Fraction(10) ** int(suffix[1:])
+    return Fraction(match["number"]) * factor
+
+
+def milli_value(value: Fraction) -> int:
+    """A quantity in thousandths, rounded up, which is how Armada compares limits with requests.
+
+    :param value: in base units
+    :return: in thousandths of the base unit
+    """
+    return ceil(value * 1000)
+
+
+def whole_value(value: Fraction) -> int:
+    """A quantity in whole base units, rounded up, which is how Armada compares requests with its minimum.
+
+    :param value: in base units
+    :return: in base units
+    """
+    return ceil(value)
