@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from airflow_armada.client.credentials import Credentials, bearer, read_secret
 from airflow_armada.client.failure import CredentialsError
@@ -120,9 +120,11 @@ class OidcPassword(_Renewing):
 @dataclass(frozen=True)
 class OidcKubernetes(_Renewing):
     """
-    A Kubernetes service account token exchanged for the provider's: armadactl's `openIdKubernetesAuth`.
+    A Kubernetes service account token exchanged for the provider's: armadactl's ``openIdKubernetesAuth``.
 
-    :param token_file: projected token; read again for each exchange, since the kubelet replaces it.
+    The grant type "kubernetes" and its address are no standard; they are what armadactl uses (oidc/kubernetes.go).
+
+    :param token_file: projected token; read again for each exchange, since the kubelet replaces it
     """
 
     client: OidcClient
@@ -130,8 +132,9 @@ class OidcKubernetes(_Renewing):
 
     def _renew(self, previous: Token | None) -> Token:
         token = os.environ.get("K8S_SERVICEACCOUNT_TOKEN") or read_secret(self.token_file, "service account token")
-        form = {"client_assertion": token.strip(), "scope": _scope(self.client.scopes)}
-        return _granted(self.client, "kubernetes", form)
+        form = {"grant_type": "kubernetes", "client_id": self.client.client_id, "client_assertion": token.strip()}
+        answer = self.client.post_to("/connect/token", {**form, "scope": _scope(self.client.scopes)})
+        return _token(self.client, answer)
 
 
 @dataclass(frozen=True)
@@ -183,6 +186,10 @@ def refreshed(client: OidcClient, refresh_token: str) -> Token:
 
 def _granted(client: OidcClient, grant_type: str, fields: dict[str, str], refresh_token: str = "") -> Token:
     answer = client.request_token(grant_type, {name: value for name, value in fields.items() if value})
+    return _token(client, answer, refresh_token)
+
+
+def _token(client: OidcClient, answer: dict[str, Any], refresh_token: str = "") -> Token:
     try:
         return Token.from_answer(answer, refresh_token)
     except ValueError as error:

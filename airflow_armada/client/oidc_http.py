@@ -8,20 +8,16 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
-from urllib.parse import quote_plus, urlencode, urlsplit
+from typing import Any
+from urllib.parse import quote_plus, urlsplit
 
 from airflow_armada.client.failure import CredentialsError
-
-if TYPE_CHECKING:
-    import ssl
+from airflow_armada.client.web import LOOPBACK, exchange, one_line
 
 TIMEOUT = 10.0
 """Seconds that one HTTP request to a provider may take."""
 
 _DISCOVERY_LIFETIME = 600.0
-_LARGEST_ANSWER = 1 << 20
-_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
 class OidcError(CredentialsError):
@@ -82,7 +78,7 @@ class OidcClient:
             raise OidcError(f"{url!r} is not a URL") from None
         if parts.scheme not in ("http", "https") or not host:
             raise OidcError(f"{url!r} is not an http(s) URL: give the OpenID provider as https://host/path")
-        if parts.scheme == "http" and host not in _LOOPBACK and not self.allow_http:
+        if parts.scheme == "http" and host not in LOOPBACK and not self.allow_http:
             raise OidcError(f"{url} would carry secrets in plain text: use https, or allow plain HTTP explicitly")
         return url
 
@@ -99,9 +95,19 @@ class OidcClient:
         return self.post("token_endpoint", form)
 
     def post(self, endpoint: str, form: Mapping[str, str]) -> dict[str, Any]:
-        """Post a form as this client; see :meth:`request_token`."""
+        """
+        Post a form as this client; see :meth:`request_token`.
+
+        :param endpoint: a key of the discovery document
+        """
         headers, identity = self._authentication()
         return _request(self, self.endpoint(endpoint), {**form, **identity}, headers)
+
+    def post_to(self, path: str, form: Mapping[str, str]) -> dict[str, Any]:
+        """
+        Post a form to a fixed path below the provider's URL, without discovery; see :meth:`request_token`.
+        """
+        return _request(self, self.checked(self.provider_url.rstrip("/") + path), dict(form), {})
 
     def _authentication(self) -> tuple[dict[str, str], dict[str, str]]:
         if not self.client_secret:
@@ -145,7 +151,8 @@ def _read_discovery(client: OidcClient) -> dict[str, Any]:
 
 
 def _request(client: OidcClient, url: str, form: Mapping[str, str] | None, headers: dict[str, str]) -> dict[str, Any]:
-    status, body = _exchange(url, form, headers, client.ca_file)
+    headers = {"Accept": "application/json", **headers}
+    status, body = exchange(url, form=form, headers=headers, ca_file=client.ca_file, timeout=TIMEOUT, failure=OidcError)
     try:
         answer = json.loads(body)
     except (ValueError, RecursionError):
@@ -176,46 +183,4 @@ def _refusal(url: str, client_id: str, status: int, code: str, description: str)
 
 
 def _text(value: object) -> str:
-    """One printable line of at most 300 characters of what a provider sent."""
-    if not isinstance(value, str):
-        return ""
-    return " ".join("".join(c if c.isprintable() else " " for c in value).split())[:300]
-
-
-def _exchange(url: str, form: Mapping[str, str] | None, headers: dict[str, str], ca_file: str) -> tuple[int, bytes]:
-    from http.client import HTTPException
-    from urllib.error import HTTPError
-    from urllib.request import HTTPSHandler, ProxyHandler, Request, build_opener
-
-    body = None if form is None else urlencode(form).encode()
-    request = Request(url, data=body, headers={"Accept": "application/json", **headers})
-    proxies = ProxyHandler({} if urlsplit(url).hostname in _LOOPBACK else None)
-    opener = build_opener(HTTPSHandler(context=_tls(ca_file)), proxies, _no_redirects_of_secrets())
-    try:
-        with opener.open(request, timeout=TIMEOUT) as answer:
-            return answer.status, answer.read(_LARGEST_ANSWER)
-    except HTTPError as refused:
-        return refused.code, refused.read(_LARGEST_ANSWER)
-    except (OSError, HTTPException, ValueError) as error:
-        reason = getattr(error, "reason", None) or error
-        raise OidcError(f"cannot reach {url}: {_text(str(reason)) or type(error).__name__}") from None
-
-
-def _no_redirects_of_secrets() -> Any:
-    """A handler that does not follow redirects: a form with a secret must not travel on."""
-    from urllib.request import HTTPRedirectHandler
-
-    class Refuse(HTTPRedirectHandler):
-        def redirect_request(self, *_: Any, **__: Any) -> None:
-            return None
-
-    return Refuse()
-
-
-def _tls(ca_file: str) -> ssl.SSLContext:
-    import ssl
-
-    try:
-        return ssl.create_default_context(cafile=ca_file or None)
-    except (OSError, ValueError) as error:
-        raise OidcError(f"cannot read the CA file {ca_file!r} of the OpenID provider: {error}") from None
+    return one_line(value) if isinstance(value, str) else ""

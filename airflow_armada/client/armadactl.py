@@ -1,0 +1,188 @@
+"""
+Armada's own command-line configuration, ``.armadactl.yaml``, as the source of a site's settings.
+
+Which keys exist and which of them wins is decided in armadactl's ``pkg/client/connection.go`` and ``command_line.go``.
+Imports neither grpc nor Airflow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from airflow_armada.client.armadactl_auth import credentials_of
+from airflow_armada.client.failure import SettingsError
+from airflow_armada.client.settings import SiteSettings, TlsSettings
+from airflow_armada.client.web import LOOPBACK
+
+DEFAULT_PATH = "~/.armadactl.yaml"
+DEFAULT_URL = "localhost:50051"
+_LARGEST_FILE = 1 << 20
+
+
+@dataclass(frozen=True)
+class ArmadactlFile:
+    """
+    A configuration that has been read. Keys are in lower case, as armadactl does not tell them apart by case.
+
+    :param path: where it was read, for errors
+    :param current_context: name of the context to use, "" when the file names none
+    :param contexts: what each context holds; a file of the deprecated form without contexts has one named ""
+    """
+
+    path: str
+    current_context: str
+    contexts: Mapping[str, Mapping[str, Any]]
+
+    def settings(self, context: str = "") -> SiteSettings:
+        """
+        Make the settings that armadactl would use.
+
+        :param context: name of a context; "" takes the file's current one
+        :raises SettingsError: when there is no such context, or what it holds cannot work
+        :raises CredentialsError: when its credentials cannot work
+        """
+        name, details = self._context(context)
+        where = f"{self.path}, context {name!r}" if name else self.path
+        target = _text(details, "armadaurl", where) or DEFAULT_URL
+        plaintext = _flag(details, "forcenotls", where) or "localhost" in target
+        keepalive = _seconds(details.get("grpckeepalivetime"), where)
+        settings = SiteSettings(
+            target=target,
+            tls=None if plaintext else TlsSettings(),
+            credentials=credentials_of(details, where),
+            allow_plaintext_credentials=_flag(details, "forcenotls", where) or target.rpartition(":")[0] in LOOPBACK,
+        )
+        return settings if keepalive is None else replace(settings, keepalive_time=keepalive and max(keepalive, 10.0))
+
+    def _context(self, wanted: str) -> tuple[str, Mapping[str, Any]]:
+        name = wanted or self.current_context
+        if "" in self.contexts and not name:
+            return "", self.contexts[""]
+        found = {key: value for key, value in self.contexts.items() if key.lower() == name.lower()}
+        if not name or not found:
+            known = ", ".join(sorted(filter(None, self.contexts))) or "none"
+            missing = f"has no context {name!r}" if name else "names no currentContext"
+            raise SettingsError(f"{self.path} {missing}; contexts there: {known}")
+        return next(iter(found.items()))
+
+
+def read_armadactl(path: str = "") -> ArmadactlFile:
+    """
+    Read a configuration file.
+
+    :param path: "" = ``~/.armadactl.yaml``
+    :raises SettingsError: when it cannot be read or is not a configuration of armadactl
+    """
+    file = Path(path or DEFAULT_PATH).expanduser()
+    try:
+        with file.open("rb") as opened:
+            content = opened.read(_LARGEST_FILE)
+    except OSError as error:
+        raise SettingsError(f"cannot read the armadactl configuration {file}: {error.strerror}") from None
+    return parse_armadactl(content, str(file))
+
+
+def parse_armadactl(content: bytes, path: str) -> ArmadactlFile:
+    """
+    Read the text of a configuration file.
+
+    :param content: YAML
+    :param path: where it comes from, for errors
+    :raises SettingsError: when it is not a configuration of armadactl
+    """
+    document = _lower(_load(content, path))
+    if not isinstance(document, dict):
+        raise SettingsError(
+            f"{path} is not an armadactl configuration: it holds {_kind(document)}, not keys and values"
+        )
+    current = _text(document, "currentcontext", path)
+    contexts = document.get("contexts")
+    if contexts is None:
+        if not any(key in document for key in _KNOWN_KEYS):
+            raise SettingsError(f"{path} is not an armadactl configuration: it has neither contexts nor armadaUrl")
+        return ArmadactlFile(path, "", {"": document})
+    if not isinstance(contexts, dict) or not all(isinstance(value, dict) for value in contexts.values()):
+        raise SettingsError(f"{path}: contexts must be a mapping of names to connection details")
+    return ArmadactlFile(path, current, contexts)
+
+
+_KNOWN_KEYS = (
+    "armadaurl",
+    "basicauth",
+    "kubernetesnativeauth",
+    "openidauth",
+    "openiddeviceauth",
+    "openidpasswordauth",
+    "openidclientcredentialsauth",
+    "openidkubernetesauth",
+    "execauth",
+    "forcenotls",
+)
+
+
+def _load(content: bytes, path: str) -> Any:
+    import yaml
+
+    try:
+        return yaml.safe_load(content.decode("utf-8"))
+    except UnicodeDecodeError:
+        raise SettingsError(f"{path} is not an armadactl configuration: it is not text") from None
+    except yaml.YAMLError as error:
+        # The text of a YAML error quotes the file, and with it perhaps a password.
+        mark = getattr(error, "problem_mark", None)
+        line = f" (line {mark.line + 1})" if mark else ""
+        raise SettingsError(f"{path} is not an armadactl configuration: it is not valid YAML{line}") from None
+    except (ValueError, RecursionError):
+        raise SettingsError(f"{path} is not an armadactl configuration: it holds a value that cannot be read") from None
+
+
+def _lower(value: Any, depth: int = 0) -> Any:
+    """Lower all keys, like the library that armadactl reads its files with; deeper than any real file is left out."""
+    if depth > 8:
+        return None
+    if isinstance(value, dict):
+        return {str(key).lower(): _lower(inner, depth + 1) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_lower(inner, depth + 1) for inner in value]
+    return value
+
+
+def _kind(value: Any) -> str:
+    return "nothing" if value is None else "a list" if isinstance(value, list) else "a plain value"
+
+
+def _text(details: Mapping[str, Any], key: str, where: str) -> str:
+    value = details.get(key)
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise SettingsError(f"{where}: {key} must be text")
+    return value
+
+
+def _flag(details: Mapping[str, Any], key: str, where: str) -> bool:
+    value = details.get(key, False)
+    text = str(value).lower()
+    if text not in ("true", "false", "none"):
+        raise SettingsError(f"{where}: {key} must be true or false")
+    return text == "true"
+
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def _seconds(value: Any, where: str) -> float | None:
+    """Read a Go duration such as "30s" or "1m30s"; a bare number is nanoseconds there."""
+    import re
+
+    if value is None:
+        return None
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return float(value) / 1e9
+    parts = re.findall(r"(\d+(?:\.\d+)?)(ms|s|m|h)", str(value))
+    if not parts or "".join(number + unit for number, unit in parts) != str(value):
+        raise SettingsError(f"{where}: grpcKeepAliveTime must be a duration such as 30s, not {str(value)[:40]!r}")
+    return sum(float(number) * _UNITS[unit] for number, unit in parts)

@@ -1,0 +1,97 @@
+"""One small HTTP request with a clear error, for OpenID providers and Lookout. Imports neither grpc nor Airflow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode, urlsplit
+
+from airflow_armada.client.failure import ArmadaError, SettingsError
+
+if TYPE_CHECKING:
+    import ssl
+
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+"""Names of this machine: what goes there needs no TLS and no proxy."""
+
+_LARGEST_ANSWER = 1 << 20
+
+
+def exchange(
+    url: str,
+    *,
+    form: Mapping[str, str] | None = None,
+    headers: Mapping[str, str] | None = None,
+    ca_file: str = "",
+    timeout: float = 10.0,
+    failure: type[ArmadaError] = SettingsError,
+) -> tuple[int, bytes]:
+    """
+    Make one HTTP request, through the environment's proxies. A form is posted and never follows a redirect, since it
+    may hold secrets.
+
+    :param url: an http(s) address
+    :param form: fields to post; None makes it a GET
+    :param headers: further headers
+    :param ca_file: PEM bundle to trust instead of the system's roots
+    :param timeout: s
+    :param failure: the class of error to raise
+    :return: the status and at most 1 MiB of the body
+    :raises ArmadaError: when the address is none, or nothing answers there
+    """
+    from http.client import HTTPException
+    from urllib.error import HTTPError
+    from urllib.request import Request
+
+    if not url.startswith(("http://", "https://")):
+        raise failure(f"{url!r} is not an http(s) URL")
+    body = None if form is None else urlencode(form).encode()
+    try:
+        opener = _opener(url, _tls_context(url, ca_file, failure), follow=form is None)
+        with opener.open(Request(url, data=body, headers=dict(headers or {})), timeout=timeout) as answer:
+            return answer.status, answer.read(_LARGEST_ANSWER)
+    except HTTPError as refused:
+        return refused.code, refused.read(_LARGEST_ANSWER)
+    except (OSError, HTTPException, ValueError) as error:
+        raise failure(f"cannot reach {url}: {one_line(_reason(error))}") from None
+
+
+def one_line(text: object, limit: int = 300) -> str:
+    """
+    :param text: what somebody else sent
+    :param limit: characters
+    :return: one printable line of it
+    """
+    return " ".join("".join(c if c.isprintable() else " " for c in str(text)).split())[:limit]
+
+
+def _reason(error: Exception) -> str:
+    reason = getattr(error, "reason", None) or error
+    verification = getattr(reason, "verify_message", "")
+    return f"TLS certificate not accepted: {verification}" if verification else str(reason) or type(error).__name__
+
+
+def _opener(url: str, context: ssl.SSLContext | None, *, follow: bool) -> Any:
+    from urllib.request import HTTPRedirectHandler, HTTPSHandler, ProxyHandler, build_opener
+
+    class Stay(HTTPRedirectHandler):
+        def redirect_request(self, *_: Any, **__: Any) -> None:
+            return None
+
+    handlers: list[Any] = [HTTPSHandler(context=context)] if context else []
+    if urlsplit(url).hostname in LOOPBACK:
+        handlers.append(ProxyHandler({}))
+    return build_opener(*handlers, *([] if follow else [Stay()]))
+
+
+def _tls_context(url: str, ca_file: str, failure: type[ArmadaError]) -> ssl.SSLContext | None:
+    import ssl
+
+    if not url.startswith("https:"):
+        return None
+    try:
+        return ssl.create_default_context(cafile=ca_file or None)
+    except (OSError, ValueError) as error:
+        raise failure(
+            f"cannot use the CA file {ca_file}: {one_line(getattr(error, 'strerror', None) or error)}"
+        ) from None
