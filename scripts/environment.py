@@ -135,12 +135,12 @@ def bootstrap_uv(python: Path) -> Path | None:
 
 def install(environment: Environment, uv: Path | None) -> None:
     """Install the requirements, with uv where there is one and with pip where there is not."""
-    arguments = list(environment.requirements)
+    arguments: list[str | Path] = list(environment.requirements)
     if environment.constraints:
-        arguments += ["--constraint", str(environment.constraints)]
+        arguments += ["--constraint", environment.constraints]
     if uv:
-        command = (uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", environment.python, *arguments)
-        if run(*command, env=uv_variables(uv.parent / "python")):
+        command = ("pip", "install", "--quiet", "--compile-bytecode", "--python", environment.python, *arguments)
+        if run(uv, *command, env=uv_variables(uv.parent / "python")):
             return
         say("uv failed; trying the same with pip, which takes some minutes")
         run(environment.python, "-m", "ensurepip")
@@ -156,9 +156,7 @@ def make(environment: Environment) -> None:
     if environment.stamp.exists() and environment.stamp.read_text() == fingerprint:
         return
     label = environment.folder.relative_to(ROOT)
-    say(
-        f"making {label} (Python {sys.version.split()[0]}); this needs the network and half a minute to some minutes ..."
-    )
+    say(f"making {label} (Python {sys.version.split()[0]}): downloads, half a minute or some minutes ...")
     started = time.monotonic()
     main = ROOT / ".venv" / "bin" / "python"
     if environment.python == main or not main.exists():

@@ -42,7 +42,7 @@ def armada_connection(target: str, **extra: object) -> str:
     :param extra: Further extras of the connection, or other values for these.
     """
     host, _, port = target.rpartition(":")
-    extras = {"tls": False, "binoculars": target, "lookout_url": "http://lookout.example", **extra}
+    extras = {"tls": False, "binoculars": target, **extra}
     return json.dumps({"conn_type": "armada", "host": host, "port": int(port), "extra": extras})
 
 
@@ -55,6 +55,7 @@ class AirflowStack:
     :param env: Further environment variables; they win over the settings made here.
     :param n_triggerers: How many triggerers to run.
     :param database_url: SQLAlchemy URL (synchronous) of an empty database; SQLite in the home folder without it.
+    :param port: Where the API server and its UI listen; any free port without it.
     """
 
     def __init__(
@@ -66,10 +67,11 @@ class AirflowStack:
         env: Mapping[str, str] | None = None,
         n_triggerers: int = 1,
         database_url: str = "",
+        port: int = 0,
     ) -> None:
         self.home = home
         self.mark = uuid.uuid4().hex
-        port = free_port()
+        port = port or free_port()
         self.api = AirflowApi(f"http://127.0.0.1:{port}")
         home.mkdir(parents=True, exist_ok=True)
         self.environment = {

@@ -1,0 +1,83 @@
+"""The embedded Armada and a real Airflow on this machine, for the demo and for ``make up``."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import FrameType
+
+from tests.support.airflow_stack import AirflowStack
+from tests.support.components import Component, free_port, wait_until
+
+ROOT = Path(__file__).resolve().parent.parent
+EXAMPLES = ROOT / "example_dags"
+
+
+def say(text: str = "") -> None:
+    print(text, flush=True)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+@contextmanager
+def _no_more_signals() -> Iterator[None]:
+    """Let nothing interrupt what stops the processes."""
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
+def _start_armada(home: Path, port: int) -> Component:
+    """Start the embedded Armada with the examples' queue and wait until it serves."""
+    log_file = home / "processes" / "armada.log"
+    log_file.unlink(missing_ok=True)
+    arguments = ["-m", "airflow_armada.standalone", "--port", str(port), "--queue", "example"]
+    armada = Component("armada", arguments, os.environ, log_file)
+    armada.start()
+
+    def serving() -> bool:
+        if not armada.running:
+            raise RuntimeError(f"the embedded Armada has ended while it started:\n{armada.tail()}")
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", port)) == 0
+
+    try:
+        wait_until(serving, "the embedded Armada", 30)
+    except BaseException:
+        armada.stop(5)
+        raise
+    return armada
+
+
+@contextmanager
+def local_airflow(home: Path, *, port: int = 0) -> Iterator[tuple[AirflowStack, Component]]:
+    """Start both, and stop both whatever happens; Ctrl-C and SIGTERM arrive as KeyboardInterrupt.
+
+    :param home: Folder of this Airflow; its database is used again the next time.
+    :param port: Where Airflow's UI listens; any free port without it.
+    :return: Airflow, and the process of the embedded Armada.
+    """
+    signal.signal(signal.SIGINT, _interrupt)
+    signal.signal(signal.SIGTERM, _interrupt)
+    started = time.monotonic()
+    armada_port = free_port()
+    with ExitStack() as stack:
+        armada = _start_armada(home, armada_port)
+        stack.callback(armada.stop, 10.0)
+        say(f"The embedded Armada serves on 127.0.0.1:{armada_port}.")
+        airflow = AirflowStack(home, [EXAMPLES], f"127.0.0.1:{armada_port}", port=port)
+        stack.callback(airflow.stop)
+        stack.enter_context(_no_more_signals())
+        say("Airflow is starting (API server, scheduler, DAG processor, triggerer); this takes about 20 s ...")
+        airflow.start()
+        say(f"Airflow is ready after {time.monotonic() - started:.0f} s; its own output is in {home.name}/processes.")
+        yield airflow, armada

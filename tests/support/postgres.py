@@ -1,0 +1,109 @@
+"""A private PostgreSQL on loopback, for tests in which SQLite's locking would hide or invent faults."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.support.components import free_port, wait_until
+
+
+def find_postgres() -> Path | None:
+    """Return the folder with ``initdb`` and ``postgres``, or None where PostgreSQL is not installed."""
+    found = shutil.which("initdb")
+    folders = [Path(found).resolve().parent] if found else []
+    folders += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    return next((folder for folder in folders if (folder / "postgres").exists()), None)
+
+
+def _other_user() -> str | None:
+    """Return whom to run the server as, if not as oneself: PostgreSQL refuses to run as root."""
+    if os.geteuid() != 0:
+        return None
+    names = {entry.pw_name for entry in pwd.getpwall()}
+    return "postgres" if "postgres" in names else "nobody"
+
+
+@contextmanager
+def private_postgres(settings: Mapping[str, str] | None = None) -> Iterator[str]:
+    """Run a new PostgreSQL cluster while the block lasts.
+
+    :param settings: Server settings beyond the ones made here.
+    :return: The SQLAlchemy URL of its empty database.
+    :raises RuntimeError: when PostgreSQL is not installed or does not start.
+    """
+    binaries = find_postgres()
+    if binaries is None:
+        raise RuntimeError("PostgreSQL is not installed: initdb is neither on PATH nor in /usr/lib/postgresql")
+    folder = Path(tempfile.mkdtemp(prefix="airflow-armada-postgres-"))
+    user = _other_user()
+    try:
+        if user:
+            shutil.chown(folder, user)
+        _create_cluster(binaries, folder, user)
+        port = free_port()
+        server = _start(binaries, folder, user, port, dict(settings or {}))
+        try:
+            ready = [binaries / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port)]
+            wait_until(lambda: subprocess.run(ready, check=False).returncode == 0, f"PostgreSQL in {folder}", 30)
+            yield f"postgresql+psycopg2://airflow@127.0.0.1:{port}/postgres"
+        finally:
+            server.send_signal(signal.SIGQUIT)
+            server.wait(30)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _create_cluster(binaries: Path, folder: Path, user: str | None) -> None:
+    command = [
+        binaries / "initdb",
+        "--pgdata",
+        folder / "data",
+        "--username",
+        "airflow",
+        "--auth",
+        "trust",
+        "--no-sync",
+    ]
+    done = subprocess.run(
+        [*command, "--encoding", "UTF8", "--locale", "C"],
+        cwd=folder,
+        user=user,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(f"initdb failed:\n{done.stdout}")
+
+
+def _start(
+    binaries: Path, folder: Path, user: str | None, port: int, settings: dict[str, str]
+) -> subprocess.Popen[bytes]:
+    wanted = {
+        "port": str(port),
+        "listen_addresses": "127.0.0.1",
+        "unix_socket_directories": str(folder),
+        "fsync": "off",
+        "max_connections": "300",
+        **settings,
+    }
+    options = [part for name, value in wanted.items() for part in ("-c", f"{name}={value}")]
+    with (folder / "server.log").open("wb") as log:
+        return subprocess.Popen(
+            [str(binaries / "postgres"), "-D", str(folder / "data"), *options],
+            cwd=folder,
+            user=user,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
