@@ -1,0 +1,1 @@
+"""The Armada client: sync and asyncio clients, events, permissions, logs, settings, credentials, errors."""

@@ -1,0 +1,64 @@
+"""The client for asyncio code."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import grpc.aio
+
+from airflow_armada.client.calls import CallPolicy
+from airflow_armada.client.drivers import AsyncDriver
+from airflow_armada.client.nonblocking.jobs import AsyncJobMethods
+from airflow_armada.client.nonblocking.queries import AsyncQueryMethods
+from airflow_armada.client.nonblocking.queues import AsyncQueueMethods
+from airflow_armada.client.requests import RequestBuilders
+from airflow_armada.client.resume import MISSING_GRACE, Resume
+from airflow_armada.client.streams import AsyncEventStream
+
+
+class ArmadaAsyncIOClient(AsyncJobMethods, AsyncQueryMethods, AsyncQueueMethods, RequestBuilders):
+    """Talks to an Armada server from asyncio code; otherwise as :class:`~airflow_armada.client.client.ArmadaClient`.
+
+    :param channel: from :func:`~airflow_armada.client.channel.open_aio_channel`, or any other asyncio gRPC channel; it
+        belongs to the event loop that it was made in
+    :param event_timeout: the longest that an event stream stays on one connection before it is opened again
+    :param call_timeout: s, the deadline of one attempt of a call
+    :param retry_timeout: s, after which a call is not tried again; 0 for a single attempt
+    """
+
+    def __init__(
+        self,
+        channel: grpc.aio.Channel,
+        event_timeout: timedelta = timedelta(minutes=15),
+        *,
+        call_timeout: float = 10.0,
+        retry_timeout: float = 30.0,
+    ) -> None:
+        self.event_timeout = event_timeout
+        self._channel = channel
+        self._driver = AsyncDriver(channel, CallPolicy(call_timeout, retry_timeout))
+
+    async def get_job_events_stream(
+        self,
+        queue: str,
+        job_set_id: str,
+        from_message_id: str | None = None,
+        *,
+        missing_grace: timedelta = MISSING_GRACE,
+    ) -> AsyncEventStream:
+        """Watch the events of a job set: first those that have been, then each new one as it comes.
+
+        For details see :meth:`~airflow_armada.client.client.ArmadaClient.get_job_events_stream`.
+        """
+        resume = Resume(queue, job_set_id, from_message_id or "", self.event_timeout, missing_grace)
+        return AsyncEventStream(self._channel, resume)
+
+    async def close(self) -> None:
+        """Close the channel, which ends all calls and streams of this client."""
+        await self._channel.close()
+
+    async def __aenter__(self) -> ArmadaAsyncIOClient:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()

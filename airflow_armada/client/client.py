@@ -1,0 +1,72 @@
+"""The client for blocking code."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import grpc
+
+from airflow_armada.client.blocking.jobs import JobMethods
+from airflow_armada.client.blocking.queries import QueryMethods
+from airflow_armada.client.blocking.queues import QueueMethods
+from airflow_armada.client.calls import CallPolicy
+from airflow_armada.client.drivers import Driver
+from airflow_armada.client.requests import RequestBuilders
+from airflow_armada.client.resume import MISSING_GRACE, Resume
+from airflow_armada.client.streams import EventStream
+
+
+class ArmadaClient(JobMethods, QueryMethods, QueueMethods, RequestBuilders):
+    """Talks to an Armada server. Every call has a deadline, and is tried again where that is safe.
+
+    It can be shared by threads. Errors of calls are :class:`~airflow_armada.client.errors.ArmadaRpcError`.
+
+    :param channel: from :func:`~airflow_armada.client.channel.open_channel`, or any other gRPC channel
+    :param event_timeout: the longest that an event stream stays on one connection before it is opened again
+    :param call_timeout: s, the deadline of one attempt of a call
+    :param retry_timeout: s, after which a call is not tried again; 0 for a single attempt
+    """
+
+    def __init__(
+        self,
+        channel: grpc.Channel,
+        event_timeout: timedelta = timedelta(minutes=15),
+        *,
+        call_timeout: float = 10.0,
+        retry_timeout: float = 30.0,
+    ) -> None:
+        self.event_timeout = event_timeout
+        self._channel = channel
+        self._driver = Driver(channel, CallPolicy(call_timeout, retry_timeout))
+
+    def get_job_events_stream(
+        self,
+        queue: str,
+        job_set_id: str,
+        from_message_id: str | None = None,
+        *,
+        missing_grace: timedelta = MISSING_GRACE,
+    ) -> EventStream:
+        """Watch the events of a job set: first those that have been, then each new one as it comes.
+
+        The stream opens itself again after the last message whenever its connection breaks, and has no end of its own:
+        call ``unwatch_events``, or use it in a ``with`` statement. What the server refuses is raised, at every try.
+
+        :param queue: the queue
+        :param job_set_id: the job set
+        :param from_message_id: continue after the message of this id; None for the beginning
+        :param missing_grace: how long to wait for a queue or job set that does not exist (yet)
+        :return: an iterator of messages
+        """
+        resume = Resume(queue, job_set_id, from_message_id or "", self.event_timeout, missing_grace)
+        return EventStream(self._channel, resume)
+
+    def close(self) -> None:
+        """Close the channel, which ends all calls and streams of this client."""
+        self._channel.close()
+
+    def __enter__(self) -> ArmadaClient:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

@@ -1,0 +1,1 @@
+"""Module names of ``armada-client``, for code that moves over from it."""

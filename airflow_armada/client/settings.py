@@ -1,0 +1,109 @@
+"""Where an Armada site is and how to reach it: plain, hashable values without any grpc import."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+from urllib.parse import quote
+
+from airflow_armada.client.credentials import Anonymous, Credentials
+from airflow_armada.client.failure import SettingsError
+
+CLUSTER_ID = "{CLUSTER_ID}"
+
+
+@dataclass(frozen=True)
+class TlsSettings:
+    """How to verify a server, and what to show it when it asks.
+
+    :param ca_file: path of a PEM bundle to trust instead of the system's roots
+    :param cert_file: path of a PEM client certificate, for an ingress that wants one; needs ``key_file``
+    :param key_file: path of the PEM key of that certificate
+    :param server_name: the name to verify (and to send as authority) where it differs from the address
+    :raises SettingsError: when only one of certificate and key is given
+    """
+
+    ca_file: str = ""
+    cert_file: str = ""
+    key_file: str = ""
+    server_name: str = ""
+
+    def __post_init__(self) -> None:
+        if bool(self.cert_file) != bool(self.key_file):
+            raise SettingsError("a client certificate needs both cert_file and key_file; only one of them is set")
+
+
+@dataclass(frozen=True)
+class SiteSettings:
+    """Everything that is needed to reach one Armada site. Equal settings share channels and watches.
+
+    :param target: ``host:port`` of the Armada server's gRPC port
+    :param tls: how to verify the server; None means plain text
+    :param credentials: what to authenticate with
+    :param allow_plaintext_credentials: send credentials even though the connection is plain text
+    :param lookout_url: base URL of the Lookout UI, for links; empty for none
+    :param binoculars: ``host:port`` of the log service, may contain ``{CLUSTER_ID}``; empty when there is none
+    :param binoculars_by_cluster: (cluster id, ``host:port``) pairs that go before the template
+    :param binoculars_tls: TLS of the log services; ``"same"`` as the server's by default, None for plain text
+    :param call_timeout: s, the deadline of one attempt of a call
+    :param keepalive_time: s between keepalive pings to the server, which tolerates one every 10 s; 0 for none
+    :param use_proxy: honour ``http_proxy``, ``https_proxy`` and ``no_proxy`` of the environment
+    :raises SettingsError: when an address or a number cannot be right
+    """
+
+    target: str
+    tls: TlsSettings | None = TlsSettings()
+    credentials: Credentials = field(default_factory=Anonymous)
+    allow_plaintext_credentials: bool = False
+    lookout_url: str = ""
+    binoculars: str = ""
+    binoculars_by_cluster: tuple[tuple[str, str], ...] = ()
+    binoculars_tls: TlsSettings | Literal["same"] | None = "same"
+    call_timeout: float = 10.0
+    keepalive_time: float = 30.0
+    use_proxy: bool = True
+
+    def __post_init__(self) -> None:
+        check_target(self.target)
+        if self.call_timeout <= 0:
+            raise SettingsError(f"call_timeout must be more than 0 seconds, not {self.call_timeout}")
+        if self.keepalive_time < 0:
+            raise SettingsError(f"keepalive_time must not be negative: {self.keepalive_time}")
+
+    @property
+    def log_tls(self) -> TlsSettings | None:
+        """The TLS settings of the log services."""
+        return self.tls if self.binoculars_tls == "same" else self.binoculars_tls
+
+    def binoculars_target(self, cluster_id: str) -> str:
+        """Return the ``host:port`` of a cluster's log service, or "" when none is known.
+
+        :param cluster_id: as events and run details name the cluster
+        """
+        return dict(self.binoculars_by_cluster).get(cluster_id) or self.binoculars.replace(CLUSTER_ID, cluster_id)
+
+    def job_url(self, job_id: str) -> str:
+        """Return the Lookout page of a job, or "" without a Lookout.
+
+        :param job_id: id of the job
+        """
+        return f"{self.lookout_url.rstrip('/')}/jobs/{quote(job_id, safe='')}" if self.lookout_url else ""
+
+
+def check_target(target: str) -> None:
+    """Check that an address is one that gRPC can connect to.
+
+    :param target: ``host:port``, ``[ipv6]:port`` or a gRPC name such as ``unix:/run/armada.sock``
+    :raises SettingsError: when it is empty, has the scheme of a web address or a port out of range
+    """
+    if not target or target.strip() != target:
+        raise SettingsError(f"the address of the Armada server must be host:port, not {target!r}")
+    if target.startswith(("http://", "https://", "grpc://", "grpcs://")):
+        raise SettingsError(f"the address {target!r} must be host:port, without {target.partition('//')[0]}//")
+    if target.startswith(("unix:", "dns:", "ipv4:", "ipv6:", "xds:", "vsock:")):
+        return
+    host, colon, port = target.rpartition(":")
+    if not colon or not host or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
+        raise SettingsError(f"the address {target!r} must be host:port with a port from 1 to 65535")
+    if ":" in host and not (host.startswith("[") and host.endswith("]")):
+        raise SettingsError(f"the address {target!r} must be host:port; write an IPv6 address as [address]:port")
