@@ -51,7 +51,7 @@ def private_postgres(settings: Mapping[str, str] | None = None) -> Iterator[str]
         port = free_port()
         server = _start(binaries, folder, user, port, dict(settings or {}))
         try:
-            ready = [binaries / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port)]
+            ready = [str(binaries / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(port)]
             wait_until(lambda: subprocess.run(ready, check=False).returncode == 0, f"PostgreSQL in {folder}", 30)
             yield f"postgresql+psycopg2://airflow@127.0.0.1:{port}/postgres"
         finally:
@@ -62,18 +62,9 @@ def private_postgres(settings: Mapping[str, str] | None = None) -> Iterator[str]
 
 
 def _create_cluster(binaries: Path, folder: Path, user: str | None) -> None:
-    command = [
-        binaries / "initdb",
-        "--pgdata",
-        folder / "data",
-        "--username",
-        "airflow",
-        "--auth",
-        "trust",
-        "--no-sync",
-    ]
+    command = f"{binaries / 'initdb'} --username airflow --auth trust --no-sync --encoding UTF8 --locale C --pgdata"
     done = subprocess.run(
-        [*command, "--encoding", "UTF8", "--locale", "C"],
+        [*command.split(), str(folder / "data")],
         cwd=folder,
         user=user,
         stdout=subprocess.PIPE,
