@@ -6,11 +6,19 @@ The kinds here need nothing but themselves or a file; those that ask somebody el
 from __future__ import annotations
 
 import base64
+import logging
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
 from airflow_armada.client.failure import CredentialsError
+from airflow_armada.client.tokens import jwt_expiry
+
+logger = logging.getLogger(__name__)
+
+EXPIRES_SOON = 600.0
+"""s before the end of a pasted token from which its expiry is announced."""
 
 
 class Credentials:
@@ -68,7 +76,7 @@ class Basic(Credentials):
 
 @dataclass(frozen=True)
 class BearerToken(Credentials):
-    """A token as it stands.
+    """A token as it stands. Nothing can renew it, so a JWT's expiry is announced in the log, before and after it.
 
     :param token: the token, never shown; a leading ``Bearer`` is dropped
     :raises CredentialsError: when it is empty or cannot be part of a header
@@ -80,7 +88,9 @@ class BearerToken(Credentials):
         bearer(self.token, "the bearer token")
 
     def authorization(self) -> str:
-        return bearer(self.token, "the bearer token")
+        header = bearer(self.token, "the bearer token")
+        _announce_expiry(header)
+        return header
 
 
 @dataclass(frozen=True)
@@ -132,3 +142,18 @@ def read_secret(path: str, what: str) -> str:
         raise CredentialsError(f"cannot read the {what} {path}: {error.strerror or error}") from None
     except (UnicodeDecodeError, ValueError):
         raise CredentialsError(f"the {what} {path} is not text") from None
+
+
+_announced: set[tuple[int, bool]] = set()
+
+
+def _announce_expiry(header: str) -> None:
+    expiry = jwt_expiry(header.removeprefix("Bearer "))
+    if expiry is None or expiry - time.time() > EXPIRES_SOON:
+        return
+    expired = expiry <= time.time()
+    if (hash(header), expired) in _announced:
+        return
+    _announced.add((hash(header), expired))
+    moment = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(expiry))
+    logger.warning("The bearer token %s at %s; replace it", "expired" if expired else "will expire", moment)

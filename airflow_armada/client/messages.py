@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from google.protobuf.message import Message
@@ -25,12 +25,14 @@ def adopt(message: Any, kind: type[MessageT]) -> MessageT:
 
     A message of another package with the same full name, such as one of ``armada-client``, is serialised and parsed.
 
-    :param message: the message
+    :param message: the message, or a mapping of its fields
     :param kind: our class
     :raises TypeError: when it is not a message of that name
     """
     if isinstance(message, kind):
         return message
+    if isinstance(message, Mapping):
+        return kind(**message)
     descriptor = getattr(message, "DESCRIPTOR", None)
     if getattr(descriptor, "full_name", None) != kind.DESCRIPTOR.full_name:
         raise TypeError(f"expected a {kind.DESCRIPTOR.full_name} message, not {type(message).__name__}")

@@ -24,6 +24,9 @@ logger = logging.getLogger(__name__)
 MISSING_GRACE = timedelta(seconds=20)
 """A job set appears in the event store a moment after its first submit, a new queue after up to 10 s."""
 
+_CREDENTIALS_GRACE = 60.0
+"""s for which a source of tokens may fail, as when its server restarts."""
+
 _REFRESHES = 2
 _WARN_AFTER = 5
 _HEALTHY_AFTER = 20.0
@@ -57,7 +60,7 @@ class Resume:
         self._backoff = backoff or Backoff(first=0.2, most=10.0)
         self._failures = 0
         self._refusals = 0
-        self._missing_since: float | None = None
+        self._trouble_since: float | None = None
         self._final: BaseException | None = None
         self._opened = 0.0
 
@@ -82,7 +85,7 @@ class Resume:
         """Take note of a message that is handed to the caller."""
         self.last_message_id = message.id or self.last_message_id
         self._failures = self._refusals = 0
-        self._missing_since = None
+        self._trouble_since = None
 
     def broken(self, error: BaseException | None) -> float:
         """Return how many seconds to wait before opening the stream again.
@@ -105,17 +108,22 @@ class Resume:
 
     def _is_final(self, error: BaseException) -> bool:
         if isinstance(error, CredentialsError):
-            return not error.transient
+            return self._troubled_for() >= _CREDENTIALS_GRACE
         if not isinstance(error, ArmadaRpcError):
             return True
         if isinstance(error, Unauthenticated):
             self._refusals += 1
             return self._refusals > _REFRESHES
         if isinstance(error, (JobSetNotFound, QueueNotFound)):
-            now = time.monotonic()
-            self._missing_since = now if self._missing_since is None else self._missing_since
-            return now - self._missing_since >= self._missing_grace
+            return self._troubled_for() >= self._missing_grace
+        self._trouble_since = None
         return error.refused
+
+    def _troubled_for(self) -> float:
+        """How long each opening has met the same kind of trouble, in s."""
+        now = time.monotonic()
+        self._trouble_since = now if self._trouble_since is None else self._trouble_since
+        return now - self._trouble_since
 
     def _log(self, error: BaseException | None, pause: float) -> None:
         level = logging.WARNING if self._failures == _WARN_AFTER else logging.DEBUG
