@@ -12,15 +12,13 @@ PYTEST := $(VENV)/python -m pytest
 # Compiled bytecode halves the start of every Airflow process.
 unexport PYTHONDONTWRITEBYTECODE
 export ARMADA_PEER_PYTHON := $(CURDIR)/.venv-peer/bin/python
-empty :=
-space := $(empty) $(empty)
-export PROTOBUF_PYTHONS := $(subst $(space),:,$(foreach version,4.25.9 5.29.6 6.33.6,$(CURDIR)/.venv-protobuf/$(version)/bin/python))
+export PROTOBUF_PYTHONS := $(shell sed 's|.*==\(.*\)|$(CURDIR)/.venv-protobuf/\1/bin/python|' constraints/protobuf.txt | paste -sd: -)
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
 
 demo: environment ## run an example DAG on a real Airflow, its jobs on the embedded Armada
-	@$(VENV)/python -m scripts.demo
+	@$(VENV)/python -m scripts.demo $(DAGS)
 
 up: environment ## Airflow with its UI, the examples and the embedded Armada, until Ctrl-C
 	@$(VENV)/python -m scripts.up

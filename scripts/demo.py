@@ -12,7 +12,8 @@ from tests.support.airflow_api import ENDED, DagRun
 
 DAGS = ("armada_hello", "armada_preemption")
 DEADLINE = 180.0
-QUIET = ("airflow_armada", "task")
+JOB_OUTPUT = "armada.pod"
+SHOWN_LOGGERS = ("armada.", "airflow_armada", "task")
 
 
 class TaskLogs:
@@ -27,7 +28,8 @@ class TaskLogs:
         for task in self.run.tasks():
             if task["try_number"]:
                 for record in self._new(task["task_id"], task["try_number"]):
-                    say(f"  {task['task_id']} | {record['event']}")
+                    container = f"[{record.get('container', '')}] " if record.get("logger") == JOB_OUTPUT else ""
+                    say(f"  {task['task_id']} | {container}{record['event']}")
 
     def _new(self, task_id: str, try_number: int) -> Iterator[dict[str, Any]]:
         for record in self.run.log(task_id, try_number):
@@ -39,7 +41,11 @@ class TaskLogs:
 
 def _interesting(record: dict[str, Any]) -> bool:
     """Leave out what Airflow says about itself."""
-    return str(record.get("logger", "")).startswith(QUIET) or record.get("level") in ("warning", "error", "critical")
+    return str(record.get("logger", "")).startswith(SHOWN_LOGGERS) or record.get("level") in (
+        "warning",
+        "error",
+        "critical",
+    )
 
 
 def follow(run: DagRun) -> str:

@@ -20,7 +20,6 @@ import tomllib
 
 ROOT = Path(__file__).resolve().parent.parent
 CONSTRAINTS = ROOT / "constraints"
-PROTOBUF_VERSIONS = ("4.25.9", "5.29.6", "6.33.6")
 # pip's settings, and the variables by which uv knows the same.
 PIP_TO_UV = {
     "index-url": "UV_DEFAULT_INDEX",
@@ -78,7 +77,8 @@ def environments(name: str) -> list[Environment]:
             return [Environment(ROOT / ".venv-peer", group("peer"), CONSTRAINTS / "peer.txt")]
         case "protobuf":
             folder = ROOT / ".venv-protobuf"
-            return [Environment(folder / version, (f"protobuf=={version}",)) for version in PROTOBUF_VERSIONS]
+            pins = (CONSTRAINTS / "protobuf.txt").read_text().split()
+            return [Environment(folder / pin.partition("==")[2], (pin,)) for pin in pins]
     raise SystemExit(f"environment.py: no environment is called {name!r}; there are dev, peer and protobuf")
 
 
