@@ -82,7 +82,7 @@ class ArmadaJobLost(ArmadaJobError):
 
 
 class ArmadaJobTimedOut(ArmadaJobError, AirflowTaskTimeout):
-    """The task's ``execution_timeout`` has passed; the job was cancelled."""
+    """The task's ``execution_timeout`` passed before the job had ended."""
 
 
 class ArmadaJobQueuedTooLong(ArmadaJobError):
@@ -109,8 +109,8 @@ _VERBS: dict[str, str] = {
     "preempted": "was preempted",
     "cancelled": "was cancelled",
     "lost": "is not known to Armada",
-    "timed_out": "was cancelled because the task's execution_timeout has passed",
-    "queued_too_long": "was cancelled because it had not started within queued_timeout",
+    "timed_out": "had not ended when the task's execution_timeout passed",
+    "queued_too_long": "had not started when queued_timeout passed",
 }
 
 

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
 
-from airflow_armada._compat import AirflowFailException, conf
+from airflow_armada._compat import conf
 from airflow_armada.client.credentials import Basic, BearerToken
 from airflow_armada.client.failure import ArmadaError, SettingsError
 from airflow_armada.client.settings import SiteSettings
+from airflow_armada.exceptions import ArmadaRefused
 from airflow_armada.hooks.settings import site_settings
 
 if TYPE_CHECKING:
@@ -116,8 +117,9 @@ class ArmadaHook(BaseHook):
         from airflow_armada.client.channel import open_channel
         from airflow_armada.client.client import ArmadaClient
 
-        with open_channel(self.settings()) as channel:
-            yield ArmadaClient(channel)
+        settings = self.settings()
+        with open_channel(settings) as channel:
+            yield ArmadaClient(channel, call_timeout=settings.call_timeout)
 
     def get_conn(self) -> ArmadaClient:
         """
@@ -128,7 +130,8 @@ class ArmadaHook(BaseHook):
         from airflow_armada.client.channel import open_channel
         from airflow_armada.client.client import ArmadaClient
 
-        return ArmadaClient(open_channel(self.settings()))
+        settings = self.settings()
+        return ArmadaClient(open_channel(settings), call_timeout=settings.call_timeout)
 
     def test_connection(self) -> tuple[bool, str]:
         """
@@ -141,13 +144,13 @@ class ArmadaHook(BaseHook):
             with self.client() as client:
                 client.submit_health()
                 return True, f"Armada at {self.settings().target} is reachable and accepts the credentials"
-        except (ArmadaError, AirflowFailException) as error:
+        except ArmadaError as error:
             return False, str(error)
         except Exception as error:
             return False, f"{type(error).__name__}: {error}"
 
 
-def settings_or_fail(hook: ArmadaHook) -> SiteSettings:
+def settings_for_task(hook: ArmadaHook) -> SiteSettings:
     """
     Resolve the connection for a task, which cannot succeed with a broken one.
 
@@ -155,8 +158,6 @@ def settings_or_fail(hook: ArmadaHook) -> SiteSettings:
     :return: the settings of the site.
     :raises ArmadaRefused: when the connection cannot work as it is.
     """
-    from airflow_armada.exceptions import ArmadaRefused
-
     try:
         return hook.settings()
     except SettingsError as error:

@@ -70,7 +70,7 @@ class _Extra:
         except ValueError:
             content = None
         if not isinstance(content, Mapping):
-            raise SettingsError(f"extra {name!r} must be a JSON object, such as {{\"cluster-a\": \"logs-a:50051\"}}")
+            raise SettingsError(f'extra {name!r} must be a JSON object, such as {{"cluster-a": "logs-a:50051"}}')
         return tuple(sorted((str(key), str(address)) for key, address in content.items()))
 
 
@@ -117,8 +117,8 @@ def _credentials(connection: ConnectionLike, extra: _Extra) -> Credentials:
     return next(iter(kinds.values()))() if kinds else Anonymous()
 
 
-def _tls(extra: _Extra, default: bool) -> TlsSettings | None:
-    if not extra.flag("tls", default):
+def _tls(extra: _Extra, default: bool, switch: str = "tls") -> TlsSettings | None:
+    if not extra.flag(switch, default):
         return None
     names = ("ca_file", "cert_file", "key_file", "server_name")
     return TlsSettings(**{name: extra.text(name) for name in names})
@@ -143,7 +143,7 @@ def site_settings(connection: ConnectionLike) -> SiteSettings:
             lookout_url=extra.text("lookout_url"),
             binoculars=extra.text("binoculars"),
             binoculars_by_cluster=extra.mapping("binoculars_by_cluster"),
-            binoculars_tls="same" if extra.flag("binoculars_tls", True) else None,
+            binoculars_tls=_tls(extra, True, "binoculars_tls") if extra.text("binoculars_tls") else "same",
             call_timeout=extra.number("call_timeout", 10.0),
             keepalive_time=extra.number("keepalive_time", 30.0),
         )

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from airflow.sdk import BaseOperator
     from airflow.sdk.types import TaskInstanceKey
 
-LOOKOUT_XCOM_KEY = "armada_lookout_url"
-"""XCom in which the operator leaves the link as soon as the job is submitted, one for each try."""
+JOB_XCOM_KEY = "armada_job"
+"""XCom in which the operator leaves the job's ids and link as soon as it is submitted, anew in each try."""
 
 
 class LookoutLink(BaseOperatorLink):
@@ -30,14 +30,13 @@ class LookoutLink(BaseOperatorLink):
         :return: the URL, empty if there is none; never raises, because that would hide the other links as well.
         """
         try:
-            return str(getattr(operator, "job_url", "") or _from_xcom(ti_key) or "")
+            return str(getattr(operator, "job_url", "") or _from_xcom(ti_key))
         except Exception:
             return ""
 
 
-def _from_xcom(ti_key: Any) -> Any:
-    if hasattr(ti_key, "xcom_pull"):
-        return ti_key.xcom_pull(key=LOOKOUT_XCOM_KEY, task_ids=ti_key.task_id, map_indexes=ti_key.map_index)
+def _from_xcom(ti_key: Any) -> str:
     from airflow.sdk.execution_time.xcom import XCom
 
-    return XCom.get_value(ti_key=ti_key, key=LOOKOUT_XCOM_KEY)
+    job = XCom.get_value(ti_key=ti_key, key=JOB_XCOM_KEY)
+    return str(job.get("lookout_url") or "") if isinstance(job, dict) else ""

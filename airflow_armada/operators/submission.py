@@ -1,0 +1,292 @@
+"""One job per try: submit it, or find the one that an earlier attempt to do so has left."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from airflow_armada.exceptions import ArmadaRefused, call_error
+from airflow_armada.operators.attempt import Attempt, JobRecord, Journal
+
+if TYPE_CHECKING:
+    from airflow_armada.api import submit_pb2
+    from airflow_armada.client.client import ArmadaClient
+    from airflow_armada.jobs.identity import JobIdentity
+
+NEVER = "never"
+RUNNING = "running"
+RUNNING_OR_SUCCEEDED = "running_or_succeeded"
+REATTACH_POLICIES = (NEVER, RUNNING, RUNNING_OR_SUCCEEDED)
+
+ABANDONED = ("killed", "timed_out", "queued_too_long")
+"""Ends that a task gave its job, by a cancel that Armada may not have heard."""
+
+_QUEUE_GRACE = 15.0  # s; a new queue is unknown to Submit for up to 10 s
+_LOOKUP_GRACE = 5.0  # s; the query service lags behind the submission
+_PAUSE = 0.5
+_STALE = 600.0  # s by which a job may seem older than its try before it is taken for somebody else's
+_ULID = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_CANCEL_REASON = "replaced by a new try of the task"
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """
+    The job of this try.
+
+    :param record: what is known of it.
+    :param adopted: whether an earlier try submitted it.
+    """
+
+    record: JobRecord
+    adopted: bool = False
+
+
+def created_at(job_id: str) -> float | None:
+    """
+    Read the time that a job id begins with.
+
+    :param job_id: a ULID, as Armada makes them.
+    :return: seconds since the epoch, or None if the id is not a ULID.
+    """
+    head = job_id[:10].upper()
+    if len(job_id) != 26 or any(char not in _ULID for char in head):
+        return None
+    milliseconds = 0
+    for char in head:
+        milliseconds = milliseconds * 32 + _ULID.index(char)
+    return milliseconds / 1000
+
+
+class Submission:
+    """
+    Submit the job of a try, at most once whatever died before.
+
+    :param client: client of the site.
+    :param attempt: the try.
+    :param journal: record of earlier tries.
+    :param queue: queue to submit to.
+    :param job_set_id: job set to submit to.
+    :param build: makes the request item for an identity.
+    :param reattach: what a retry does with the job of an earlier try, one of :data:`REATTACH_POLICIES`.
+    :param resubmissions: how often an earlier try may have submitted its job again.
+    """
+
+    def __init__(
+        self,
+        client: ArmadaClient,
+        attempt: Attempt,
+        journal: Journal,
+        *,
+        queue: str,
+        job_set_id: str,
+        build: Callable[[JobIdentity], submit_pb2.JobSubmitRequestItem],
+        reattach: str = RUNNING_OR_SUCCEEDED,
+        resubmissions: int = 0,
+    ) -> None:
+        self._client = client
+        self._attempt = attempt
+        self._journal = journal
+        self._queue = queue
+        self._job_set_id = job_set_id
+        self._build = build
+        self._reattach = reattach
+        self._resubmissions = resubmissions
+
+    def acquire(self) -> Submitted:
+        """
+        Find the job of an earlier try that may be taken over, or submit one.
+
+        :return: the job.
+        :raises ArmadaRefused: when Armada would refuse it again.
+        :raises ArmadaUnavailable: when Armada does not answer; the next try goes on from here.
+        """
+        previous = self._journal.read() or self._earlier_try()
+        kept = self._settle(previous) if previous else None
+        return kept or Submitted(self.submit(0))
+
+    def submit(self, resubmission: int) -> JobRecord:
+        """
+        Submit the job under the identity of this try.
+
+        :param resubmission: how often it was resubmitted within the try.
+        :return: the record of the job.
+        :raises ArmadaRefused: when Armada would refuse it again.
+        :raises ArmadaUnavailable: when Armada does not answer.
+        """
+        record = self._send(self._attempt.identity(resubmission))
+        created = created_at(record.job_id)
+        if created is None or created > self._attempt.started_at - _STALE:
+            return record
+        # Deduplication lasts for days: the DAG run was deleted and made again, or another deployment has the same ids.
+        log.warning("Armada took the job for %s, which is older than this try; submitting it anew", record.job_id)
+        identity = self._attempt.identity(resubmission)
+        return self._send(replace(identity, scope=f"{identity.scope}@{self._attempt.started_at}"))
+
+    def _send(self, identity: JobIdentity) -> JobRecord:
+        """Note the intent, submit, note the id: a death in between leaves what the next try needs to find the job."""
+        item = self._build(identity)
+        record = self._intent(identity, self._attempt.epoch)
+        self._journal.write(record)
+        return self._journal.write(replace(record, job_id=self._call_submit(record, item)))
+
+    def _intent(self, identity: JobIdentity, epoch: int) -> JobRecord:
+        return JobRecord(
+            try_number=identity.try_number,
+            epoch=epoch,
+            client_id=identity.client_id,
+            external_job_uri=identity.external_job_uri,
+            queue=self._queue,
+            job_set_id=self._job_set_id,
+            resubmission=identity.resubmission,
+            submitted_at=time.time(),
+        )
+
+    def _call_submit(self, record: JobRecord, item: submit_pb2.JobSubmitRequestItem) -> str:
+        """Submit; after a failure that leaves it open whether the server accepted, look for the job."""
+        from airflow_armada.client.errors import ArmadaError, ArmadaRpcError
+
+        what = f"submit the job to queue {record.queue!r}"
+        try:
+            return self._submit_item(record, item)
+        except ArmadaRpcError as error:
+            job_id = self._find(record) if error.transient else ""
+            if not job_id:
+                raise call_error(error, what) from error
+            return job_id
+        except (ArmadaError, ValueError) as error:
+            raise ArmadaRefused(f"Could not {what}: {error}") from error
+
+    def _submit_item(self, record: JobRecord, item: submit_pb2.JobSubmitRequestItem) -> str:
+        from airflow_armada.client.errors import QueueNotFound
+
+        give_up = time.monotonic() + _QUEUE_GRACE
+        while True:
+            try:
+                answer = self._client.submit_jobs(record.queue, record.job_set_id, [item]).job_response_items[0]
+            except QueueNotFound:
+                if time.monotonic() >= give_up or not self._queue_exists(record.queue):
+                    raise
+                time.sleep(_PAUSE)
+                continue
+            if answer.error or not answer.job_id:
+                raise ArmadaRefused(f"Armada refused the job: {answer.error or 'it gave no job id'}")
+            return answer.job_id
+
+    def _queue_exists(self, queue: str) -> bool:
+        """Ask the database, which knows a new queue at once, unlike the cache that submissions are checked against."""
+        from airflow_armada.client.errors import ArmadaRpcError, NotFound
+
+        try:
+            self._client.get_queue(queue)
+        except NotFound:
+            return False
+        except ArmadaRpcError:
+            return True
+        return True
+
+    def _earlier_try(self) -> JobRecord | None:
+        """Without a state store, guess what the try before would have recorded."""
+        number = self._attempt.try_number - 1
+        if self._journal.exists or number < 1:
+            return None
+        epoch = self._attempt.epoch if number > self._attempt.epoch else -1
+        for resubmission in range(self._resubmissions, -1, -1):
+            identity = self._attempt.identity(resubmission, number)
+            record = self._intent(identity, epoch)
+            # Only the newest may be so young that the query service does not know it yet.
+            job_ids = [self._find(record)] if resubmission == self._resubmissions else self._found(record)
+            if job_id := min(filter(None, job_ids), default=""):
+                return replace(record, job_id=job_id, submitted_at=created_at(job_id) or time.time())
+        return None
+
+    def _settle(self, previous: JobRecord) -> Submitted | None:
+        """Take over the job of an earlier try, or see to it that it does not run beside the new one."""
+        attempt = self._attempt
+        if previous.try_number == attempt.try_number and previous.epoch == attempt.epoch:
+            return Submitted(self._complete(previous))
+        if previous.epoch != attempt.epoch or self._reattach == NEVER or previous.end in ABANDONED:
+            self._discard(previous)
+            return None
+        if previous.end:
+            return self._adopt(previous) if previous.end == "succeeded" and self._adopts_succeeded else None
+        record = self._complete(previous)
+        state = self._state(record.job_id)
+        if state in _ENDED_BADLY or (state == "SUCCEEDED" and not self._adopts_succeeded):
+            return None
+        return self._adopt(record)
+
+    @property
+    def _adopts_succeeded(self) -> bool:
+        return self._reattach == RUNNING_OR_SUCCEEDED
+
+    def _adopt(self, record: JobRecord) -> Submitted:
+        log.info("Taking over Armada job %s of try %d", record.job_id, record.try_number)
+        return Submitted(record, adopted=True)
+
+    def _complete(self, record: JobRecord) -> JobRecord:
+        """Give a record its job id; where only the intent is known, submitting it again finds or makes the job."""
+        if record.job_id:
+            return record
+        job_id = self._find(record)
+        if not job_id:
+            identity = self._attempt.identity(record.resubmission, record.try_number)
+            item = self._build(identity)
+            item.client_id, item.external_job_uri = record.client_id, record.external_job_uri
+            job_id = self._call_submit(record, item)
+        return self._journal.write(replace(record, job_id=job_id))
+
+    def _discard(self, record: JobRecord) -> None:
+        """Cancel the job that a user's clear, or the policy, has made obsolete: exactly that one."""
+        from airflow_armada.client.errors import ArmadaRpcError
+
+        ended = record.end and record.end not in ABANDONED
+        job_id = "" if ended else record.job_id or self._find(record)
+        if not job_id:
+            return
+        try:
+            self._client.cancel_jobs(record.queue, record.job_set_id, job_id=job_id, reason=_CANCEL_REASON)
+        except ArmadaRpcError as error:
+            raise call_error(error, f"cancel job {job_id} of try {record.try_number}") from error
+        log.info("Cancelled Armada job %s of try %d, which this try replaces", job_id, record.try_number)
+
+    def _find(self, record: JobRecord) -> str:
+        """Look for a job by its external URI; the query service may need a moment to know it."""
+        give_up = time.monotonic() + _LOOKUP_GRACE
+        while True:
+            job_ids = self._found(record)
+            if job_ids or time.monotonic() >= give_up:
+                # Several can exist if two submits raced; the oldest is the one that everybody picks.
+                return min(job_ids, default="")
+            time.sleep(_PAUSE)
+
+    def _found(self, record: JobRecord) -> list[str]:
+        from airflow_armada.client.errors import ArmadaRpcError
+
+        try:
+            answer: Any = self._client.get_job_status_by_external_job_uri(
+                record.queue, record.job_set_id, record.external_job_uri
+            )
+        except ArmadaRpcError as error:
+            log.debug("Cannot look for %s: %s", record.external_job_uri, error)
+            return []
+        return list(answer.job_states)
+
+    def _state(self, job_id: str) -> str:
+        """Ask for the state of a job; what the query service does not know yet counts as running."""
+        from airflow_armada.api import submit_pb2
+        from airflow_armada.client.errors import ArmadaRpcError
+
+        try:
+            states = self._client.get_job_status([job_id]).job_states
+        except ArmadaRpcError as error:
+            raise call_error(error, f"ask for the state of job {job_id}") from error
+        return str(submit_pb2.JobState.Name(states[job_id])) if job_id in states else "UNKNOWN"
+
+
+_ENDED_BADLY = {"FAILED", "CANCELLED", "PREEMPTED", "REJECTED"}

@@ -1,0 +1,113 @@
+"""Waiting for a job on the worker, in a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import threading
+from concurrent.futures import Future
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from airflow_armada.triggers.reporter import TaskLogReporter
+from airflow_armada.triggers.wait import JobWait, make_event, wait_for_job
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from airflow_armada.client.settings import SiteSettings
+    from airflow_armada.follow.outcome import Outcome
+
+
+class WorkerLoop:
+    """
+    Run one coroutine with ``asyncio.run`` beside the main thread.
+
+    Airflow's signal handlers run, and raise, in the main thread. There they interrupt nothing but the wait for the
+    result, and never an event loop in the middle of a step.
+    """
+
+    def __init__(self) -> None:
+        self._result: Future[Any] = Future()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._task: asyncio.Task[Any] | None = None
+        self._stopped = False
+
+    def run(self, work: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
+        """
+        Run to the end.
+
+        :param work: makes the coroutine.
+        :return: its result.
+        :raises asyncio.CancelledError: after :meth:`stop`.
+        """
+        target = contextvars.copy_context().run
+        thread = threading.Thread(target=target, args=(self._main, work), name="armada-follower", daemon=True)
+        thread.start()
+        try:
+            return self._result.result()
+        finally:
+            self.stop()
+            thread.join(5.0)
+
+    def stop(self) -> None:
+        """Cancel the coroutine; safe to call from a signal handler, twice, and before or after it ran."""
+        self._stopped = True
+        if self._loop is not None and self._task is not None and not self._result.done():
+            with suppress(RuntimeError):  # the loop closed meanwhile
+                self._loop.call_soon_threadsafe(self._task.cancel)
+
+    def _main(self, work: Callable[[], Coroutine[Any, Any, Any]]) -> None:
+        try:
+            result = asyncio.run(self._cancellable(work))
+        except BaseException as error:
+            self._result.set_exception(error)
+        else:
+            self._result.set_result(result)
+
+    async def _cancellable(self, work: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
+        self._task = asyncio.current_task()
+        self._loop = asyncio.get_running_loop()
+        if self._stopped:
+            raise asyncio.CancelledError
+        return await work()
+
+
+async def follow_to_event(wait: JobWait, settings: SiteSettings) -> dict[str, Any]:
+    """
+    Follow a job and give what a trigger would have fired.
+
+    :param wait: the job.
+    :param settings: the site.
+    :return: the payload of the event.
+    """
+    reporter = TaskLogReporter()
+    outcome = await wait_for_job(wait, settings, reporter)
+    await reporter.flush()
+    return make_event(wait, outcome, reporter.last_lines())
+
+
+async def show_rest_of_log(wait: JobWait, settings: SiteSettings, outcome: Outcome) -> list[str]:
+    """
+    Show what the trigger left out of the job's log.
+
+    :param wait: the job.
+    :param settings: the site.
+    :param outcome: its end, with the position up to which the log was shown.
+    :return: the last lines that were shown.
+    """
+    from airflow_armada.follow.job import FollowedJob
+    from airflow_armada.follow.logs import fetch_remaining_logs
+
+    job = FollowedJob(
+        queue=wait.queue,
+        job_set_id=wait.job_set_id,
+        job_id=wait.job_id,
+        submitted_at=wait.submitted_at,
+        namespace=wait.namespace,
+        containers=wait.containers,
+    )
+    reporter = TaskLogReporter()
+    await fetch_remaining_logs(settings, job, outcome, reporter)
+    await reporter.flush()
+    return reporter.last_lines()

@@ -1,0 +1,100 @@
+"""The trigger that waits for a job."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Coroutine
+from typing import TYPE_CHECKING, Any
+
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+from airflow_armada._compat import airflow_version
+from airflow_armada.hooks.armada import ArmadaHook
+from airflow_armada.triggers.kill import cancel_job, was_killed
+from airflow_armada.triggers.reporter import TaskLogReporter
+from airflow_armada.triggers.wait import JobWait, make_event, wait_for_job
+
+if TYPE_CHECKING:
+    from airflow_armada.client.settings import SiteSettings
+
+_LOOKUP_GRACE = 600.0  # s for which a connection that cannot be read does not end the task
+_LOOKUP_PAUSE = 15.0
+_MAX_HOLD = 120.0
+
+_detached: set[asyncio.Task[Any]] = set()
+
+
+async def _run_detached(work: Coroutine[Any, Any, None]) -> None:
+    """Run to the end even if the caller is cancelled: Airflow leaves ``on_kill`` about one second (measured)."""
+    task = asyncio.create_task(work)
+    _detached.add(task)
+    task.add_done_callback(_detached.discard)
+    await asyncio.shield(task)
+
+
+class ArmadaJobTrigger(BaseTrigger):
+    """
+    Wait for a job over the event stream that all triggers of its job set share, and fire once.
+
+    :param kwargs: the fields of :class:`~airflow_armada.triggers.wait.JobWait`; unknown ones, which a newer version
+        may have stored, are ignored.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.wait = JobWait.from_dict(kwargs)
+        self._ended = False
+        self._killing = False
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Give the class path and arguments from which another process makes this trigger again."""
+        return f"{type(self).__module__}.{type(self).__qualname__}", self.wait.to_dict()
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Follow the job to its end and fire an event with its outcome."""
+        reporter = TaskLogReporter(keep=bool(self.wait.resubmit_on))
+        outcome = await wait_for_job(self.wait, await self._settings(), reporter)
+        self._ended = outcome.status not in ("timed_out", "queued_too_long")
+        await self._hold()
+        await reporter.flush()
+        self._ended = True
+        event = make_event(self.wait, outcome, reporter.last_lines(), reporter.kept_records())
+        yield TriggerEvent(event)  # type: ignore[no-untyped-call]
+
+    async def on_kill(self) -> None:
+        """Cancel the job if the user killed the task, and only then; see :func:`was_killed`."""
+        if not self._ended and not self._killing:
+            self._killing = True
+            await _run_detached(self._cancel_if_killed())
+
+    async def cleanup(self) -> None:
+        """Release nothing: leaving :meth:`run` detaches from the shared watch. Before 3.3 it stands in for on_kill."""
+        if airflow_version() < (3, 3):
+            await self.on_kill()
+
+    async def _cancel_if_killed(self) -> None:
+        job_id = self.wait.job_id
+        if not await was_killed(self.task_instance):
+            await self.log.ainfo("Armada job %s is left alone: its task is still deferred", job_id)
+        elif not self.wait.cancel_on_kill:
+            await self.log.ainfo("The task was killed; Armada job %s keeps running (cancel_on_kill=False)", job_id)
+        else:
+            await cancel_job(self.wait, await self._settings())
+            await self.log.ainfo("The task was killed; cancelled Armada job %s", job_id)
+
+    async def _settings(self) -> SiteSettings:
+        """Look up the connection, in spite of a secrets backend or database that is away for a while."""
+        hook, give_up = ArmadaHook(self.wait.armada_conn_id), time.monotonic() + _LOOKUP_GRACE
+        while True:
+            try:
+                return await hook.asettings()
+            except Exception as error:
+                if time.monotonic() >= give_up:
+                    raise
+                await self.log.awarning("Connection %r cannot be used yet: %s", hook.armada_conn_id, error)
+            await asyncio.sleep(_LOOKUP_PAUSE)
+
+    async def _hold(self) -> None:
+        """Wait out the time in which Airflow would take the resume for a crash of the first worker process."""
+        await asyncio.sleep(min(max(0.0, self.wait.not_before - time.time()), _MAX_HOLD))

@@ -1,0 +1,81 @@
+"""Whether a cancelled trigger means that the user killed its task, and cancelling the job if so."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from airflow_armada.client.settings import SiteSettings
+    from airflow_armada.triggers.wait import JobWait
+
+KILLED = "Airflow task was killed"
+"""Reason given to Armada, which takes at most 50 bytes."""
+
+_STATE_TIMEOUT = 30.0  # s; the first question in a triggerer's life takes up to 13 s
+_DEFERRED = "deferred"
+
+
+async def task_state(task_instance: Any) -> str | None:
+    """
+    Ask Airflow for the state of a task instance.
+
+    :param task_instance: the one that Airflow gave the trigger.
+    :return: the state, or None if it cannot be known.
+    """
+    if task_instance is None:
+        return None
+    try:
+        states = await asyncio.wait_for(asyncio.to_thread(_task_states, task_instance), _STATE_TIMEOUT)
+    except Exception:
+        return None
+    of_run = states.get(task_instance.run_id) or {}
+    state = of_run.get(_state_key(task_instance)) or of_run.get(task_instance.task_id)
+    return str(state) if state else None
+
+
+def _task_states(task_instance: Any) -> dict[str, Any]:
+    from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+
+    mapped = task_instance.map_index is not None and task_instance.map_index >= 0
+    return RuntimeTaskInstance.get_task_states(
+        dag_id=task_instance.dag_id,
+        task_ids=[task_instance.task_id],
+        run_ids=[task_instance.run_id],
+        map_index=task_instance.map_index if mapped else None,
+    )
+
+
+def _state_key(task_instance: Any) -> str:
+    mapped = task_instance.map_index is not None and task_instance.map_index >= 0
+    return f"{task_instance.task_id}_{task_instance.map_index}" if mapped else str(task_instance.task_id)
+
+
+async def was_killed(task_instance: Any) -> bool:
+    """
+    Tell whether the task was taken away from its trigger by the user.
+
+    Airflow also cancels a trigger that another triggerer has taken over, and one whose task was cleared and is deferred
+    again. In both cases the task is deferred, and the job is not ours to cancel: it is healthy, or the new try does
+    it. Nor is it when the state cannot be read.
+
+    :param task_instance: the one that Airflow gave the trigger.
+    :return: whether the job should be cancelled.
+    """
+    state = await task_state(task_instance)
+    return state is not None and state != _DEFERRED
+
+
+async def cancel_job(wait: JobWait, settings: SiteSettings, reason: str = KILLED) -> None:
+    """
+    Cancel exactly this job.
+
+    :param wait: the job.
+    :param settings: the site.
+    :param reason: at most 50 bytes.
+    """
+    from airflow_armada.client.asyncio_client import ArmadaAsyncIOClient
+    from airflow_armada.client.channel import open_aio_channel
+
+    async with open_aio_channel(settings) as channel:
+        await ArmadaAsyncIOClient(channel).cancel_jobs(wait.queue, wait.job_set_id, job_id=wait.job_id, reason=reason)

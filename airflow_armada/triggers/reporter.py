@@ -1,0 +1,156 @@
+"""What a follower sees, written to the log of the task: in the triggerer and on the worker alike."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta, timezone
+from functools import cache
+from typing import Any
+
+JOB_LOGGER = "armada.job"
+POD_LOGGER = "armada.pod"
+"""Names of the loggers, by which the Airflow UI can filter: the provider's own lines and the job's."""
+
+_LAST_LINES = 10
+_LAST_LINE_LENGTH = 300
+_KEPT_RECORDS = 200
+_KEPT_CHARACTERS = 16_000
+
+
+@dataclass(frozen=True)
+class LogRecord:
+    """
+    A line of the task log.
+
+    :param logger: name of the logger.
+    :param timestamp: RFC 3339 time; Airflow sorts by it, and its worker refuses anything else.
+    :param text: the line.
+    :param container: name of the container that wrote it.
+    """
+
+    logger: str
+    timestamp: str
+    text: str
+    container: str = ""
+
+    def write(self, **ids: Any) -> None:
+        """Hand the line to Airflow's logging; ``ids`` become fields of the record."""
+        import structlog
+
+        fields = {**ids, "container": self.container} if self.container else ids
+        # As an argument, so that a percent sign or brace in the job's output stays what it is.
+        structlog.get_logger(self.logger).info("%s", self.text, timestamp=self.timestamp, **fields)
+
+
+@cache
+def _writer() -> ThreadPoolExecutor:
+    """Give the thread that writes: a full log pipe then stalls neither the event loop nor other threads' work."""
+    return ThreadPoolExecutor(max_workers=1, thread_name_prefix="armada-log")
+
+
+def _write_all(records: Sequence[LogRecord]) -> None:
+    for record in records:
+        record.write()
+
+
+def _now() -> datetime:
+    return datetime.now(timezone.utc)
+
+
+class TaskLogReporter:
+    """
+    Write to the log of the task that creates this reporter, from whatever task of the event loop.
+
+    Airflow routes a line by context variables, and the watches that call :meth:`state` run outside any trigger's
+    context; so the context is remembered here.
+
+    :param keep: whether to keep the newest records for :meth:`kept_records`.
+    """
+
+    def __init__(self, *, keep: bool = False) -> None:
+        self._context = contextvars.copy_context()
+        self._pending: list[LogRecord] = []
+        self._writing = asyncio.Lock()
+        self._flushes: set[asyncio.Task[None]] = set()
+        self._last_times: dict[str, datetime] = {}
+        self._last_lines: deque[str] = deque(maxlen=_LAST_LINES)
+        self._kept: deque[LogRecord] = deque(maxlen=_KEPT_RECORDS if keep else 0)
+
+    def state(self, text: str) -> None:
+        """Take one line about the job."""
+        self._add([LogRecord(JOB_LOGGER, self._time("", _now()), text)])
+        flush = asyncio.ensure_future(self.flush())
+        self._flushes.add(flush)
+        flush.add_done_callback(self._flushes.discard)
+
+    async def log_lines(self, container: str, lines: Sequence[tuple[str, str]]) -> None:
+        """Take lines of the job's log; returns when they are written, which slows down a reader that is too fast."""
+        self._add([LogRecord(POD_LOGGER, self._pod_time(container, at), text, container) for at, text in lines])
+        self._last_lines.extend(text[:_LAST_LINE_LENGTH] for _, text in lines[-_LAST_LINES:])
+        await self.flush()
+
+    async def flush(self) -> None:
+        """Write what is waiting."""
+        async with self._writing:
+            batch, self._pending = self._pending, []
+            if batch:
+                loop = asyncio.get_running_loop()
+                await loop.run_in_executor(_writer(), self._context.run, _write_all, batch)
+
+    def last_lines(self) -> list[str]:
+        """Give the last lines of the job's log that were shown, each cut to a readable length."""
+        return list(self._last_lines)
+
+    def kept_records(self) -> list[dict[str, Any]]:
+        """Give the newest records as builtins, as many as an event can carry."""
+        kept: list[dict[str, Any]] = []
+        size = 0
+        for record in reversed(self._kept):
+            size += len(record.text) + 80
+            if size > _KEPT_CHARACTERS:
+                break
+            kept.append(asdict(record))
+        return kept[::-1]
+
+    def _add(self, records: list[LogRecord]) -> None:
+        self._pending.extend(records)
+        self._kept.extend(records)
+
+    def _pod_time(self, container: str, timestamp: str) -> str:
+        return self._time(container, _parse(timestamp) or _now())
+
+    def _time(self, source: str, at: datetime) -> str:
+        """Give a time that is later than the last one of its source: Airflow drops a record equal to the last."""
+        last = self._last_times.get(source)
+        at = max(at, last + timedelta(microseconds=1)) if last else at
+        self._last_times[source] = at
+        return at.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _parse(timestamp: str) -> datetime | None:
+    """Read an RFC 3339 time with up to nanoseconds, of which microseconds remain."""
+    main, dot, rest = timestamp.partition(".")
+    digits = rest[: len(rest) - len(rest.lstrip("0123456789"))]
+    zone = rest[len(digits) :] if dot else ("Z" if main.endswith("Z") else "")
+    text = f"{main.removesuffix('Z')}.{digits[:6].ljust(6, '0')}{zone}".replace("Z", "+00:00")
+    try:
+        parsed = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=timezone.utc)
+
+
+def write_again(records: Sequence[dict[str, Any]], **ids: Any) -> None:
+    """
+    Write records that a trigger has shown before, with their own times.
+
+    :param records: from :meth:`TaskLogReporter.kept_records`.
+    :param ids: fields that Airflow had added to the first copy; with them its log reader sees that they are the same.
+    """
+    for record in records:
+        LogRecord(**record).write(**ids)

@@ -1,0 +1,137 @@
+"""Waiting for one job: the same in the triggerer and on the worker."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from airflow_armada.client.settings import SiteSettings
+    from airflow_armada.follow.outcome import Outcome
+    from airflow_armada.follow.reporter import Reporter
+
+EVENT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class JobWait:
+    """
+    All that waiting for a job needs, in builtins and without a secret: it is stored as plain JSON in the database.
+
+    :param armada_conn_id: the Airflow connection.
+    :param queue: the job's queue.
+    :param job_set_id: the job's job set.
+    :param job_id: the id that Armada gave it.
+    :param submitted_at: when it was submitted, in seconds since the epoch.
+    :param namespace: namespace of its pod.
+    :param containers: names of its containers, for their logs.
+    :param get_logs: whether to show its log.
+    :param cancel_on_kill: whether to cancel it when the task is killed.
+    :param deadline: when ``execution_timeout`` passes, in seconds since the epoch.
+    :param queued_deadline: when it must have started, in seconds since the epoch.
+    :param resubmission: how often the job was resubmitted within the try.
+    :param resubmit_on: ends after which it will be resubmitted again.
+    :param adopted: whether it was submitted by an earlier try.
+    :param not_before: a trigger must not fire before that time, in seconds since the epoch.
+    """
+
+    armada_conn_id: str
+    queue: str
+    job_set_id: str
+    job_id: str
+    submitted_at: float
+    namespace: str = "default"
+    containers: tuple[str, ...] = ()
+    get_logs: bool = True
+    cancel_on_kill: bool = True
+    deadline: float | None = None
+    queued_deadline: float | None = None
+    resubmission: int = 0
+    resubmit_on: tuple[str, ...] = ()
+    adopted: bool = False
+    not_before: float = 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the fields that differ from their default, so that an older triggerer still understands most waits."""
+        values = {field.name: (getattr(self, field.name), field.default) for field in dataclasses.fields(self)}
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, (value, default) in values.items()
+            if value != default
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> JobWait:
+        """Read what :meth:`to_dict` gave, also that of another version: what is not known is left out."""
+        names = {field.name for field in dataclasses.fields(cls)}
+        known: dict[str, Any] = {name: value for name, value in values.items() if name in names}
+        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in known.items()})
+
+
+async def wait_for_job(wait: JobWait, settings: SiteSettings, reporter: Reporter) -> Outcome:
+    """
+    Follow a job to its end.
+
+    :param wait: the job and how to wait for it.
+    :param settings: the site, as the connection gives it.
+    :param reporter: where the job's log and changes of its state go.
+    :return: how the job ended, or that a deadline passed before it did.
+    """
+    from airflow_armada.follow.follower import FollowOptions, follow
+    from airflow_armada.follow.job import FollowedJob
+    from airflow_armada.follow.site import shared_site
+
+    job = FollowedJob(
+        queue=wait.queue,
+        job_set_id=wait.job_set_id,
+        job_id=wait.job_id,
+        submitted_at=wait.submitted_at,
+        namespace=wait.namespace,
+        containers=wait.containers,
+    )
+    options = FollowOptions(
+        get_logs=wait.get_logs,
+        containers=wait.containers,
+        deadline=wait.deadline,
+        queued_deadline=wait.queued_deadline,
+    )
+    async with shared_site(settings) as site:
+        return await follow(site, job, reporter, options)
+
+
+def infrastructure_end(outcome: Outcome) -> str:
+    """
+    Tell whether a job ended through no fault of its own.
+
+    :param outcome: the end of the job.
+    :return: ``preempted``, ``evicted``, ``lease_expired`` or, for every other end, an empty string.
+    """
+    if outcome.status == "preempted":
+        return "preempted"
+    if outcome.status != "failed":
+        return ""
+    if outcome.cause == "Evicted":
+        return "evicted"
+    return "lease_expired" if outcome.failure_subcategory == "lease-expired" else ""
+
+
+def make_event(
+    wait: JobWait, outcome: Outcome, last_lines: list[str], records: list[dict[str, Any]] | None = None
+) -> dict[str, Any]:
+    """
+    Put the end of a job into a small dictionary of builtins.
+
+    :param wait: the job.
+    :param outcome: its end.
+    :param last_lines: the last lines of its log that were shown.
+    :param records: log records that a second deferral would otherwise destroy.
+    :return: the payload of the trigger's event.
+    """
+    event: dict[str, Any] = {"version": EVENT_VERSION, "wait": wait.to_dict(), "outcome": outcome.to_dict()}
+    if outcome.status != "succeeded":
+        event["last_lines"] = last_lines
+    if records and infrastructure_end(outcome) in wait.resubmit_on:
+        event["records"] = records
+    return event
