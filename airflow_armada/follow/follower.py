@@ -1,0 +1,276 @@
+"""Following one job to its end: what triggers await and what workers run."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from airflow_armada.client.settings import SiteSettings
+from airflow_armada.follow import outcome as outcomes
+from airflow_armada.follow import state as states
+from airflow_armada.follow import tasks
+from airflow_armada.follow.budget import JobBudget, LogBudget
+from airflow_armada.follow.job import FollowedJob
+from airflow_armada.follow.logs import LogFollower
+from airflow_armada.follow.outcome import Outcome
+from airflow_armada.follow.reporter import Reporter
+from airflow_armada.follow.site import Site, SiteLogs
+from airflow_armada.follow.texts import phase_text
+from airflow_armada.follow.timings import DEFAULT
+from airflow_armada.follow.tracked import TrackedJob
+
+_OVERTIME = 15.0
+"""Seconds for log calls under way when the time for the tail of a log is up."""
+
+
+@dataclass(frozen=True)
+class FollowOptions:
+    """How to follow a job.
+
+    :param get_logs: whether to show the job's own log; if not, no log call is made
+    :param containers: whose logs; those of the job by default
+    :param log_positions: how far the log has been shown already, as in ``Outcome.log_positions``
+    :param deadline: when to give up waiting for the end, in seconds since the epoch
+    :param queued_deadline: when to give up waiting for the job to run, in seconds since the epoch
+    :param explain_after: seconds of waiting in the queue before the scheduler is asked for its reason
+    :param live_log_budget: how many lines may be shown live; None for all of them
+    """
+
+    get_logs: bool = True
+    containers: Sequence[str] = ()
+    log_positions: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    deadline: float | None = None
+    queued_deadline: float | None = None
+    explain_after: float = 30.0
+    live_log_budget: LogBudget | None = None
+
+
+async def follow(site: Site, job: FollowedJob, reporter: Reporter, options: FollowOptions | None = None) -> Outcome:
+    """Wait until a job has ended, or a deadline has passed, and report what happens meanwhile.
+
+    Transport trouble is waited out. Cancelling the caller only detaches it: the job goes on.
+
+    :param site: from :func:`~airflow_armada.follow.site.shared_site`
+    :param job: the job
+    :param reporter: where its transitions and its log go
+    :param options: how to follow it
+    :return: how it ended; with status ``timed_out`` or ``queued_too_long`` it is still alive
+    :raises ArmadaRpcError: when the server has refused us on every way for so long that waiting on makes no sense
+    """
+    watch, tracked = site.join(job)
+    follower = _Follower(site, tracked, job, reporter, options or FollowOptions())
+    try:
+        return await follower.run()
+    finally:
+        watch.leave(tracked)
+        await follower.stop()
+
+
+class _Follower:
+    __slots__ = (
+        "_budget",
+        "_explain_at",
+        "_explain_pause",
+        "_explaining",
+        "_job",
+        "_log",
+        "_log_task",
+        "_notes",
+        "_notice",
+        "_options",
+        "_reporter",
+        "_said",
+        "_site",
+        "_tracked",
+    )
+
+    def __init__(
+        self, site: Site, tracked: TrackedJob, job: FollowedJob, reporter: Reporter, options: FollowOptions
+    ) -> None:
+        self._site = site
+        self._tracked = tracked
+        self._job = job
+        self._reporter = reporter
+        self._options = options
+        self._said = ""
+        self._notes = tracked.state.notes
+        self._notice = tracked.notice
+        self._log: LogFollower | None = None
+        self._log_task: asyncio.Task[bool] | None = None
+        self._budget: JobBudget | None = None
+        self._explain_at = time.time() + options.explain_after
+        self._explain_pause = site.timings.explain_interval
+        self._explaining: asyncio.Task[None] | None = None
+
+    async def run(self) -> Outcome:
+        tracked = self._tracked
+        while True:
+            seen = tracked.change
+            self._report()
+            status = tracked.state.end or self._overdue()
+            if status:
+                return await self._outcome(status)
+            if tracked.refusal:
+                raise tracked.refusal
+            self._follow_log()
+            self._explain()
+            await tracked.changed(seen, self._patience())
+
+    async def stop(self) -> None:
+        """End what still runs for this job alone."""
+        if self._budget:
+            self._budget.close()
+        if self._log_task or self._explaining:
+            await tasks.end(self._log_task, self._explaining)
+
+    def _report(self) -> None:
+        """Say what is new, and nothing twice."""
+        state = self._tracked.state
+        if state.notes != self._notes:
+            self._notes = state.notes
+            self._say(state.note)
+        text = phase_text(state)
+        if text and text != self._said:
+            self._said = text
+            self._reporter.state(f"Job {self._job.job_id} {text}")
+        if self._tracked.notice != self._notice:
+            self._notice = self._tracked.notice
+            self._say(self._notice)
+
+    def _say(self, text: str) -> None:
+        self._reporter.state(f"Job {self._job.job_id}: {text}")
+
+    def _overdue(self) -> str:
+        now = time.time()
+        if self._options.deadline is not None and now >= self._options.deadline:
+            return outcomes.TIMED_OUT
+        waits = not self._tracked.state.ran
+        if waits and self._options.queued_deadline is not None and now >= self._options.queued_deadline:
+            return outcomes.QUEUED_TOO_LONG
+        return ""
+
+    def _patience(self) -> float | None:
+        """Return the seconds until something is to be done although nothing has changed."""
+        moments = [self._options.deadline]
+        if not self._tracked.state.ran:
+            moments.append(self._options.queued_deadline)
+        if self._in_queue():
+            moments.append(self._explain_at)
+        waits = [moment - time.time() for moment in moments if moment is not None]
+        return max(0.01, min(waits)) if waits else None
+
+    def _in_queue(self) -> bool:
+        return self._tracked.state.phase in (states.SUBMITTED, states.QUEUED)
+
+    def _explain(self) -> None:
+        """Ask for the scheduler's reason, seldom: it says much the same in each round."""
+        if not self._in_queue() or time.time() < self._explain_at:
+            return
+        self._explain_at = time.time() + self._explain_pause
+        self._explain_pause *= 2
+        self._explaining = asyncio.create_task(self._ask_scheduler())
+
+    async def _ask_scheduler(self) -> None:
+        reason = await self._site.explain(self._job.job_id)
+        if reason and self._in_queue():
+            self._say(f"still queued; the scheduler says: {reason}")
+
+    def _follow_log(self) -> None:
+        wanted = self._options.get_logs and self._log_task is None
+        if wanted and self._tracked.state.phase == states.RUNNING:
+            self._start_log()
+
+    def _start_log(self) -> None:
+        options = self._options
+        if options.live_log_budget is not None:
+            self._budget = options.live_log_budget.open_job()
+        self._log = LogFollower(
+            self._site.logs,
+            self._job,
+            lambda: self._tracked.state.cluster,
+            self._reporter,
+            options.containers or self._job.containers,
+            options.log_positions,
+            self._budget,
+            self._site.timings,
+        )
+        self._log_task = asyncio.create_task(self._log.run())
+
+    async def _outcome(self, status: str) -> Outcome:
+        result = to_outcome(self._job, self._tracked.state, status)
+        if not self._options.get_logs or not (result.ran or self._log_task):
+            return replace(result, log_positions={key: list(at) for key, at in self._options.log_positions.items()})
+        if self._log_task is None:
+            self._start_log()
+        assert self._log is not None
+        assert self._log_task is not None
+        self._log.end()
+        complete = await _within(self._log_task, self._site.timings.log_tail + _OVERTIME)
+        return replace(result, log_positions=self._log.positions, logs_complete=complete)
+
+
+async def _within(task: asyncio.Task[bool], seconds: float) -> bool:
+    """Return what a task gives in time; false if it does not, or if it fails."""
+    done, _ = await asyncio.wait({task}, timeout=seconds)
+    return bool(done) and not task.cancelled() and task.exception() is None and task.result()
+
+
+def to_outcome(job: FollowedJob, state: states.JobState, status: str) -> Outcome:
+    """Make the outcome of a job out of its state.
+
+    :param job: the job
+    :param state: the last that is known of it
+    :param status: how it ended, or which deadline has passed
+    """
+    return Outcome(
+        status=status,
+        job_id=job.job_id,
+        queue=job.queue,
+        job_set_id=job.job_set_id,
+        reason=state.reason if state.end else state.note,
+        exit_codes=dict(state.exit_codes),
+        cause=state.cause,
+        failure_category=state.failure_category,
+        failure_subcategory=state.failure_subcategory,
+        cluster=state.cluster,
+        pool=state.pool,
+        node=state.node,
+        pod=state.pod,
+        run_id=state.run_id,
+        requestor=state.requestor,
+        preempting_job_id=state.preempting_job_id,
+        submitted_at=state.submitted_at,
+        leased_at=state.leased_at,
+        pending_at=state.pending_at,
+        running_at=state.running_at,
+        finished_at=state.finished_at,
+        resources=dict(state.resources),
+        ran=state.ran,
+    )
+
+
+async def fetch_remaining_logs(
+    settings: SiteSettings, job: FollowedJob, outcome: Outcome, reporter: Reporter, containers: Sequence[str] = ()
+) -> bool:
+    """Show what a follower had to leave out of a job's log. It never raises because of logs.
+
+    :param settings: the Armada site
+    :param job: the job
+    :param outcome: what the follower returned, with the positions that it had reached
+    :param reporter: where the lines go
+    :param containers: whose logs; those of the job by default
+    :return: whether the whole log has been shown now
+    """
+    if outcome.logs_complete:
+        return True
+    logs = SiteLogs(settings)
+    names = tuple(containers) or job.containers
+    reader = LogFollower(logs, job, lambda: outcome.cluster, reporter, names, outcome.log_positions, None, DEFAULT)
+    reader.end()
+    try:
+        return await reader.run()
+    finally:
+        await logs.close()

@@ -1,0 +1,20 @@
+"""Where a follower's findings go: the task log, in production."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+
+class Reporter(Protocol):
+    """Receives what a follower sees. One reporter serves one job; its methods are called from the event loop."""
+
+    def state(self, text: str) -> None:
+        """Take one line about the job: a change of its state, or what it is waiting for."""
+
+    async def log_lines(self, container: str, lines: Sequence[tuple[str, str]]) -> None:
+        """Take lines of the job's own log, in order and each one once.
+
+        :param container: the container's name, "" where the pod has one and its name was not asked for
+        :param lines: pairs of RFC 3339 timestamp and text
+        """

@@ -1,0 +1,279 @@
+"""What is known of a job, folded from its events.
+
+``fold(state, kind, body)`` is pure. What each kind of event does stands in the table at the end of this module. The
+rules come from the event sequences that an Armada server sends: delivery is at least once, the scheduler and the
+executors are separate producers, so duplicates and stragglers are normal, and what looks like an end may not be one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from airflow_armada.follow import outcome
+from airflow_armada.follow.quantity import larger
+from airflow_armada.follow.times import rfc3339
+
+UNKNOWN, SUBMITTED, QUEUED, LEASED, PENDING, RUNNING, ENDED = range(7)
+"""The phases of a job, in the order in which it passes through them. A returned lease leads back to QUEUED."""
+
+CAUSES = ("Error", "Evicted", "OOM", "DeadlineExceeded", "Rejected")
+"""Names of the enum ``api.Cause``, by number."""
+
+_NO_CODES: Mapping[str, int] = {}
+_NO_RESOURCES: Mapping[str, str] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class JobState:
+    """All that a follower remembers of a job; times are RFC 3339 with microseconds, so that they compare as text.
+
+    :param phase: where the job stands
+    :param end: "" while it lives, else its outcome status
+    :param at: time of the event that set the phase
+    :param note: the latest thing worth a line in the log that is not a phase
+    :param notes: how many notes there were
+    :param interrupted_at: time of the latest returned or expired lease or retried failure
+    :param preempted_at: time of the latest preemption
+    """
+
+    phase: int = UNKNOWN
+    end: str = ""
+    at: str = ""
+    note: str = ""
+    notes: int = 0
+    interrupted_at: str = ""
+    preempted_at: str = ""
+    reason: str = ""
+    cause: str = ""
+    exit_codes: Mapping[str, int] = field(default_factory=lambda: _NO_CODES)
+    failure_category: str = ""
+    failure_subcategory: str = ""
+    cluster: str = ""
+    pool: str = ""
+    node: str = ""
+    pod: str = ""
+    namespace: str = ""
+    run_id: str = ""
+    requestor: str = ""
+    preempting_job_id: str = ""
+    submitted_at: str = ""
+    leased_at: str = ""
+    pending_at: str = ""
+    running_at: str = ""
+    finished_at: str = ""
+    resources: Mapping[str, str] = field(default_factory=lambda: _NO_RESOURCES)
+    ran: bool = False
+
+
+NEW = JobState()
+"""The state of a job of which nothing has been heard."""
+
+
+def fold(state: JobState, kind: str, body: Any) -> JobState:
+    """Return the state after an event.
+
+    :param state: the state before it
+    :param kind: the name of the event's field in ``api.EventMessage``; one that is not in the table changes nothing
+    :param body: the event itself
+    """
+    rule = _RULES.get(kind)
+    if rule is None or (state.end and kind != "preempted"):
+        return state
+    return rule(state, body)
+
+
+def _submitted(state: JobState, body: Any) -> JobState:
+    at = rfc3339(body.created)
+    if state.phase == UNKNOWN:
+        return replace(state, phase=SUBMITTED, at=at, submitted_at=at)
+    return state if state.submitted_at else replace(state, submitted_at=at)
+
+
+def _queued(state: JobState, body: Any) -> JobState:
+    if state.phase >= QUEUED:
+        return state
+    at = rfc3339(body.created)
+    return replace(state, phase=QUEUED, at=at, submitted_at=state.submitted_at or at)
+
+
+def _leased(state: JobState, body: Any) -> JobState:
+    at = rfc3339(body.created)
+    if at and at == state.leased_at:
+        return state
+    if state.phase >= LEASED and (not state.cluster or body.cluster_id in ("", state.cluster)):
+        cluster = state.cluster or body.cluster_id
+        return replace(state, cluster=cluster, pool=state.pool or body.pool, leased_at=state.leased_at or at)
+    again = state.preempted_at if state.preempted_at > at else ""
+    return replace(
+        state,
+        phase=LEASED,
+        at=at,
+        cluster=body.cluster_id,
+        pool=body.pool,
+        node="",
+        pod="",
+        run_id="",
+        leased_at=at,
+        pending_at="",
+        running_at="",
+        preempted_at=again,
+    )
+
+
+def _pending(state: JobState, body: Any) -> JobState:
+    at = rfc3339(body.created)
+    if at and at == state.pending_at:
+        return state
+    located = _locate(state, body)
+    if state.phase >= PENDING:
+        return replace(located, pending_at=state.pending_at or at)
+    return replace(located, phase=PENDING, at=at, pending_at=at)
+
+
+def _running(state: JobState, body: Any) -> JobState:
+    at = rfc3339(body.created)
+    if at and at == state.running_at:
+        return state
+    located = replace(_locate(state, body), ran=True)
+    if state.phase >= RUNNING:
+        return replace(located, running_at=state.running_at or at)
+    return replace(located, phase=RUNNING, at=at, running_at=at)
+
+
+def _locate(state: JobState, body: Any) -> JobState:
+    """Remember where the pod is: later events of the run, the end among them, often leave it out."""
+    return replace(
+        state,
+        cluster=body.cluster_id or state.cluster,
+        pool=getattr(body, "pool", "") or state.pool,
+        node=getattr(body, "node_name", "") or state.node,
+        pod=body.pod_name or state.pod,
+        namespace=body.pod_namespace or state.namespace,
+    )
+
+
+def _lease_returned(state: JobState, body: Any) -> JobState:
+    cluster = body.cluster_id or state.cluster or "its cluster"
+    return _interrupted(state, body, f"{cluster} gave it back{_because(body.reason)}; Armada places it again")
+
+
+def _lease_expired(state: JobState, body: Any) -> JobState:
+    return _interrupted(state, body, f"lost contact with {state.cluster or 'its cluster'}: the lease expired")
+
+
+def _interrupted(state: JobState, body: Any, note: str) -> JobState:
+    """The end of a run that is not the end of the job: it waits again, or its end follows."""
+    at = rfc3339(body.created)
+    if at and at == state.interrupted_at:
+        return state
+    cluster = getattr(body, "cluster_id", "")
+    if state.phase >= LEASED and cluster and state.cluster and cluster != state.cluster:
+        return state
+    return replace(_noted(state, note), phase=QUEUED, at=at, interrupted_at=at)
+
+
+def _failed(state: JobState, body: Any) -> JobState:
+    if body.retryable:
+        return _interrupted(state, body, f"the run failed{_because(body.reason)}; Armada tries it again")
+    rejected = body.cause == CAUSES.index("Rejected")
+    end = outcome.REJECTED if rejected else outcome.PREEMPTED if state.preempted_at else outcome.FAILED
+    exit_codes = {status.name: status.exitCode for status in body.container_statuses}
+    located = _locate(state, body)
+    return replace(
+        located,
+        phase=ENDED,
+        end=end,
+        at=rfc3339(body.created),
+        finished_at=rfc3339(body.created),
+        reason=body.reason or state.reason,
+        cause="" if end == outcome.PREEMPTED else _cause(body),
+        exit_codes=exit_codes,
+        failure_category=body.failure_category,
+        failure_subcategory=body.failure_subcategory,
+        ran=state.ran or bool(exit_codes),
+    )
+
+
+def _cause(body: Any) -> str:
+    """Name the cause; a number that a newer server invented counts as a plain error."""
+    return CAUSES[body.cause] if 0 <= body.cause < len(CAUSES) else CAUSES[0]
+
+
+def _succeeded(state: JobState, body: Any) -> JobState:
+    at = rfc3339(body.created)
+    located = _locate(state, body)
+    return replace(located, phase=ENDED, end=outcome.SUCCEEDED, at=at, finished_at=at, reason="", ran=True)
+
+
+def _cancelled(state: JobState, body: Any) -> JobState:
+    at = rfc3339(body.created)
+    who = body.requestor or state.requestor
+    reason = body.reason or (f"cancelled by {who}" if who else "cancelled")
+    return replace(state, phase=ENDED, end=outcome.CANCELLED, at=at, finished_at=at, requestor=who, reason=reason)
+
+
+def _preempted(state: JobState, body: Any) -> JobState:
+    """Armada says ``preempted`` and then ``failed``; the pair is a preemption, whichever comes first."""
+    at = rfc3339(body.created) or "-"
+    if at == state.preempted_at or state.end not in ("", outcome.FAILED):
+        return state
+    known = replace(
+        state,
+        preempted_at=at,
+        reason=body.reason or state.reason,
+        run_id=body.run_id or state.run_id,
+        requestor=body.requestor or state.requestor,
+        preempting_job_id=body.preempting_job_id,
+    )
+    if state.end:
+        return replace(known, end=outcome.PREEMPTED, cause="")
+    return _noted(known, f"preempted{_because(body.reason)}")
+
+
+def _preempting(state: JobState, body: Any) -> JobState:
+    return _noted(state, f"{body.requestor or 'someone'} asked for its preemption{_because(body.reason)}")
+
+
+def _cancelling(state: JobState, body: Any) -> JobState:
+    noted = _noted(state, f"{body.requestor or 'someone'} asked for its cancellation{_because(body.reason)}")
+    return replace(noted, requestor=body.requestor or state.requestor)
+
+
+def _reprioritized(state: JobState, body: Any) -> JobState:
+    return _noted(state, f"its priority is now {body.new_priority:g}")
+
+
+def _utilisation(state: JobState, body: Any) -> JobState:
+    seen = dict(state.resources)
+    for name, quantity in body.MaxResourcesForPeriod.items():
+        seen[name] = larger(seen.get(name, ""), quantity.string)
+    return state if seen == state.resources else replace(state, resources=seen)
+
+
+def _noted(state: JobState, note: str) -> JobState:
+    return state if note == state.note else replace(state, note=note, notes=state.notes + 1)
+
+
+def _because(reason: str) -> str:
+    return f" ({reason.strip()})" if reason.strip() else ""
+
+
+_RULES: dict[str, Callable[[JobState, Any], JobState]] = {
+    "submitted": _submitted,
+    "queued": _queued,
+    "leased": _leased,
+    "pending": _pending,
+    "running": _running,
+    "lease_returned": _lease_returned,
+    "lease_expired": _lease_expired,
+    "failed": _failed,
+    "succeeded": _succeeded,
+    "cancelling": _cancelling,
+    "cancelled": _cancelled,
+    "preempting": _preempting,
+    "preempted": _preempted,
+    "reprioritized": _reprioritized,
+    "utilisation": _utilisation,
+}

@@ -1,0 +1,146 @@
+"""Reading one job set's event stream for as long as it is wanted, whatever happens to the connection."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from typing import Any
+
+import grpc
+
+from airflow_armada.client.errors import ArmadaRpcError, InvalidRequest, from_grpc
+from airflow_armada.follow.events import open_events
+from airflow_armada.follow.timings import Timings
+
+METHOD = "GetJobSetEvents"
+
+
+class EventStream:
+    """Keeps a stream open and hands its events on. It is opened again, from the last message id, when it breaks, when
+    the server ends it, and when it stays silent for so long that it may be half-open: a silent watch carries no bytes.
+
+    :param channel: the channel to open the stream on
+    :param queue: the queue of the job set
+    :param job_set_id: its id
+    :param position: the message id after which to begin
+    :param receive: takes (kind, event) for every event; must be quick and must not raise
+    :param timings: waiting times
+    """
+
+    def __init__(
+        self,
+        channel: Any,
+        queue: str,
+        job_set_id: str,
+        position: str,
+        receive: Callable[[str, Any], None],
+        timings: Timings,
+    ) -> None:
+        self.position = position
+        self.events = 0
+        self.opened = 0
+        self.error: ArmadaRpcError | None = None
+        self.down_since: float | None = None
+        self._channel = channel
+        self._queue = queue
+        self._job_set_id = job_set_id
+        self._receive = receive
+        self._timings = timings
+        self._call: Any = None
+        self._cut = False
+        self._silent = 0
+        self._timers: list[asyncio.TimerHandle] = []
+
+    async def run(self) -> None:
+        """Read until cancelled."""
+        failures = 0
+        while True:
+            before = self.events
+            try:
+                error = await self._read()
+            finally:
+                self._stop_timers()
+                self._call.cancel()
+            progress = self.events > before
+            self._silent = 0 if progress else self._silent + 1
+            failures = 0 if progress or self._cut else failures + 1
+            if not self._cut:
+                self._went_down(error)
+            await asyncio.sleep(self._back_off(failures))
+
+    def reopen(self) -> None:
+        """Open the stream again from where it stands: it has missed something, or waited too long for nothing."""
+        if self._call is not None and not self._cut:
+            self._cut = True
+            self._call.cancel()
+
+    async def _read(self) -> ArmadaRpcError | None:
+        """Read one call to its end.
+
+        :return: what ended it, None when the server or :meth:`reopen` did
+        """
+        self._call = call = open_events(self._channel, self._queue, self._job_set_id, from_id=self.position)
+        self._cut = False
+        self.opened += 1
+        self._watch_over()
+        try:
+            await self._consume(call)
+        except asyncio.CancelledError:
+            if not self._cut:
+                raise
+        except grpc.RpcError as error:
+            return self._judge(from_grpc(error, METHOD))
+        return None
+
+    async def _consume(self, call: Any) -> None:
+        receive = self._receive
+        async for message in call:
+            self.events += 1
+            self.position = message.id
+            body = message.message
+            kind = body.WhichOneof("events")
+            if kind is not None:
+                receive(kind, getattr(body, kind))
+
+    def _judge(self, error: ArmadaRpcError) -> ArmadaRpcError:
+        if isinstance(error, InvalidRequest):
+            # The server does not take this id; the beginning of the history it always takes.
+            self.position = ""
+        return error
+
+    def _watch_over(self) -> None:
+        loop = asyncio.get_running_loop()
+        idle = min(self._timings.idle * 2 ** min(self._silent, 10), self._timings.max_idle) * random.uniform(0.8, 1.2)
+
+        def check_idle(seen: int) -> None:
+            if self.events == seen:
+                self.reopen()
+            else:
+                self._timers[0] = loop.call_later(self._timings.idle, check_idle, self.events)
+
+        def check_up(seen: int) -> None:
+            ready = self._channel.get_state() is grpc.ChannelConnectivity.READY
+            if self.events > seen or ready:
+                self.error, self.down_since = None, None
+            else:
+                self._timers[1] = loop.call_later(self._timings.settle, check_up, seen)
+
+        settle = self._timings.settle
+        self._timers = [
+            loop.call_later(idle, check_idle, self.events),
+            loop.call_later(settle, check_up, self.events),
+        ]
+
+    def _stop_timers(self) -> None:
+        for timer in self._timers:
+            timer.cancel()
+
+    def _went_down(self, error: ArmadaRpcError | None) -> None:
+        self.error = error
+        if self.down_since is None:
+            self.down_since = asyncio.get_running_loop().time()
+
+    def _back_off(self, failures: int) -> float:
+        longest = min(self._timings.first_back_off * 2 ** min(failures, 16), self._timings.max_back_off)
+        return random.uniform(longest / 2, longest)

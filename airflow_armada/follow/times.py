@@ -1,0 +1,31 @@
+"""Times on the wire and in outcomes."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timezone
+from typing import Any
+
+_RFC3339 = re.compile(r"(\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d)(?:\.(\d+))?([Zz]|[+-]\d\d:\d\d)")
+
+
+def rfc3339(timestamp: Any) -> str:
+    """Write a protobuf timestamp as UTC with microseconds, so that later times are larger texts; "" if it is unset."""
+    if not (timestamp.seconds or timestamp.nanos):
+        return ""
+    moment = datetime.fromtimestamp(timestamp.seconds, timezone.utc)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{timestamp.nanos // 1000:06d}Z"
+
+
+def nanoseconds(text: str) -> int:
+    """Return an RFC 3339 time as nanoseconds since the epoch, to the last digit; 0 for what is no such time.
+
+    ``datetime`` keeps microseconds only, and log lines are told apart by nanoseconds.
+    """
+    match = _RFC3339.fullmatch(text)
+    if not match:
+        return 0
+    seconds, fraction, zone = match.groups()
+    offset = "+00:00" if zone in "Zz" else zone
+    whole = int(datetime.fromisoformat(seconds.upper() + offset).timestamp())
+    return whole * 1_000_000_000 + int((fraction or "").ljust(9, "0")[:9])

@@ -1,0 +1,117 @@
+"""One event stream for all followed jobs of a job set."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+import grpc
+
+from airflow_armada.client.errors import from_grpc
+from airflow_armada.follow import tasks
+from airflow_armada.follow.events import id_at, open_events, time_of
+from airflow_armada.follow.job import FollowedJob
+from airflow_armada.follow.stream import METHOD, EventStream
+from airflow_armada.follow.timings import Timings
+from airflow_armada.follow.tracked import TrackedJob
+
+_ENDINGS = frozenset({"failed", "succeeded", "cancelled", "preempted"})
+
+
+class JobSetWatch:
+    """Watches one job set while somebody follows a job of it. An event costs one look-up by job id, and only the
+    followers of that job wake; what is kept is the state of the followed jobs, whatever the size of the set.
+
+    :param queue: the queue of the job set
+    :param job_set_id: its id
+    :param channel: the channel to open the stream on
+    :param timings: waiting times
+    """
+
+    def __init__(self, queue: str, job_set_id: str, channel: Any, timings: Timings) -> None:
+        self.queue = queue
+        self.job_set_id = job_set_id
+        self.jobs: dict[str, TrackedJob] = {}
+        self.unused_since: float | None = None
+        self.refused_since: float | None = None
+        self.announced = False
+        self.announcement: asyncio.Task[None] | None = None
+        self.channel = channel
+        self._timings = timings
+        self._stream: EventStream | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._clock = asyncio.get_running_loop().time
+
+    @property
+    def stream(self) -> EventStream:
+        """The stream, which the first join opens."""
+        assert self._stream is not None, "a watch has no stream before somebody joins it"
+        return self._stream
+
+    def join(self, job: FollowedJob) -> TrackedJob:
+        """Follow a job of this set; every join is answered by one :meth:`leave`."""
+        tracked = self.jobs.get(job.job_id)
+        if tracked is None:
+            tracked = self.jobs[job.job_id] = TrackedJob(job)
+            tracked.heard = self._clock()
+        tracked.followers += 1
+        self.unused_since = None
+        if self._task is None:
+            self._open(id_at(max(job.submitted_at - self._timings.look_back, time.time() - self._timings.recent)))
+        return tracked
+
+    def leave(self, tracked: TrackedJob) -> None:
+        """Stop following a job; the last one out leaves the watch unused, for its owner to close after a while."""
+        tracked.followers -= 1
+        if not tracked.followers:
+            self.jobs.pop(tracked.job.job_id, None)
+        if not self.jobs:
+            self.unused_since = self._clock()
+
+    def covers(self, job: FollowedJob) -> bool:
+        """Whether every event of a job is still to come on the stream, so that joining needs no snapshot."""
+        return time_of(self.stream.position) <= job.submitted_at - self._timings.look_back
+
+    async def replay(self, since: float, wanted: list[TrackedJob]) -> None:
+        """Read the stored history once, on a call of its own, for what the stream began too late for.
+
+        Jobs that nobody has heard of take every event; for the others the history only completes their end.
+
+        :param since: where to begin, in seconds since the epoch
+        :param wanted: the jobs to read it for; it is read no further than to the last one's end
+        :raises ArmadaRpcError: when the history cannot be read so far
+        """
+        jobs = {tracked.job.job_id: tracked for tracked in wanted}
+        unheard = {job_id for job_id, tracked in jobs.items() if not tracked.state.phase}
+        call = open_events(self.channel, self.queue, self.job_set_id, from_id=id_at(since), watch=False)
+        try:
+            async for message in call:
+                kind = message.message.WhichOneof("events")
+                if kind is None:
+                    continue
+                event = getattr(message.message, kind)
+                tracked = jobs.get(event.job_id)
+                if tracked is None or (kind not in _ENDINGS and event.job_id not in unheard):
+                    continue
+                tracked.fold(kind, event)
+                if tracked.state.end and all(other.state.end for other in wanted):
+                    return
+        except grpc.RpcError as error:
+            raise from_grpc(error, METHOD) from None
+        finally:
+            call.cancel()
+
+    async def close(self) -> None:
+        """End the stream and everything that runs for it."""
+        await tasks.end(self._task, self.announcement)
+
+    def _open(self, position: str) -> None:
+        self._stream = EventStream(self.channel, self.queue, self.job_set_id, position, self._receive, self._timings)
+        self._task = tasks.spawn(self._stream.run(), f"armada watch {self.queue}/{self.job_set_id}")
+
+    def _receive(self, kind: str, event: Any) -> None:
+        tracked = self.jobs.get(event.job_id)
+        if tracked is not None:
+            tracked.heard = self._clock()
+            tracked.fold(kind, event)
