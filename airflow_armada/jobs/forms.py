@@ -79,11 +79,14 @@ def _read(value: Any, path: str, file: JobFile, problems: list[Problem]) -> None
     elif is_message(value):
         _read_known_message(value, path, file, problems)
     else:
-        data = to_plain(value, path)
-        if isinstance(data, Mapping):
-            _read_mapping(data, path, file, problems)
-        else:
-            problems.append(Problem(path, "", f"expected a job or a pod, got {type_name(data)}"))
+        _read_data(to_plain(value, path), path, file, problems)
+
+
+def _read_data(data: Any, path: str, file: JobFile, problems: list[Problem]) -> None:
+    if isinstance(data, Mapping):
+        _read_mapping(data, path, file, problems)
+    else:
+        problems.append(Problem(path, "", f"expected a job or a pod, got {type_name(data)}"))
 
 
 def _read_text(text: str, path: str, file: JobFile, problems: list[Problem]) -> None:
@@ -94,7 +97,7 @@ def _read_text(text: str, path: str, file: JobFile, problems: list[Problem]) -> 
             hint = "to name a file, let it end in .yaml or .yml and lie where the DAG finds templates"
             problems.append(Problem(where, "", "plain text, not a YAML manifest", hint))
         else:
-            _read(document, where, file, problems)
+            _read_data(document, where, file, problems)
 
 
 def _read_known_message(value: Any, path: str, file: JobFile, problems: list[Problem]) -> None:
@@ -122,7 +125,7 @@ def _read_mapping(data: Mapping[str, Any], path: str, file: JobFile, problems: l
         problems.append(_kind_problem(kind, path))
     elif kind in ("List", "PodList"):
         for index, item in enumerate(data.get("items") or ()):
-            _read(item, f"{path}.items[{index}]", file, problems)
+            _read_data(item, f"{path}.items[{index}]", file, problems)
     elif _has(data, "jobs", "jobRequestItems", "job_request_items"):
         _read_submit_file(data, path, file, problems)
     elif _has(data, "podSpec", "podSpecs", "pod_spec", "pod_specs"):

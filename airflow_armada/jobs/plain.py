@@ -54,11 +54,11 @@ def to_plain(value: Any, path: str) -> Any:
 
     :param value: JSON-like data that may hold ``kubernetes.client`` models or messages at any depth
     :param path: what error messages call it
-    :return: Kubernetes JSON as builtins; what is not recognised is left as it is
+    :return: Kubernetes JSON as builtins, without what is None; what is not recognised is left as it is
     :raises InvalidJob: for a message that JSON cannot express
     """
     if isinstance(value, Mapping):
-        return {key: to_plain(entry, f"{path}.{key}") for key, entry in value.items()}
+        return {key: to_plain(entry, f"{path}.{key}") for key, entry in value.items() if entry is not None}
     if isinstance(value, list | tuple):
         return [to_plain(entry, f"{path}[{index}]") for index, entry in enumerate(value)]
     if is_message(value):

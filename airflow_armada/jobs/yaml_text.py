@@ -18,6 +18,8 @@ class _KubernetesLoader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen: set[str] = set()
         for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise yaml.constructor.ConstructorError(None, None, "a key must be one word", key.start_mark)
             if key.tag != "tag:yaml.org,2002:merge" and key.value in seen:
                 raise yaml.constructor.ConstructorError(None, None, f"key {key.value!r} is given twice", key.start_mark)
             seen.add(str(key.value))
@@ -38,6 +40,41 @@ _KubernetesLoader.add_implicit_resolver(
     "tag:yaml.org,2002:int", re.compile(rf"^(?:{_INTEGER.pattern})$"), "-+0123456789"
 )
 _KubernetesLoader.add_constructor("tag:yaml.org,2002:int", _KubernetesLoader.construct_integer)
+
+
+class _KubernetesDumper(yaml.SafeDumper):
+    """Quotes exactly what the loader above would not read as text."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+_KubernetesDumper.yaml_implicit_resolvers = yaml.SafeDumper.yaml_implicit_resolvers | {
+    first: [*yaml.SafeDumper.yaml_implicit_resolvers.get(first, []), *resolvers]
+    for first, resolvers in _KubernetesLoader.yaml_implicit_resolvers.items()
+}
+
+
+def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    lines = text.replace("\t", "").split("\n")
+    style: str | None
+    if not all(line.isprintable() for line in lines):
+        style = '"'  # the other styles lose rare line ends, such as U+0085
+    else:
+        style = "|" if len(lines) > 1 else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_KubernetesDumper.add_representer(str, _represent_text)
+
+
+def dump(data: Any) -> str:
+    """Builtins as YAML, scripts as blocks, keys in the order given.
+
+    :param data: builtins
+    :return: YAML that :func:`load_documents` reads back to the same
+    """
+    return yaml.dump(data, Dumper=_KubernetesDumper, sort_keys=False, allow_unicode=True, width=120)
 
 
 def load_documents(text: str, path: str) -> list[Any]:
