@@ -29,10 +29,14 @@ def _seconds(label: str, description: str, default: float) -> dict[str, Any]:
 def _connection_fields() -> dict[str, Any]:
     """Fields of the connection form; each is stored in the connection's extra under its own name."""
     return {
-        "tls": _flag("TLS", "Encrypt the connection; switch off only for a server that speaks plain text.", default=True),
+        "tls": _flag(
+            "TLS", "Encrypt the connection; switch off only for a server that speaks plain text.", default=True
+        ),
         "token": _secret("Bearer token", "Sent as 'Authorization: Bearer'. Leave empty for basic or no credentials."),
         "token_file": _text("Bearer token file", "File with a bearer token, read again whenever it changes."),
-        "lookout_url": _text("Lookout URL", "For example https://lookout.example.com; gives each task a link to its job."),
+        "lookout_url": _text(
+            "Lookout URL", "For example https://lookout.example.com; gives each task a link to its job."
+        ),
         "binoculars": _text("Binoculars", "host:port of the log service, may hold {CLUSTER_ID}; empty: no job logs."),
         "ca_file": _text("CA file", "PEM file that signs the server; empty: the system's."),
         "cert_file": _text("Client certificate file", "PEM file, together with the key file, for mutual TLS."),
@@ -42,7 +46,9 @@ def _connection_fields() -> dict[str, Any]:
             "Credentials without TLS", "Send credentials over an unencrypted connection.", default=False
         ),
         "call_timeout": _seconds("Call timeout (s)", "Longest time that one call may take.", 10),
-        "keepalive_time": _seconds("Keepalive (s)", "Time between keepalive pings; the server refuses less than 10.", 30),
+        "keepalive_time": _seconds(
+            "Keepalive (s)", "Time between keepalive pings; the server refuses less than 10.", 30
+        ),
     }
 
 
@@ -78,6 +84,23 @@ def _options() -> dict[str, Any]:
             "type": "string",
             "example": "staging",
             "default": "",
+        },
+        "live_log_lines_per_second": {
+            "description": (
+                "Lines of job logs per second that one triggerer shows live, for all its tasks together. What exceeds "
+                "it is shown when the job has ended."
+            ),
+            "version_added": "0.1.0",
+            "type": "float",
+            "example": None,
+            "default": "200",
+        },
+        "live_log_lines_per_second_per_job": {
+            "description": "The same for a single job.",
+            "version_added": "0.1.0",
+            "type": "float",
+            "example": None,
+            "default": "20",
         },
         "event_hold": {
             "description": (

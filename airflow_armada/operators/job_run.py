@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_armada._compat import AirflowException, AirflowTaskTimeout, event_hold
-from airflow_armada.exceptions import ArmadaRefused, job_error
+from airflow_armada.exceptions import ArmadaRefused, ArmadaUnavailable, job_error
 from airflow_armada.follow.outcome import Outcome
 from airflow_armada.hooks.armada import ArmadaHook, settings_for_task
 from airflow_armada.jobs.identity import default_job_set_id
@@ -88,6 +88,9 @@ class JobRun:
         :return: the facts about the job, if it succeeded.
         """
         wait = self._wait = JobWait.from_dict(event["wait"])
+        if "error" in event:
+            self._give_up(wait)
+            raise ArmadaUnavailable(f"Armada job {wait.job_id} cannot be followed any further: {event['error']}")
         outcome = Outcome.from_dict(event["outcome"])
         last_lines = list(event.get("last_lines") or ())
         if wait.get_logs and not outcome.logs_complete:
@@ -249,14 +252,18 @@ class JobRun:
         """
         ti = self._context["ti"]
         job = ti.xcom_pull(key=JOB_XCOM_KEY, task_ids=ti.task_id, map_indexes=ti.map_index)
-        if not isinstance(job, Mapping):
+        if isinstance(job, Mapping):
+            conn_id = self._operator.armada_conn_id
+            wait = JobWait(conn_id, job["queue"], job["job_set_id"], job["job_id"], time.time())
+            self._give_up(wait, leave=not timed_out)
+
+    def _give_up(self, wait: JobWait, *, leave: bool = True) -> None:
+        """Leave the job to the next try, if there will be one that takes it over; otherwise cancel it."""
+        ti = self._context["ti"]
+        if leave and ti.try_number <= (ti.max_tries or 0) and self._operator.reattach != NEVER:
+            log.warning("Armada job %s is left to the next try", wait.job_id)
             return
-        retries = ti.try_number <= (ti.max_tries or 0) and self._operator.reattach != NEVER
-        if retries and not timed_out:
-            log.warning("The deferral failed; Armada job %s is left to the next try", job["job_id"])
-            return
-        wait = JobWait(self._operator.armada_conn_id, job["queue"], job["job_set_id"], job["job_id"], time.time())
-        self._cancel(wait, "the deferral of the task ended")
+        self._cancel(wait, "the task stopped waiting for the job")
         self._journal.write_end(wait.job_id, "timed_out")
 
     def _stop_killed(self, wait: JobWait) -> None:

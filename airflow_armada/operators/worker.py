@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from airflow_armada.triggers.reporter import TaskLogReporter
-from airflow_armada.triggers.wait import JobWait, make_event, wait_for_job
+from airflow_armada.triggers.wait import JobWait, followed_job, make_event, wait_for_job
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -96,18 +96,10 @@ async def show_rest_of_log(wait: JobWait, settings: SiteSettings, outcome: Outco
     :param outcome: its end, with the position up to which the log was shown.
     :return: the last lines that were shown.
     """
-    from airflow_armada.follow.job import FollowedJob
-    from airflow_armada.follow.logs import fetch_remaining_logs
+    from airflow_armada.follow.follower import fetch_remaining_logs
 
-    job = FollowedJob(
-        queue=wait.queue,
-        job_set_id=wait.job_set_id,
-        job_id=wait.job_id,
-        submitted_at=wait.submitted_at,
-        namespace=wait.namespace,
-        containers=wait.containers,
-    )
     reporter = TaskLogReporter()
-    await fetch_remaining_logs(settings, job, outcome, reporter)
+    if not await fetch_remaining_logs(settings, followed_job(wait), outcome, reporter):
+        reporter.state(f"Job {wait.job_id}: the rest of its log cannot be read")
     await reporter.flush()
     return reporter.last_lines()

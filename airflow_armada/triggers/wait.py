@@ -5,10 +5,15 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
+
+from airflow_armada._compat import conf
 
 if TYPE_CHECKING:
     from airflow_armada.client.settings import SiteSettings
+    from airflow_armada.follow.budget import LogBudget
+    from airflow_armada.follow.job import FollowedJob
     from airflow_armada.follow.outcome import Outcome
     from airflow_armada.follow.reporter import Reporter
 
@@ -66,24 +71,17 @@ class JobWait:
     def from_dict(cls, values: Mapping[str, Any]) -> JobWait:
         """Read what :meth:`to_dict` gave, also that of another version: what is not known is left out."""
         names = {field.name for field in dataclasses.fields(cls)}
-        known: dict[str, Any] = {name: value for name, value in values.items() if name in names}
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in known.items()})
+        known: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in values.items() if name in names
+        }
+        return cls(**known)
 
 
-async def wait_for_job(wait: JobWait, settings: SiteSettings, reporter: Reporter) -> Outcome:
-    """
-    Follow a job to its end.
-
-    :param wait: the job and how to wait for it.
-    :param settings: the site, as the connection gives it.
-    :param reporter: where the job's log and changes of its state go.
-    :return: how the job ended, or that a deadline passed before it did.
-    """
-    from airflow_armada.follow.follower import FollowOptions, follow
+def followed_job(wait: JobWait) -> FollowedJob:
+    """Give the job in the follower's terms."""
     from airflow_armada.follow.job import FollowedJob
-    from airflow_armada.follow.site import shared_site
 
-    job = FollowedJob(
+    return FollowedJob(
         queue=wait.queue,
         job_set_id=wait.job_set_id,
         job_id=wait.job_id,
@@ -91,14 +89,40 @@ async def wait_for_job(wait: JobWait, settings: SiteSettings, reporter: Reporter
         namespace=wait.namespace,
         containers=wait.containers,
     )
+
+
+@cache
+def live_log_budget() -> LogBudget:
+    """Give the budget for live log lines that all triggers of this process share."""
+    from airflow_armada.follow.budget import LogBudget
+
+    lines = conf.getfloat("armada", "live_log_lines_per_second", fallback=200.0)
+    job_lines = conf.getfloat("armada", "live_log_lines_per_second_per_job", fallback=20.0)
+    return LogBudget(lines, 2 * lines, job_lines, 5 * job_lines)
+
+
+async def wait_for_job(wait: JobWait, settings: SiteSettings, reporter: Reporter, *, budget: bool = False) -> Outcome:
+    """
+    Follow a job to its end.
+
+    :param wait: the job and how to wait for it.
+    :param settings: the site, as the connection gives it.
+    :param reporter: where the job's log and changes of its state go.
+    :param budget: whether to show no more live log lines than a triggerer can bear.
+    :return: how the job ended, or that a deadline passed before it did.
+    """
+    from airflow_armada.follow.follower import FollowOptions, follow
+    from airflow_armada.follow.site import shared_site
+
     options = FollowOptions(
         get_logs=wait.get_logs,
         containers=wait.containers,
         deadline=wait.deadline,
         queued_deadline=wait.queued_deadline,
+        live_log_budget=live_log_budget() if budget else None,
     )
     async with shared_site(settings) as site:
-        return await follow(site, job, reporter, options)
+        return await follow(site, followed_job(wait), reporter, options)
 
 
 def infrastructure_end(outcome: Outcome) -> str:
@@ -115,6 +139,17 @@ def infrastructure_end(outcome: Outcome) -> str:
     if outcome.cause == "Evicted":
         return "evicted"
     return "lease_expired" if outcome.failure_subcategory == "lease-expired" else ""
+
+
+def make_error_event(wait: JobWait, error: Exception) -> dict[str, Any]:
+    """
+    Put into an event that the job could not be followed any further.
+
+    :param wait: the job.
+    :param error: why not; its text is stored and shown.
+    :return: the payload of the trigger's event.
+    """
+    return {"version": EVENT_VERSION, "wait": wait.to_dict(), "error": str(error) or type(error).__name__}
 
 
 def make_event(
