@@ -1,0 +1,1 @@
+"""Scenarios: which measurements are made, how often, and what is told of them."""

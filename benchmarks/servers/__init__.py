@@ -1,0 +1,1 @@
+"""Servers of synthetic streams, each run in a process of its own."""
