@@ -13,7 +13,9 @@ from typing import Any
 
 from airflow_armada.client.credentials import Anonymous, Basic, Credentials
 from airflow_armada.client.failure import ArmadaError, SettingsError
+from airflow_armada.client.kubernetes_native import KubernetesNative
 from airflow_armada.client.oidc import OidcClient, OidcClientCredentials, OidcKubernetes, OidcLogin, OidcPassword
+from airflow_armada.client.token_command import TokenCommand
 
 
 class _Section:
@@ -104,11 +106,29 @@ def _openid_kubernetes(section: _Section) -> Credentials:
     return OidcKubernetes(_client(section))
 
 
+def _kubernetes_native(section: _Section) -> Credentials:
+    expiry = section.text("expiry")
+    if expiry and not expiry.isdigit():
+        raise SettingsError(f"{section.where}.expiry must be a number of seconds")
+    return KubernetesNative(expiry=int(expiry)) if expiry else KubernetesNative()
+
+
+def _exec(section: _Section) -> Credentials:
+    return TokenCommand(
+        program=section.needed("cmd"),
+        arguments=section.texts("args"),
+        environment=section.pairs("env"),
+        interactive=section.text("interactive") == "True",
+    )
+
+
 _KINDS: tuple[tuple[str, str, Callable[[_Section], Credentials]], ...] = (
     ("basicAuth", "username", _basic),
+    ("kubernetesNativeAuth", "enabled", _kubernetes_native),
     ("openIdAuth", "providerUrl", _login),
     ("openIdDeviceAuth", "providerUrl", _login),
     ("openIdPasswordAuth", "providerUrl", _password),
     ("openIdClientCredentialsAuth", "providerUrl", _client_credentials),
     ("openIdKubernetesAuth", "providerUrl", _openid_kubernetes),
+    ("execAuth", "cmd", _exec),
 )

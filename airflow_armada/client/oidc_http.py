@@ -27,8 +27,8 @@ class OidcError(CredentialsError):
     :param code: the provider's error code (RFC 6749 section 5.2), "" when it gave none.
     """
 
-    def __init__(self, message: str, code: str = "") -> None:
-        super().__init__(message)
+    def __init__(self, message: str, code: str = "", *, transient: bool = False) -> None:
+        super().__init__(message, transient=transient)
         self.code = code
 
 
@@ -152,7 +152,9 @@ def _read_discovery(client: OidcClient) -> dict[str, Any]:
 
 def _request(client: OidcClient, url: str, form: Mapping[str, str] | None, headers: dict[str, str]) -> dict[str, Any]:
     headers = {"Accept": "application/json", **headers}
-    status, body = exchange(url, form=form, headers=headers, ca_file=client.ca_file, timeout=TIMEOUT, failure=OidcError)
+    status, body = exchange(
+        url, form=form, headers=headers, ca_file=client.ca_file, timeout=TIMEOUT, failure=_unreachable
+    )
     try:
         answer = json.loads(body)
     except (ValueError, RecursionError):
@@ -160,9 +162,20 @@ def _request(client: OidcClient, url: str, form: Mapping[str, str] | None, heade
     if 200 <= status < 300 and isinstance(answer, dict):
         return answer
     if not isinstance(answer, dict):
-        raise OidcError(f"{url} answered HTTP {status} and no JSON: is this an OpenID Connect provider?")
+        text = f"{url} answered HTTP {status} and no JSON: is this an OpenID Connect provider?"
+        raise OidcError(text, transient=status in _BUSY)
     code = _text(answer.get("error"))
-    raise OidcError(_refusal(url, client.client_id, status, code, _text(answer.get("error_description"))), code)
+    transient = status in _BUSY or code in ("temporarily_unavailable", "server_error")
+    raise OidcError(
+        _refusal(url, client.client_id, status, code, _text(answer.get("error_description"))), code, transient=transient
+    )
+
+
+_BUSY = {429, 500, 502, 503, 504}
+
+
+def _unreachable(message: str) -> OidcError:
+    return OidcError(message, transient=True)
 
 
 _HINTS = {

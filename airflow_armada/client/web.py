@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
@@ -24,7 +24,7 @@ def exchange(
     headers: Mapping[str, str] | None = None,
     ca_file: str = "",
     timeout: float = 10.0,
-    failure: type[ArmadaError] = SettingsError,
+    failure: Callable[[str], ArmadaError] = SettingsError,
 ) -> tuple[int, bytes]:
     """
     Make one HTTP request, through the environment's proxies. A form is posted and never follows a redirect, since it
@@ -35,19 +35,20 @@ def exchange(
     :param headers: further headers
     :param ca_file: PEM bundle to trust instead of the system's roots
     :param timeout: s
-    :param failure: the class of error to raise
+    :param failure: makes the error to raise
     :return: the status and at most 1 MiB of the body
-    :raises ArmadaError: when the address is none, or nothing answers there
+    :raises SettingsError: when the address is none, or the CA file cannot be used
+    :raises ArmadaError: what ``failure`` makes, when nothing answers there
     """
     from http.client import HTTPException
     from urllib.error import HTTPError
     from urllib.request import Request
 
     if not url.startswith(("http://", "https://")):
-        raise failure(f"{url!r} is not an http(s) URL")
+        raise SettingsError(f"{url!r} is not an http(s) URL")
     body = None if form is None else urlencode(form).encode()
+    opener = _opener(url, _tls_context(url, ca_file), follow=form is None)
     try:
-        opener = _opener(url, _tls_context(url, ca_file, failure), follow=form is None)
         with opener.open(Request(url, data=body, headers=dict(headers or {})), timeout=timeout) as answer:
             return answer.status, answer.read(_LARGEST_ANSWER)
     except HTTPError as refused:
@@ -84,7 +85,7 @@ def _opener(url: str, context: ssl.SSLContext | None, *, follow: bool) -> Any:
     return build_opener(*handlers, *([] if follow else [Stay()]))
 
 
-def _tls_context(url: str, ca_file: str, failure: type[ArmadaError]) -> ssl.SSLContext | None:
+def _tls_context(url: str, ca_file: str) -> ssl.SSLContext | None:
     import ssl
 
     if not url.startswith("https:"):
@@ -92,6 +93,5 @@ def _tls_context(url: str, ca_file: str, failure: type[ArmadaError]) -> ssl.SSLC
     try:
         return ssl.create_default_context(cafile=ca_file or None)
     except (OSError, ValueError) as error:
-        raise failure(
-            f"cannot use the CA file {ca_file}: {one_line(getattr(error, 'strerror', None) or error)}"
-        ) from None
+        reason = one_line(getattr(error, "strerror", None) or error)
+        raise SettingsError(f"cannot use the CA file {ca_file}: {reason}") from None

@@ -1,0 +1,66 @@
+"""``airflow-armada submit``."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from pathlib import Path
+
+from airflow_armada.cli.output import BAD, OK, Output
+from airflow_armada.cli.remote import site_of
+from airflow_armada.client.failure import SettingsError
+from airflow_armada.jobs.forms import JobFile, read_jobs
+from airflow_armada.jobs.problems import InvalidJob, raise_if_any
+from airflow_armada.jobs.render import render_request
+from airflow_armada.jobs.validation import request_problems
+
+_LARGEST_FILE = 64 << 20
+
+
+def submit(arguments: Namespace, output: Output) -> int:
+    """Check the jobs of a file and submit them."""
+    try:
+        file = _read(arguments)
+    except InvalidJob as error:
+        problems = [{"path": problem.path, "problem": str(problem)} for problem in error.problems]
+        output.both(str(error), {"valid": False, "problems": problems})
+        return BAD
+    for note in file.notes:
+        output.line(f"note: {note}")
+    if arguments.dry_run:
+        text = render_request(file.items, file.queue, file.job_set_id)
+        output.both(text.rstrip(), {"valid": True, "jobs": len(file.items), "request": text})
+        return OK
+    return _send(arguments, file, output)
+
+
+def _read(arguments: Namespace) -> JobFile:
+    name = "standard input" if arguments.file == "-" else arguments.file
+    file = read_jobs(_text(arguments.file), name)
+    file.queue = arguments.queue or file.queue
+    file.job_set_id = arguments.job_set or file.job_set_id
+    raise_if_any(request_problems(file.items, file.queue, file.job_set_id))
+    return file
+
+
+def _text(path: str) -> str:
+    try:
+        content = sys.stdin.buffer.read(_LARGEST_FILE) if path == "-" else Path(path).read_bytes()
+        return content.decode("utf-8")
+    except OSError as error:
+        raise SettingsError(f"cannot read {path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise SettingsError(f"{path} is not text") from None
+
+
+def _send(arguments: Namespace, file: JobFile, output: Output) -> int:
+    with site_of(arguments) as (settings, client):
+        answers = client.submit_jobs(file.queue, file.job_set_id, file.items).job_response_items
+    for answer in answers:
+        url = settings.job_url(answer.job_id)
+        value = {"job": answer.job_id, "queue": file.queue, "job_set": file.job_set_id, "error": answer.error}
+        if answer.error:
+            output.both(f"refused: {answer.error}", value)
+        else:
+            output.both(f"{answer.job_id}  {url}".rstrip(), {**value, "url": url})
+    return BAD if any(answer.error for answer in answers) else OK

@@ -1,0 +1,93 @@
+"""``airflow-armada why``."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from typing import Any
+
+from airflow_armada.api import job_pb2
+from airflow_armada.cli.output import OK, Output, clean
+from airflow_armada.cli.remote import job_details, site_of
+from airflow_armada.client.client import ArmadaClient
+from airflow_armada.client.errors import ArmadaRpcError
+from airflow_armada.client.typings import JobState
+
+_WAITING = {JobState.QUEUED, JobState.SUBMITTED}
+
+
+def why(arguments: Namespace, output: Output) -> int:
+    """Explain the state of a job."""
+    with site_of(arguments) as (settings, client):
+        details = job_details(client, [arguments.job])[arguments.job]
+        state = _state(details.state)
+        explanation, source = _explanation(client, details, state)
+    value = {
+        "job": details.job_id,
+        "queue": details.queue,
+        "job_set": details.jobset,
+        "state": state.name,
+        "since": _time(details, "last_transition_ts"),
+        "runs": [_run(run) for run in details.job_runs],
+        "source": source,
+        "explanation": explanation,
+        "url": settings.job_url(details.job_id),
+    }
+    _print(value, output)
+    output.value(value)
+    return OK
+
+
+def _explanation(client: ArmadaClient, details: job_pb2.JobDetails, state: JobState) -> tuple[str, str]:
+    """What the best source for this state says, and which that is."""
+    if state is JobState.CANCELLED:
+        by = f"cancelled by {details.cancel_user}" if details.cancel_user else "cancelled"
+        return f"{by}: {details.cancel_reason}" if details.cancel_reason else by, "query API"
+    if state in _WAITING:
+        return _report(client, details.job_id), "scheduler"
+    if state.is_terminal() and state is not JobState.SUCCEEDED:
+        return client.get_job_errors([details.job_id]).job_errors.get(details.job_id, ""), "query API"
+    return "", ""
+
+
+def _report(client: ArmadaClient, job_id: str) -> str:
+    try:
+        return client.get_job_report(job_id).strip()
+    except ArmadaRpcError as error:
+        return f"the scheduler gives no report: {error.details() or error.code().name}"
+
+
+def _print(value: dict[str, Any], output: Output) -> None:
+    output.line(f"job {value['job']} of job set {clean(value['job_set'])} in queue {clean(value['queue'])}")
+    output.line(f"{value['state']} since {value['since'] or 'an unknown time'}")
+    for run in value["runs"]:
+        places = ", ".join(f"{name} {clean(run[name])}" for name in ("cluster", "node") if run[name])
+        output.line(f"  run {run['run']}: {run['state'].lower()}{f' on {places}' if places else ''}")
+    for line in value["explanation"].splitlines():
+        output.line(f"  {clean(line)}")
+    if not value["explanation"] and value["source"]:
+        output.line("  nothing is known about the reason")
+    if value["url"]:
+        output.line(value["url"])
+
+
+def _run(run: job_pb2.JobRunDetails) -> dict[str, str]:
+    state = job_pb2.JobRunState.Name(run.state) if run.state in job_pb2.JobRunState.values() else str(run.state)
+    return {
+        "run": run.run_id,
+        "state": state.removeprefix("RUN_STATE_").removeprefix("RUNS_STATE_"),
+        "cluster": run.cluster,
+        "node": run.node,
+        "started": _time(run, "started_ts"),
+        "finished": _time(run, "finished_ts"),
+    }
+
+
+def _state(number: int) -> JobState:
+    try:
+        return JobState(number)
+    except ValueError:
+        return JobState.UNKNOWN
+
+
+def _time(message: Any, field: str) -> str:
+    return str(getattr(message, field).ToJsonString()) if message.HasField(field) else ""

@@ -1,0 +1,92 @@
+"""The entry point ``airflow-armada``."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+from airflow_armada.cli.arguments import COMMANDS, EXIT_CODES, JSON, SITE, Argument, Command
+from airflow_armada.cli.output import FAILED, INTERRUPTED, OK, USAGE, Output, UsageError, fail
+
+_SITE_HELP = "which site; without any of these $ARMADA_URL, then the Airflow connection armada_default"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """
+    Run one command.
+
+    :param arguments: of the command line; None takes the process's
+    :return: the exit code
+    """
+    parsed = _parser().parse_args(arguments)
+    return run(next(command for command in COMMANDS if command.name == parsed.command), parsed)
+
+
+def run(command: Command, arguments: argparse.Namespace) -> int:
+    """
+    Carry out a command and turn whatever goes wrong into one line and an exit code.
+
+    :param command: the command
+    :param arguments: its parsed arguments
+    """
+    from airflow_armada.client.failure import ArmadaError
+
+    try:
+        module = importlib.import_module(command.module)
+        code: int = getattr(module, command.name)(arguments, Output(arguments.json))
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Python would complain once more when it flushes standard output at its exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
+    except UsageError as error:
+        fail(str(error), arguments.json)
+        return USAGE
+    except (ArmadaError, ValueError) as error:
+        fail(str(error), arguments.json)
+        return FAILED
+    except Exception as error:
+        if os.environ.get("ARMADA_TRACEBACK"):
+            raise
+        # The text of an unforeseen error may hold anything, so only its kind is shown.
+        fail(f"unexpected {type(error).__name__}; set ARMADA_TRACEBACK=1 to see where", arguments.json)
+        return FAILED
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    formatter = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(
+        prog="airflow-armada",
+        description="Look after Armada jobs and connections from the command line.",
+        epilog=EXIT_CODES,
+        formatter_class=formatter,
+    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for command in COMMANDS:
+        sub = commands.add_parser(
+            command.name,
+            help=command.help,
+            description=command.description,
+            epilog=EXIT_CODES,
+            formatter_class=formatter,
+        )
+        for argument in (*command.arguments, JSON):
+            _add(sub, argument)
+        site = sub.add_argument_group("site", _SITE_HELP)
+        for argument in SITE:
+            _add(site, argument)
+    return parser
+
+
+def _add(parser: argparse._ActionsContainer, argument: Argument) -> None:
+    parser.add_argument(*argument.flags, **argument.options)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
