@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from airflow_armada.client.settings import SiteSettings
 from airflow_armada.follow import outcome as outcomes
 from airflow_armada.follow import state as states
 from airflow_armada.follow import tasks
@@ -17,10 +17,11 @@ from airflow_armada.follow.job import FollowedJob
 from airflow_armada.follow.logs import LogFollower
 from airflow_armada.follow.outcome import Outcome
 from airflow_armada.follow.reporter import Reporter
-from airflow_armada.follow.site import Site, SiteLogs
+from airflow_armada.follow.site import Site
 from airflow_armada.follow.texts import phase_text
-from airflow_armada.follow.timings import DEFAULT
 from airflow_armada.follow.tracked import TrackedJob
+
+logger = logging.getLogger(__name__)
 
 _OVERTIME = 15.0
 """Seconds for log calls under way when the time for the tail of a log is up."""
@@ -81,6 +82,7 @@ class _Follower:
         "_notes",
         "_notice",
         "_options",
+        "_reason",
         "_reporter",
         "_said",
         "_site",
@@ -96,6 +98,7 @@ class _Follower:
         self._reporter = reporter
         self._options = options
         self._said = ""
+        self._reason = ""
         self._notes = tracked.state.notes
         self._notice = tracked.notice
         self._log: LogFollower | None = None
@@ -175,7 +178,8 @@ class _Follower:
 
     async def _ask_scheduler(self) -> None:
         reason = await self._site.explain(self._job.job_id)
-        if reason and self._in_queue():
+        if reason and reason != self._reason and self._in_queue():
+            self._reason = reason
             self._say(f"still queued; the scheduler says: {reason}")
 
     def _follow_log(self) -> None:
@@ -201,6 +205,8 @@ class _Follower:
 
     async def _outcome(self, status: str) -> Outcome:
         result = to_outcome(self._job, self._tracked.state, status)
+        if status == outcomes.QUEUED_TOO_LONG:
+            result = replace(result, reason=await self._site.explain(self._job.job_id) or self._reason or result.reason)
         if not self._options.get_logs or not (result.ran or self._log_task):
             return replace(result, log_positions={key: list(at) for key, at in self._options.log_positions.items()})
         if self._log_task is None:
@@ -215,7 +221,12 @@ class _Follower:
 async def _within(task: asyncio.Task[bool], seconds: float) -> bool:
     """Return what a task gives in time; false if it does not, or if it fails."""
     done, _ = await asyncio.wait({task}, timeout=seconds)
-    return bool(done) and not task.cancelled() and task.exception() is None and task.result()
+    if not done or task.cancelled():
+        return False
+    if error := task.exception():
+        logger.warning("Following the log of a job failed", exc_info=error)
+        return False
+    return task.result()
 
 
 def to_outcome(job: FollowedJob, state: states.JobState, status: str) -> Outcome:
@@ -250,27 +261,3 @@ def to_outcome(job: FollowedJob, state: states.JobState, status: str) -> Outcome
         resources=dict(state.resources),
         ran=state.ran,
     )
-
-
-async def fetch_remaining_logs(
-    settings: SiteSettings, job: FollowedJob, outcome: Outcome, reporter: Reporter, containers: Sequence[str] = ()
-) -> bool:
-    """Show what a follower had to leave out of a job's log. It never raises because of logs.
-
-    :param settings: the Armada site
-    :param job: the job
-    :param outcome: what the follower returned, with the positions that it had reached
-    :param reporter: where the lines go
-    :param containers: whose logs; those of the job by default
-    :return: whether the whole log has been shown now
-    """
-    if outcome.logs_complete:
-        return True
-    logs = SiteLogs(settings)
-    names = tuple(containers) or job.containers
-    reader = LogFollower(logs, job, lambda: outcome.cluster, reporter, names, outcome.log_positions, None, DEFAULT)
-    reader.end()
-    try:
-        return await reader.run()
-    finally:
-        await logs.close()

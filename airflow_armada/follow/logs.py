@@ -12,13 +12,16 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-from airflow_armada.client.errors import ArmadaError, NotFound
+from airflow_armada.client.errors import ArmadaError, ArmadaRpcError, NotFound
+from airflow_armada.client.settings import SiteSettings
 from airflow_armada.follow.budget import JobBudget
 from airflow_armada.follow.job import FollowedJob
 from airflow_armada.follow.lines import printable
+from airflow_armada.follow.log_service import SiteLogs
+from airflow_armada.follow.outcome import Outcome
 from airflow_armada.follow.positions import BEGINNING, Line, Page, Position, next_second, read_page
 from airflow_armada.follow.reporter import Reporter
-from airflow_armada.follow.timings import Timings
+from airflow_armada.follow.timings import DEFAULT, Timings
 
 _CHUNK = 200
 """Lines handed over at once; between two chunks the event loop may do something else."""
@@ -139,7 +142,8 @@ class LogFollower:
             self._drained.add(name)
         except ArmadaError as error:
             self._trouble(name, error)
-            self._refused = self._refused or getattr(error, "refused", False)
+            hopeless = error.refused if isinstance(error, ArmadaRpcError) else True
+            self._refused = self._refused or hopeless
         else:
             if not self._throttled():
                 self._drained.add(name)
@@ -198,3 +202,28 @@ class LogFollower:
         if text != self._noted:
             self._noted = text
             self._reporter.state(f"Job {self._job.job_id}: {text}")
+
+
+async def fetch_remaining_logs(
+    settings: SiteSettings, job: FollowedJob, outcome: Outcome, reporter: Reporter, timings: Timings = DEFAULT
+) -> bool:
+    """Show what a follower had to leave out of a job's log. Trouble with logs is told, not raised.
+
+    :param settings: the Armada site
+    :param job: the job
+    :param outcome: what the follower returned, with the positions that it had reached
+    :param reporter: where the lines go
+    :param timings: waiting times
+    :return: whether the whole log has been shown now
+    """
+    if outcome.logs_complete:
+        return True
+    service = SiteLogs(settings)
+    reader = LogFollower(
+        service, job, lambda: outcome.cluster, reporter, job.containers, outcome.log_positions, None, timings
+    )
+    reader.end()
+    try:
+        return await reader.run()
+    finally:
+        await service.close()

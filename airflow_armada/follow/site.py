@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 from airflow_armada.client.asyncio_client import ArmadaAsyncIOClient
 from airflow_armada.client.channel import open_aio_channel
 from airflow_armada.client.errors import ArmadaError
-from airflow_armada.client.log_client import JobLogAsyncIOClient
 from airflow_armada.client.settings import SiteSettings
 from airflow_armada.follow import tasks
 from airflow_armada.follow.budget import TokenBucket
 from airflow_armada.follow.health import look_after
 from airflow_armada.follow.job import FollowedJob
-from airflow_armada.follow.positions import Line
+from airflow_armada.follow.log_service import SiteLogs
 from airflow_armada.follow.sweep import Sweeper
 from airflow_armada.follow.texts import scheduler_reason
 from airflow_armada.follow.timings import DEFAULT, Timings
@@ -26,9 +25,6 @@ from airflow_armada.follow.watch import JobSetWatch
 
 STREAMS_PER_CHANNEL = 80
 """Proxies commonly allow about 100 streams in a connection, and let more of them wait without a word."""
-
-LOG_CALLS = 8
-"""Log calls at a time to one log service."""
 
 REPORTS_PER_SECOND = 1.0
 """Requests for the scheduler's reasons, over all jobs of a site."""
@@ -128,47 +124,6 @@ class StreamChannels:
     async def close(self) -> None:
         """Close all channels."""
         await asyncio.gather(*(channel.close() for channel in self._users))
-
-
-class SiteLogs:
-    """Reads pages of logs from each cluster's log service, a few at a time.
-
-    :param settings: the Armada site
-    """
-
-    def __init__(self, settings: SiteSettings) -> None:
-        self.calls = 0
-        self._settings = settings
-        self._services: dict[str, tuple[Any, JobLogAsyncIOClient, asyncio.Semaphore]] = {}
-
-    def available(self, cluster: str) -> bool:
-        """Whether a log service is known for a cluster."""
-        return bool(self._settings.binoculars_target(cluster))
-
-    async def page(self, cluster: str, job: FollowedJob, container: str, since_time: str) -> Sequence[Line]:
-        """Read one page of a container's log.
-
-        :raises ArmadaError: when the service does not give it
-        """
-        _, client, slots = self._service(self._settings.binoculars_target(cluster))
-        async with slots:
-            self.calls += 1
-            lines = await client.page(job.job_id, namespace=job.namespace, container=container, since_time=since_time)
-        return [Line(line.timestamp, line.line) for line in lines]
-
-    def _service(self, target: str) -> tuple[Any, JobLogAsyncIOClient, asyncio.Semaphore]:
-        if target not in self._services:
-            channel = open_aio_channel(self._settings, target, log_service=True)
-            self._services[target] = channel, self._client(channel), asyncio.Semaphore(LOG_CALLS)
-        return self._services[target]
-
-    def _client(self, channel: Any) -> JobLogAsyncIOClient:
-        # Whoever follows a log comes back anyway: a call that fails is not repeated at once.
-        return JobLogAsyncIOClient(channel, call_timeout=self._settings.call_timeout, retry_timeout=0)
-
-    async def close(self) -> None:
-        """Close all channels."""
-        await asyncio.gather(*(channel.close() for channel, _, _ in self._services.values()))
 
 
 class _Shared:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from collections.abc import Callable
 from typing import Any
@@ -12,6 +13,8 @@ import grpc
 from airflow_armada.client.errors import ArmadaRpcError, InvalidRequest, from_grpc
 from airflow_armada.follow.events import open_events
 from airflow_armada.follow.timings import Timings
+
+logger = logging.getLogger(__name__)
 
 METHOD = "GetJobSetEvents"
 
@@ -57,11 +60,7 @@ class EventStream:
         failures = 0
         while True:
             before = self.events
-            try:
-                error = await self._read()
-            finally:
-                self._stop_timers()
-                self._call.cancel()
+            error = await self._read()
             progress = self.events > before
             self._silent = 0 if progress else self._silent + 1
             failures = 0 if progress or self._cut else failures + 1
@@ -91,6 +90,12 @@ class EventStream:
                 raise
         except grpc.RpcError as error:
             return self._judge(from_grpc(error, METHOD))
+        except Exception:
+            # An event that nobody foresaw must not end the watch; the stream goes on behind it.
+            logger.exception("An event of job set %s could not be used", self._job_set_id)
+        finally:
+            self._stop_timers()
+            call.cancel()
         return None
 
     async def _consume(self, call: Any) -> None:

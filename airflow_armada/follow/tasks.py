@@ -22,7 +22,12 @@ def spawn(coroutine: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]
 
 async def end(*tasks: asyncio.Task[Any] | None) -> None:
     """Cancel tasks and wait until they have ended; their errors were theirs to handle."""
-    running = [task for task in tasks if task is not None]
-    for task in running:
-        task.cancel()
-    await asyncio.gather(*running, return_exceptions=True)
+    running = {task for task in tasks if task is not None and not task.done()}
+    while running:
+        for task in running:
+            task.cancel()
+        # More than once, because asyncio.wait_for can swallow a cancellation before Python 3.12.
+        _, running = await asyncio.wait(running, timeout=1.0)
+    for task in tasks:
+        if task is not None and not task.cancelled():
+            task.exception()
