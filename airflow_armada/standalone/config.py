@@ -1,0 +1,105 @@
+"""The embedded Armada's settings; defaults are those that Armada ships where it has one.
+
+Source of Armada's own: ``config/server/config.yaml`` and ``config/scheduler/config.yaml`` of v0.22.7.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from types import MappingProxyType
+
+CLUSTER = "standalone"
+NODE = "standalone-node"
+POOL = "default"
+GPU_RESOURCES = frozenset({"nvidia.com/gpu", "amd.com/gpu"})
+
+
+@dataclass(frozen=True)
+class PriorityClass:
+    """How urgent the jobs of a priority class are, and whether they may be stopped to make room.
+
+    :param value: jobs of a class with a higher value go first and may take the place of preemptible ones
+    """
+
+    value: int
+    preemptible: bool
+
+
+DEFAULT_PRIORITY_CLASS = "armada-default"
+PRIORITY_CLASSES: Mapping[str, PriorityClass] = MappingProxyType(
+    {
+        "armada-default": PriorityClass(100, preemptible=False),
+        "armada-preemptible": PriorityClass(50, preemptible=True),
+        "armada-high-priority": PriorityClass(1000, preemptible=False),
+        "armada-resilient": PriorityClass(100, preemptible=False),
+    }
+)
+
+
+@dataclass(frozen=True)
+class Retention:
+    """How long what is over stays readable.
+
+    :param events: seconds that a job set's events live after its last one
+    :param jobs: seconds that the query API knows an ended job
+    :param deduplication: seconds that a client id stands for its job
+    :param pods: seconds that an ended pod and its logs stay; pods of cancelled and preempted jobs go at once
+    :param finished_jobs: how many ended jobs are kept at most, whatever their age
+    """
+
+    events: float = 336 * 3600.0
+    jobs: float = 1008 * 3600.0
+    deduplication: float = 168 * 3600.0
+    pods: float = 180.0
+    finished_jobs: int = 200_000
+
+
+def machine_cpus() -> Fraction:
+    """Return how many CPUs this process may use."""
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return Fraction(available or 1)
+
+
+def machine_memory() -> Fraction:
+    """Return the machine's memory in bytes."""
+    return Fraction(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything that can be set on an embedded Armada.
+
+    :param cpus: cores that jobs may request in all
+    :param memory: bytes of memory that jobs may request in all
+    :param cycle: seconds between something to decide and the scheduler's decision on it
+    :param query_lag: seconds by which the query API is behind the events
+    :param utilisation_interval: seconds between two ``utilisation`` events of a running job
+    :param log_limit: bytes of log kept for a container; older lines give way
+    :param lease_attempts: runs that a job may have before a returned lease fails it
+    :param priority_classes: the priority classes by name
+    """
+
+    cpus: Fraction = field(default_factory=machine_cpus)
+    memory: Fraction = field(default_factory=machine_memory)
+    cycle: float = 0.05
+    query_lag: float = 0.0
+    utilisation_interval: float = 300.0
+    log_limit: int = 64 * 2**20
+    lease_attempts: int = 4
+    retention: Retention = field(default_factory=Retention)
+    priority_classes: Mapping[str, PriorityClass] = field(default_factory=lambda: PRIORITY_CLASSES)
+    node_labels: Mapping[str, str] = field(
+        default_factory=lambda: {
+            "kubernetes.io/hostname": NODE,
+            "kubernetes.io/os": os.uname().sysname.lower(),
+            "kubernetes.io/arch": {"x86_64": "amd64", "aarch64": "arm64"}.get(os.uname().machine, os.uname().machine),
+        }
+    )
+
+    @property
+    def capacity(self) -> dict[str, Fraction]:
+        """The resources that are counted; a resource that is not named here is not."""
+        return {"cpu": self.cpus, "memory": self.memory, **{name: Fraction(0) for name in GPU_RESOURCES}}

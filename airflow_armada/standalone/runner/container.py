@@ -1,0 +1,148 @@
+"""One container of a pod: a local process with its own log."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+
+from airflow_armada.api import event_pb2
+from airflow_armada.api.core_v1_pb2 import Container
+from airflow_armada.standalone.identity import new_uuid
+from airflow_armada.standalone.model import Job
+from airflow_armada.standalone.quantity import parse_quantity
+from airflow_armada.standalone.runner.environment import CannotStart, environment
+from airflow_armada.standalone.runner.expansion import expand
+from airflow_armada.standalone.runner.logs import ContainerLog, read_available
+from airflow_armada.standalone.runner.processes import Ended, LogPipe, Process, Processes, SupervisorLost
+
+# containerd's exit code for a container whose command could not be executed.
+START_ERROR = 128
+
+
+@dataclass
+class Terminated:
+    """How a container ended, as Kubernetes would report it.
+
+    :param reason: ``Completed``, ``Error``, ``OOMKilled`` or ``StartError``
+    """
+
+    exit_code: int
+    reason: str
+    message: str = ""
+
+    def status(self, name: str) -> event_pb2.ContainerStatus:
+        """Return the message for it in a ``failed`` event."""
+        cause = event_pb2.OOM if self.reason == "OOMKilled" else event_pb2.Error
+        return event_pb2.ContainerStatus(
+            name=name, exitCode=self.exit_code, message=self.message, reason=self.reason, cause=cause
+        )
+
+
+class RunningContainer:
+    """A container from its start to its end."""
+
+    def __init__(self, job: Job, spec: Container, folder: Path, log_limit: int) -> None:
+        self.spec = spec
+        self.log = ContainerLog(log_limit)
+        self.terminated: Terminated | None = None
+        self._job = job
+        self._folder = folder
+        self._process: Process | None = None
+
+    @property
+    def name(self) -> str:
+        return self.spec.name
+
+    @property
+    def started(self) -> bool:
+        """Whether its process has been started, whatever became of it."""
+        return self._process is not None and self._process.started.done()
+
+    @property
+    def alive(self) -> bool:
+        """Whether its process has been asked for and has not ended."""
+        return self._process is not None and not self._process.ended.done()
+
+    @property
+    def usage(self) -> tuple[int, float]:
+        """Resident bytes and CPU seconds when last seen."""
+        return self._process.usage if self._process else (0, 0.0)
+
+    async def run(self, processes: Processes, started: asyncio.Event) -> Terminated:
+        """Run the command to its end.
+
+        :param started: set as soon as the process runs
+        :raises CannotStart: the spec cannot be run here
+        """
+        pipe = LogPipe(self._folder / f".{new_uuid()}.log")
+        loop = asyncio.get_running_loop()
+        try:
+            self._process = self._spawn(processes, pipe.path)
+            loop.add_reader(pipe.descriptor, self._read, loop, pipe.descriptor)
+            self.terminated = await self._follow(self._process, started)
+        finally:
+            loop.remove_reader(pipe.descriptor)
+            while content := read_available(pipe.descriptor):
+                self.log.feed(content)
+            self.log.close()
+            pipe.close()
+        return self.terminated
+
+    async def _follow(self, process: Process, started: asyncio.Event) -> Terminated:
+        try:
+            await process.started
+        except OSError as error:
+            return Terminated(START_ERROR, "StartError", self._start_error(error))
+        started.set()
+        try:
+            return _terminated(await process.ended)
+        except SupervisorLost as error:
+            return Terminated(137, "Error", str(error))
+
+    def _spawn(self, processes: Processes, log: Path) -> Process:
+        variables = environment(self._job, self.spec, self._folder)
+        if not self.spec.command:
+            raise CannotStart(
+                f"container {self.name} has no command, and the embedded Armada runs commands as local processes "
+                "without pulling images: set the container's command"
+            )
+        argv = [expand(part, variables) for part in (*self.spec.command, *self.spec.args)]
+        limit = int(parse_quantity(self.spec.resources.limits["memory"].string))
+        return processes.spawn(log.stem, argv, variables, self._working_folder(), log, limit)
+
+    def _working_folder(self) -> Path:
+        """Return where to start: a missing working folder is made, as runtimes do, but within the pod's own."""
+        wanted = Path(self.spec.workingDir or self._folder)
+        if wanted.is_absolute() and wanted.is_dir():
+            return wanted
+        folder = self._folder.joinpath(*(part for part in wanted.parts if part not in ("/", "..")))
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def _start_error(self, error: OSError) -> str:
+        command = self.spec.command[0]
+        if error.errno == errno.ENOENT:
+            return f'exec: "{command}": executable file not found'
+        return f'exec: "{command}": {error.strerror}'
+
+    def _read(self, loop: asyncio.AbstractEventLoop, descriptor: int) -> None:
+        content = read_available(descriptor)
+        if content:
+            self.log.feed(content)
+        elif content is not None:
+            loop.remove_reader(descriptor)
+
+    def signal(self, processes: Processes, number: signal.Signals) -> None:
+        """Send a signal to the process and its group, if it runs."""
+        if self._process is not None:
+            processes.signal(self._process, number)
+
+
+def _terminated(ended: Ended) -> Terminated:
+    code = ended.code if ended.code >= 0 else 128 - ended.code
+    if ended.out_of_memory:
+        return Terminated(code, "OOMKilled")
+    return Terminated(code, "Error" if code else "Completed")

@@ -1,0 +1,190 @@
+"""A pod: a job's containers, run as Kubernetes runs them, init containers first and the others side by side."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import signal
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from airflow_armada.api import event_pb2
+from airflow_armada.api.core_v1_pb2 import Container
+from airflow_armada.standalone.messages import Failure
+from airflow_armada.standalone.model import Job
+from airflow_armada.standalone.runner.container import RunningContainer, Terminated
+from airflow_armada.standalone.runner.environment import CannotStart
+from airflow_armada.standalone.runner.processes import Processes
+
+UNABLE_TO_START = "Unable to start pod - encountered an unrecoverable problem\n"
+PAST_DEADLINE = "Pod was active on the node longer than the specified deadline"
+
+
+@dataclass
+class Usage:
+    """What a pod used: resident bytes now and at most, CPU seconds in all."""
+
+    memory: int = 0
+    peak_memory: int = 0
+    cpu_seconds: float = 0.0
+
+
+class Pod:
+    """A job's run on this machine.
+
+    :param folder: the pod's private folder, made by this and removed by :meth:`remove`
+    """
+
+    def __init__(self, job: Job, processes: Processes, folder: Path, log_limit: int) -> None:
+        self.job = job
+        self.folder = folder
+        self.init_containers = self._containers(job.pod_spec.initContainers, log_limit)
+        self.containers = self._containers(job.pod_spec.containers, log_limit)
+        self.usage = Usage()
+        self._processes = processes
+        self._end: Failure | None = None
+        self._stopping = False
+        self._sidecars: list[asyncio.Task[Terminated]] = []
+
+    def _containers(self, specs: Iterable[Container], log_limit: int) -> list[RunningContainer]:
+        return [RunningContainer(self.job, spec, self.folder, log_limit) for spec in specs]
+
+    @property
+    def all_containers(self) -> list[RunningContainer]:
+        """Every container of the pod, init containers first."""
+        return [*self.init_containers, *self.containers]
+
+    async def run(self, on_running: Callable[[], None]) -> Failure | None:
+        """Run the pod to its end.
+
+        :param on_running: called when a container that is not an init container runs
+        :return: why it failed, or None if every container ended with exit code 0
+        """
+        self.folder.mkdir(parents=True, mode=0o700)
+        deadline = asyncio.create_task(self._enforce_deadline(self.job.pod_spec.activeDeadlineSeconds))
+        try:
+            if await self._run_init_containers():
+                await self._run_containers(on_running)
+        except CannotStart as problem:
+            self._end = Failure(UNABLE_TO_START + str(problem), from_pod=True)
+            await self.stop(0)
+        finally:
+            deadline.cancel()
+            await self._stop_sidecars()
+        return self._verdict()
+
+    async def _run_init_containers(self) -> bool:
+        for container in self.init_containers:
+            if self._stopping:
+                return False
+            started = asyncio.Event()
+            task = asyncio.create_task(container.run(self._processes, started))
+            if container.spec.restartPolicy == "Always":
+                await _first(task, asyncio.create_task(started.wait()))
+                self._sidecars.append(task)
+            elif (await task).exit_code != 0:
+                return False
+        return True
+
+    async def _run_containers(self, on_running: Callable[[], None]) -> None:
+        if self._stopping:
+            return
+        started = asyncio.Event()
+        tasks = [asyncio.create_task(one.run(self._processes, started)) for one in self.containers]
+        everything = asyncio.gather(*tasks, return_exceptions=True)
+        await _first(everything, asyncio.create_task(started.wait()))
+        if started.is_set():
+            on_running()
+        refused = [task for task in tasks if task.done() and isinstance(task.exception(), CannotStart)]
+        if refused:
+            await self.stop(0)
+        for result in await everything:
+            if isinstance(result, BaseException):
+                raise result
+
+    async def _enforce_deadline(self, seconds: int) -> None:
+        await asyncio.sleep(seconds)
+        self._end = Failure(PAST_DEADLINE, event_pb2.DeadlineExceeded, from_pod=True)
+        await self.stop(self.job.pod_spec.terminationGracePeriodSeconds)
+
+    async def stop(self, grace: float) -> None:
+        """End every container: SIGTERM, and SIGKILL to those that are left after a time.
+
+        :param grace: seconds between the two; 0 kills at once
+        """
+        self._stopping = True
+        if grace > 0:
+            self._signal(signal.SIGTERM)
+            await self._all_ended(grace)
+        self._signal(signal.SIGKILL)
+
+    async def _all_ended(self, seconds: float) -> None:
+        deadline = asyncio.get_running_loop().time() + seconds
+        while asyncio.get_running_loop().time() < deadline:
+            if not any(container.alive for container in self.all_containers):
+                return
+            await asyncio.sleep(min(0.05, seconds))
+
+    def _signal(self, number: signal.Signals) -> None:
+        for container in self.all_containers:
+            container.signal(self._processes, number)
+
+    async def _stop_sidecars(self) -> None:
+        for sidecar in self.init_containers:
+            sidecar.signal(self._processes, signal.SIGKILL if self._stopping else signal.SIGTERM)
+        if not self._sidecars:
+            return
+        _, alive = await asyncio.wait(self._sidecars, timeout=self.job.pod_spec.terminationGracePeriodSeconds)
+        if alive:
+            self._signal(signal.SIGKILL)
+            await asyncio.wait(alive)
+
+    def evict(self, reason: str) -> None:
+        """Let the pod end as one that the machine cannot keep."""
+        self._end = Failure(reason, event_pb2.Evicted, from_pod=True)
+
+    def _verdict(self) -> Failure | None:
+        statuses = [
+            one.terminated.status(one.name) for one in [*self.containers, *self.init_containers] if one.terminated
+        ]
+        if self._end is not None:
+            return Failure(self._end.reason, self._end.cause, containers=statuses, from_pod=True)
+        failures = [status for status in statuses if status.exitCode != 0 and not self._is_sidecar(status.name)]
+        if not failures:
+            return None
+        cause = event_pb2.OOM if any(status.cause == event_pb2.OOM for status in failures) else event_pb2.Error
+        return Failure("".join(map(_sentence, failures)), cause, containers=statuses, from_pod=True)
+
+    def _is_sidecar(self, name: str) -> bool:
+        return any(one.name == name and one.spec.restartPolicy == "Always" for one in self.init_containers)
+
+    def container_spec(self, name: str) -> Container | None:
+        """Return the spec of a container by its name."""
+        return next((one.spec for one in self.all_containers if one.name == name), None)
+
+    def measure(self) -> Usage:
+        """Return what the pod uses, with the peak up to now."""
+        spent = [container.usage for container in self.all_containers]
+        usage = self.usage
+        usage.memory = sum(resident for resident, _ in spent)
+        usage.cpu_seconds = sum(seconds for _, seconds in spent)
+        usage.peak_memory = max(usage.peak_memory, usage.memory)
+        return usage
+
+    def remove(self) -> None:
+        """Delete the pod's folder."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _sentence(status: event_pb2.ContainerStatus) -> str:
+    return (
+        f"Container {status.name} failed with exit code {status.exitCode} because {status.reason}: {status.message}\n"
+    )
+
+
+async def _first(main: asyncio.Future[Any], other: asyncio.Task[Any]) -> None:
+    """Wait until either is done, and drop the second if it is not."""
+    await asyncio.wait([main, other], return_when=asyncio.FIRST_COMPLETED)
+    other.cancel()

@@ -1,0 +1,179 @@
+"""Who runs next: fair between queues, by priority within them, urgent classes at the cost of preemptible ones.
+
+This decides and changes nothing but the backlog and its own account of what is in use; the engine carries it out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from airflow_armada.standalone.backlog import Backlog, Shape, Unit
+from airflow_armada.standalone.config import Config
+from airflow_armada.standalone.model import Job
+from airflow_armada.standalone.placement import placement_problem
+from airflow_armada.standalone.quantity import display
+
+NONE = Fraction(0)
+
+
+@dataclass
+class Round:
+    """What one scheduling round decided, in the order in which it is to be carried out.
+
+    :param preempted: jobs to stop, each with the job that takes its place
+    :param rejected: jobs that can never run, each with the reason
+    """
+
+    leased: list[Job] = field(default_factory=list)
+    preempted: list[tuple[Job, Job]] = field(default_factory=list)
+    rejected: list[tuple[Job, str]] = field(default_factory=list)
+
+
+class Scheduler:
+    """Keeps the queues and the account of the machine's resources.
+
+    :param queue_weight: gives a queue's priority factor, or None if nothing of it may be scheduled now
+    """
+
+    def __init__(self, config: Config, queue_weight: Callable[[str], float | None]) -> None:
+        self.config = config
+        self.capacity = config.capacity
+        self.backlog = Backlog()
+        self.holders: dict[str, Job] = {}
+        self.used: dict[str, Fraction] = dict.fromkeys(self.capacity, NONE)
+        self.blocked: dict[Shape, str] = {}
+        self._queue_weight = queue_weight
+        self._used_by_queue: dict[str, dict[str, Fraction]] = {}
+
+    def add(self, job: Job) -> str:
+        """Take in a queued job.
+
+        :return: why it has to be rejected at once, or nothing
+        """
+        return self.backlog.add(job, self.config.priority_classes[job.priority_class].value)
+
+    def hold(self, job: Job) -> None:
+        """Count a job's resources as used."""
+        self.holders[job.id] = job
+        self._account(job, 1)
+
+    def release(self, job: Job) -> None:
+        """Count a job's resources as free again."""
+        if self.holders.pop(job.id, None):
+            self._account(job, -1)
+
+    def _account(self, job: Job, sign: int) -> None:
+        by_queue = self._used_by_queue.setdefault(job.queue, dict.fromkeys(self.capacity, NONE))
+        for name, amount in job.requests.items():
+            if name in self.capacity:
+                self.used[name] += sign * amount
+                by_queue[name] += sign * amount
+
+    def free(self) -> dict[str, Fraction]:
+        """Return what is not in use."""
+        return {name: self.capacity[name] - self.used[name] for name in self.capacity}
+
+    def share(self, queue: str) -> Fraction:
+        """Return the largest part of any resource that a queue's jobs use."""
+        used = self._used_by_queue.get(queue, {})
+        return max((used[name] / self.capacity[name] for name in used if self.capacity[name]), default=NONE)
+
+    def round(self) -> Round:
+        """Decide until nothing more fits."""
+        result = Round()
+        self.blocked = {}
+        blocked: set[Shape] = set()
+        while unit := self._next(blocked):
+            if problem := self._never_fits(unit):
+                self.backlog.take(unit)
+                result.rejected += [(job, problem) for job in unit.jobs]
+            elif self._place(unit, result):
+                self.backlog.take(unit)
+            else:
+                blocked.add(unit.shape)
+                self.blocked[unit.shape] = self._shortage(unit)
+        return result
+
+    def _next(self, blocked: set[Shape]) -> Unit | None:
+        """Return the first unit of the queue that has least of its fair share."""
+        candidates = []
+        for queue in self.backlog.queues():
+            weight = self._queue_weight(queue)
+            if weight is not None and (unit := self.backlog.first(queue, blocked)):
+                candidates.append((float(self.share(queue)) * weight, unit.order, unit))
+        return min(candidates, key=lambda candidate: candidate[:2])[2] if candidates else None
+
+    def _never_fits(self, unit: Unit) -> str:
+        for name, amount in unit.requests.items():
+            if name in self.capacity and amount > self.capacity[name]:
+                asked, there = display(name, amount), display(name, self.capacity[name])
+                return f"job does not fit on any node: it requests {asked}, the machine has {there}"
+        for job in unit.jobs:
+            if problem := placement_problem(job.pod_spec, self.config.node_labels):
+                return f"job does not fit on any node: {problem}"
+        return ""
+
+    def _place(self, unit: Unit, result: Round) -> bool:
+        victims = [] if self._fits(unit.requests, self.free()) else self._victims(unit)
+        if victims is None:
+            return False
+        for victim in victims:
+            self.release(victim)
+            result.preempted.append((victim, unit.jobs[0]))
+        for job in unit.jobs:
+            self.hold(job)
+            result.leased.append(job)
+        return True
+
+    def _fits(self, requests: Mapping[str, Fraction], free: Mapping[str, Fraction]) -> bool:
+        return all(amount <= free[name] for name, amount in requests.items() if name in free)
+
+    def _victims(self, unit: Unit) -> list[Job] | None:
+        """Return preemptible jobs of less urgent classes whose end makes room, as few as a simple search finds."""
+        free = self.free()
+        chosen: list[list[Job]] = []
+        for gang in self._preemptible_below(unit.value):
+            _give(free, gang, 1)
+            chosen.append(gang)
+            if self._fits(unit.requests, free):
+                break
+        else:
+            return None
+        for gang in list(chosen):
+            _give(free, gang, -1)
+            if self._fits(unit.requests, free):
+                chosen.remove(gang)
+            else:
+                _give(free, gang, 1)
+        return [job for gang in chosen for job in gang]
+
+    def _preemptible_below(self, value: int) -> Iterable[list[Job]]:
+        """Return what may be preempted, gangs whole: the least urgent first, of equals the newest first."""
+        classes = self.config.priority_classes
+        jobs = [job for job in self.holders.values() if job.runs and classes[job.priority_class].preemptible]
+        jobs = [job for job in jobs if classes[job.priority_class].value < value]
+        jobs.sort(key=lambda job: (classes[job.priority_class].value, -job.run.leased, -job.serial))
+        seen: set[str] = set()
+        for job in jobs:
+            if job.id not in seen:
+                gang = self.backlog.gang_members(job)
+                seen.update(member.id for member in gang)
+                yield gang
+
+    def _shortage(self, unit: Unit) -> str:
+        free = self.free()
+        missing = [
+            f"it requests {display(name, amount)}, of which {display(name, free[name])} is free"
+            for name, amount in unit.requests.items()
+            if name in free and amount > free[name]
+        ]
+        return "; ".join(missing)
+
+
+def _give(free: dict[str, Fraction], jobs: Iterable[Job], sign: int) -> None:
+    for job in jobs:
+        for name, amount in job.requests.items():
+            if name in free:
+                free[name] += sign * amount

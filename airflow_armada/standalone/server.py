@@ -1,0 +1,247 @@
+"""The embedded Armada as an object: used from ordinary code, served by a thread and an event loop of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+import threading
+from collections import Counter
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeVar
+
+import grpc
+import grpc.aio
+
+from airflow_armada.api.submit_pb2 import Queue
+from airflow_armada.standalone.auth import Authenticator, Credentials
+from airflow_armada.standalone.config import Config, Retention
+from airflow_armada.standalone.dispatch import Dispatcher
+from airflow_armada.standalone.engine import Engine
+from airflow_armada.standalone.faults import Faults
+from airflow_armada.standalone.model import Job
+from airflow_armada.standalone.quantity import parse_quantity
+from airflow_armada.standalone.services.access import Access
+from airflow_armada.standalone.services.routes import Routes
+from airflow_armada.standalone.services.table import routes
+
+HOST = "127.0.0.1"
+START_SECONDS = 30.0
+ResultT = TypeVar("ResultT")
+
+# Armada tolerates pings every 10 s, also without calls, and closes idle connections after 5 minutes.
+_OPTIONS = (
+    ("grpc.so_reuseport", 0),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+    ("grpc.max_connection_idle_ms", 300_000),
+    ("grpc.max_receive_message_length", 4 * 2**20),
+    ("grpc.max_send_message_length", -1),
+)
+
+
+class StandaloneArmada:
+    """An Armada that runs jobs as processes on this machine and listens on the loopback interface only.
+
+    Use it as a context manager, or call :meth:`start` and :meth:`stop`. When it stops, all of its job processes are killed.
+
+    :param port: the TCP port, 0 for any free one
+    :param work_dir: where pods have their private folders; by default a temporary one that is removed at the end
+    :param cpus: cores that jobs may request in all, as a number or a quantity; by default the machine's
+    :param memory: memory that jobs may request in all, in bytes or as a quantity; by default the machine's
+    :param credentials: whom to let in; by default everyone, as ``anonymous``
+    :param retention: how long what is over stays readable
+    :param config: all other settings
+    """
+
+    def __init__(
+        self,
+        port: int = 0,
+        *,
+        work_dir: str | Path | None = None,
+        cpus: float | str | None = None,
+        memory: float | str | None = None,
+        faults: Faults | None = None,
+        credentials: Credentials | None = None,
+        retention: Retention | None = None,
+        config: Config | None = None,
+    ) -> None:
+        self.faults = faults or Faults()
+        self.authenticator = Authenticator(credentials or Credentials())
+        self.config = _configured(config or Config(), cpus, memory, retention)
+        self._port = port
+        self._work_dir = Path(work_dir) if work_dir else None
+        self._dispatcher = Dispatcher(self.authenticator, self.faults)
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._engine: Engine | None = None
+        self._server: grpc.aio.Server | None = None
+        self._routes: Routes = {}
+        self._stopping: asyncio.Event | None = None
+        self._ready = threading.Event()
+        self._failure: BaseException | None = None
+
+    # Life cycle
+
+    def start(self) -> StandaloneArmada:
+        """Serve, and return as soon as calls are answered.
+
+        :raises OSError: the port cannot be listened on
+        """
+        self._ready.clear()
+        self._failure = None
+        self._thread = threading.Thread(target=self._run, name="armada-standalone", daemon=True)
+        self._thread.start()
+        self._ready.wait(START_SECONDS)
+        if self._failure is not None:
+            self._thread.join()
+            raise self._failure
+        return self
+
+    def stop(self) -> None:
+        """Stop serving and kill every job process; returns when all are gone."""
+        thread, self._thread = self._thread, None
+        if thread is None or self._loop is None or self._stopping is None:
+            return
+        self._loop.call_soon_threadsafe(self._stopping.set)
+        thread.join()
+
+    def __enter__(self) -> StandaloneArmada:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._main())
+        except BaseException as error:
+            self._failure = error
+        finally:
+            self._ready.set()
+
+    async def _main(self) -> None:
+        self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
+        folder = self._work_dir or Path(tempfile.mkdtemp(prefix="armada-standalone-"))
+        folder.mkdir(parents=True, exist_ok=True)
+        engine = self._engine = Engine(self.config, folder)
+        self._routes = routes(Access(engine, self.authenticator, self.faults))
+        self.faults.listen(lambda: self._call_soon(self._faults_changed))
+        work = asyncio.create_task(engine.run())
+        try:
+            await self._listen()
+            self._ready.set()
+            await self._stopping.wait()
+            await self._close()
+        finally:
+            work.cancel()
+            await asyncio.gather(work, return_exceptions=True)
+            if self._work_dir is None:
+                shutil.rmtree(folder, ignore_errors=True)
+
+    async def _listen(self) -> None:
+        server = grpc.aio.server(options=_OPTIONS)
+        server.add_generic_rpc_handlers(self._dispatcher.generic_handlers(self._routes))
+        try:
+            port = server.add_insecure_port(f"{HOST}:{self._port}")
+        except RuntimeError:
+            raise OSError(f"cannot listen on {HOST}:{self._port}: the port is in use; choose another one") from None
+        await server.start()
+        self._server, self._port = server, port
+
+    async def _close(self) -> None:
+        server, self._server = self._server, None
+        if server is not None:
+            await server.stop(grace=None)
+
+    # What users and tests look at
+
+    @property
+    def port(self) -> int:
+        """The TCP port that it listens on."""
+        return self._port
+
+    @property
+    def target(self) -> str:
+        """What a gRPC channel connects to."""
+        return f"{HOST}:{self._port}"
+
+    @property
+    def calls(self) -> Counter[str]:
+        """How often each method was called, by its full path; a copy."""
+        return Counter(self._dispatcher.calls)
+
+    @property
+    def open_streams(self) -> Counter[str]:
+        """How many streams are open, by the method's full path; a copy."""
+        return Counter(self._dispatcher.open_streams)
+
+    @property
+    def jobs(self) -> Mapping[str, Job]:
+        """The known jobs by id, in the order in which they were submitted; a copy, its jobs are for reading only."""
+        return dict(self._in_engine.store.jobs)
+
+    def create_queue(self, name: str, priority_factor: float = 1.0, **fields: Any) -> None:
+        """Create a queue, or replace one.
+
+        :param fields: more fields of the queue message
+        """
+        queue = Queue(name=name, priority_factor=priority_factor, **fields)
+        self.call(lambda engine: engine.queues.put(queue))
+        self.call(lambda engine: engine.wake())
+
+    def disconnect(self) -> None:
+        """Stop listening and break every connection while the jobs go on, as clients see a server that restarts."""
+        self._await(self._close())
+
+    def reconnect(self) -> None:
+        """Listen again, on the same port."""
+        self._await(self._listen())
+
+    def call(self, work: Callable[[Engine], ResultT]) -> ResultT:
+        """Run something on the server's event loop, with the engine, and return what it gives."""
+
+        async def run() -> ResultT:
+            return work(self._in_engine)
+
+        return self._await(run())
+
+    @property
+    def _in_engine(self) -> Engine:
+        if self._engine is None:
+            raise RuntimeError("the embedded Armada has not been started")
+        return self._engine
+
+    def _await(self, work: Coroutine[Any, Any, ResultT]) -> ResultT:
+        if self._loop is None:
+            raise RuntimeError("the embedded Armada has not been started")
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(START_SECONDS)
+
+    def _call_soon(self, work: Callable[[], None]) -> None:
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(work)
+
+    def _faults_changed(self) -> None:
+        events = self._in_engine.events
+        events.wake_all()
+
+
+def _configured(
+    config: Config, cpus: float | str | None, memory: float | str | None, retention: Retention | None
+) -> Config:
+    changes: dict[str, Any] = {} if retention is None else {"retention": retention}
+    if cpus is not None:
+        changes["cpus"] = _amount(cpus)
+    if memory is not None:
+        changes["memory"] = _amount(memory)
+    return replace(config, **changes)
+
+
+def _amount(value: float | str) -> Fraction:
+    return parse_quantity(value) if isinstance(value, str) else Fraction(value)

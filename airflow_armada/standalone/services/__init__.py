@@ -1,0 +1,1 @@
+"""The gRPC services, each a thin layer between messages and the engine."""

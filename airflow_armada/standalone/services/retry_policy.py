@@ -1,0 +1,70 @@
+"""``api.RetryPolicyService``: retry policies are stored and shown, and not acted on, as in Armada by default."""
+
+from __future__ import annotations
+
+import re
+
+import grpc
+
+from airflow_armada.api import empty_pb2, methods, submit_pb2
+from airflow_armada.standalone.errors import ApiError
+from airflow_armada.standalone.services.access import Access, Caller
+from airflow_armada.standalone.services.routes import Routes
+
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+
+
+class RetryPolicyService:
+    """Handlers of ``api.RetryPolicyService``."""
+
+    def __init__(self, access: Access) -> None:
+        self._access = access
+        self._queues = access.engine.queues
+
+    def routes(self) -> Routes:
+        """Return the handlers by method."""
+        calls = methods.RetryPolicyService
+        return {
+            calls.CREATE_RETRY_POLICY: self.create,
+            calls.UPDATE_RETRY_POLICY: self.update,
+            calls.DELETE_RETRY_POLICY: self.delete,
+            calls.GET_RETRY_POLICY: self.get,
+            calls.GET_RETRY_POLICIES: self.get_all,
+        }
+
+    def create(self, policy: submit_pb2.RetryPolicy, caller: Caller) -> empty_pb2.Empty:
+        self._access.require(caller, "create_retry_policy", f"creating retry policy {policy.name}")
+        return self._put(policy)
+
+    def update(self, policy: submit_pb2.RetryPolicy, caller: Caller) -> empty_pb2.Empty:
+        self._access.require(caller, "update_retry_policy", f"updating retry policy {policy.name}")
+        self._existing(policy.name)
+        return self._put(policy)
+
+    def _put(self, policy: submit_pb2.RetryPolicy) -> empty_pb2.Empty:
+        if not _NAME.fullmatch(policy.name):
+            raise ApiError(grpc.StatusCode.INVALID_ARGUMENT, f'retry policy name "{policy.name}" is not a valid label')
+        if any(not rule.on_category for rule in policy.rules):
+            raise ApiError(grpc.StatusCode.INVALID_ARGUMENT, "every rule of a retry policy needs on_category")
+        stored = submit_pb2.RetryPolicy()
+        stored.CopyFrom(policy)
+        self._queues.retry_policies[policy.name] = stored
+        return empty_pb2.Empty()
+
+    def delete(self, request: submit_pb2.RetryPolicyDeleteRequest, caller: Caller) -> empty_pb2.Empty:
+        self._access.require(caller, "delete_retry_policy", f"deleting retry policy {request.name}")
+        self._queues.delete_retry_policy(request.name)
+        return empty_pb2.Empty()
+
+    def get(self, request: submit_pb2.RetryPolicyGetRequest, caller: Caller) -> submit_pb2.RetryPolicy:
+        return self._existing(request.name)
+
+    def _existing(self, name: str) -> submit_pb2.RetryPolicy:
+        policy = self._queues.retry_policies.get(name)
+        if policy is None:
+            raise ApiError(grpc.StatusCode.NOT_FOUND, f'could not find retry policy "{name}"')
+        return policy
+
+    def get_all(self, request: submit_pb2.RetryPolicyListRequest, caller: Caller) -> submit_pb2.RetryPolicyList:
+        policies = self._queues.retry_policies
+        return submit_pb2.RetryPolicyList(retry_policies=[policies[name] for name in sorted(policies)])
