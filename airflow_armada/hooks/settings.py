@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_armada.client.credentials import Anonymous, Basic, BearerToken, Credentials, TokenFile
-from airflow_armada.client.failure import SettingsError
+from airflow_armada.client.failure import ArmadaError, SettingsError
 from airflow_armada.client.settings import SiteSettings, TlsSettings
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ DEFAULT_PORT = 50051
 
 _TRUE = {"true", "t", "yes", "y", "on", "1"}
 _FALSE = {"false", "f", "no", "n", "off", "0"}
+_GRPC_NAMES = ("dns:", "unix:", "ipv4:", "ipv6:", "xds:")
 _SCHEMES = {"https": True, "grpcs": True, "http": False, "grpc": False}
 
 
@@ -77,6 +78,8 @@ class _Extra:
 def _split_host(connection: ConnectionLike) -> tuple[str, bool]:
     """Return ``host:port`` and whether the host's scheme, if it has one, asks for TLS."""
     host = (connection.host or "").strip().rstrip("/")
+    if host.startswith(_GRPC_NAMES):
+        return host, True
     scheme, separator, rest = host.partition("://")
     tls = True
     if separator:
@@ -91,12 +94,10 @@ def _split_host(connection: ConnectionLike) -> tuple[str, bool]:
 
 
 def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host and not host.startswith("[") and not host.startswith("unix:") else host
+    return f"[{host}]" if ":" in host and not host.startswith("[") else host
 
 
 def _has_port(host: str) -> bool:
-    if host.startswith(("unix:", "dns:")):
-        return True
     return "]:" in host if host.startswith("[") else host.count(":") == 1
 
 
@@ -147,5 +148,5 @@ def site_settings(connection: ConnectionLike) -> SiteSettings:
             call_timeout=extra.number("call_timeout", 10.0),
             keepalive_time=extra.number("keepalive_time", 30.0),
         )
-    except (SettingsError, ValueError) as error:
+    except (ArmadaError, ValueError) as error:
         raise SettingsError(f"connection {connection.conn_id!r}: {error}") from None

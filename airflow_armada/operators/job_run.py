@@ -173,7 +173,9 @@ class JobRun:
             resubmissions=int(self._operator.preemption_retries),
         )
 
-    def _wait_for(self, record: JobRecord, target: _Target, *, adopted: bool = False) -> JobWait:
+    def _wait_for(
+        self, record: JobRecord, target: _Target, *, adopted: bool = False, deadline: float | None = None
+    ) -> JobWait:
         operator = self._operator
         queued_timeout = seconds(operator.queued_timeout)
         now = time.time()
@@ -189,7 +191,7 @@ class JobRun:
             containers=target.containers,
             get_logs=operator.get_logs,
             cancel_on_kill=operator.cancel_on_kill,
-            deadline=self._attempt.deadline(operator.execution_timeout),
+            deadline=deadline or self._attempt.deadline(operator.execution_timeout),
             queued_deadline=submitted_at + queued_timeout if queued_timeout else None,
             resubmission=record.resubmission,
             resubmit_on=tuple(operator.resubmit_on) if left else (),
@@ -221,7 +223,7 @@ class JobRun:
         target = self._target()
         with self._client() as client:
             record = self._submission(client, target).submit(number)
-        return self._watch(self._wait_for(record, target))
+        return self._watch(self._wait_for(record, target, deadline=wait.deadline))
 
     @property
     def _budget(self) -> int:

@@ -1,0 +1,8 @@
+"""An Airflow home of its own, so that no test reads or writes the developer's."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+
+os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="armada-unit-"))

@@ -1,0 +1,136 @@
+"""One exception per way in which a job can end."""
+
+from __future__ import annotations
+
+import pickle
+
+import pytest
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowTaskTimeout
+
+from airflow_armada import exceptions
+from airflow_armada.exceptions import job_error
+from airflow_armada.follow.outcome import STATUSES, SUCCEEDED, Outcome
+
+FAILED = Outcome(
+    status="failed",
+    job_id="01k9job",
+    queue="research",
+    job_set_id="dag.run",
+    cluster="cluster-a",
+    node="node-7",
+    exit_codes={"base": 137, "sidecar": 0},
+    cause="Error",
+    failure_category="user",
+    failure_subcategory="bad-input",
+    reason="container base failed",
+)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "expected", "retried"),
+    [
+        (Outcome("failed", "j", cause="Error"), exceptions.ArmadaJobFailed, True),
+        (Outcome("failed", "j"), exceptions.ArmadaJobFailed, True),
+        (Outcome("failed", "j", cause="OOM"), exceptions.ArmadaJobOutOfMemory, True),
+        (Outcome("failed", "j", cause="Evicted"), exceptions.ArmadaJobEvicted, True),
+        (Outcome("failed", "j", cause="DeadlineExceeded"), exceptions.ArmadaJobDeadlineExceeded, True),
+        (Outcome("rejected", "j", cause="Rejected"), exceptions.ArmadaJobRejected, False),
+        (Outcome("preempted", "j"), exceptions.ArmadaJobPreempted, True),
+        (Outcome("cancelled", "j"), exceptions.ArmadaJobCancelled, False),
+        (Outcome("lost", "j"), exceptions.ArmadaJobLost, True),
+        (Outcome("timed_out", "j"), exceptions.ArmadaJobTimedOut, True),
+        (Outcome("queued_too_long", "j"), exceptions.ArmadaJobQueuedTooLong, True),
+    ],
+)
+def test_each_end_has_its_class_and_only_hopeless_ones_forbid_a_retry(
+    outcome: Outcome, expected: type[Exception], retried: bool
+) -> None:
+    error = job_error(outcome)
+
+    assert type(error) is expected
+    assert isinstance(error, AirflowException)
+    assert isinstance(error, AirflowFailException) is not retried
+
+
+def test_every_end_but_success_has_a_text_of_its_own() -> None:
+    texts = {str(job_error(Outcome(status, "j"))) for status in STATUSES - {SUCCEEDED}}
+
+    assert len(texts) == len(STATUSES) - 1
+    assert not any("ended as" in text for text in texts)
+
+
+def test_memory_eviction_and_deadline_are_failures() -> None:
+    for cause in ("OOM", "Evicted", "DeadlineExceeded"):
+        assert isinstance(job_error(Outcome("failed", "j", cause=cause)), exceptions.ArmadaJobFailed)
+
+
+def test_a_passed_execution_timeout_is_what_airflow_users_expect() -> None:
+    assert isinstance(job_error(Outcome("timed_out", "j")), AirflowTaskTimeout)
+
+
+def test_text_says_everything_that_is_known() -> None:
+    text = str(job_error(FAILED, job_url="https://lookout/jobs/01k9job", last_lines=["before", "the very end"]))
+
+    first, *rest = text.splitlines()
+    for fact in (
+        "01k9job",
+        "queue research",
+        "job set dag.run",
+        "cluster cluster-a",
+        "base=137",
+        "user/bad-input",
+        "container base failed",
+        "node-7",
+        "https://lookout/jobs/01k9job",
+    ):
+        assert fact in first
+    assert rest == ["Last log lines:", "  before", "  the very end"]
+
+
+def test_text_stays_readable_however_much_there_is() -> None:
+    error = job_error(
+        Outcome("failed", "j", reason="because " * 10_000), last_lines=["x" * 5_000 for _ in range(1_000)]
+    )
+
+    assert len(str(error)) < 6_000
+
+
+@pytest.mark.parametrize("status", sorted(STATUSES - {SUCCEEDED}))
+def test_survives_pickling_with_its_facts(status: str) -> None:
+    error = job_error(Outcome(status, "j", queue="q", exit_codes={"base": 3}))
+
+    copy = pickle.loads(pickle.dumps(error))
+
+    assert type(copy) is type(error)
+    assert str(copy) == str(error)
+    assert copy.outcome == error.outcome
+
+
+@pytest.mark.parametrize("status", sorted(STATUSES - {SUCCEEDED}))
+def test_survives_airflows_own_serialisation(status: str) -> None:
+    from airflow.serialization.serialized_objects import BaseSerialization
+
+    error = job_error(Outcome(status, "j", queue="q", exit_codes={"base": 3}))
+
+    copy = BaseSerialization.deserialize(BaseSerialization.serialize(error))
+
+    assert type(copy) is type(error)
+    assert str(copy) == str(error)
+    assert copy.outcome == error.outcome
+
+
+@pytest.mark.parametrize(
+    ("transient", "expected"), [(True, exceptions.ArmadaUnavailable), (False, exceptions.ArmadaRefused)]
+)
+def test_a_refused_call_is_not_retried_but_an_unanswered_one_is(transient: bool, expected: type[Exception]) -> None:
+    class CallFailed(Exception):
+        pass
+
+    failure = CallFailed("the server said so")
+    failure.transient = transient  # type: ignore[attr-defined]
+
+    error = exceptions.call_error(failure, "submit the job to queue 'q'")
+
+    assert type(error) is expected
+    assert str(error) == "Could not submit the job to queue 'q': the server said so"
+    assert isinstance(error, AirflowFailException) is not transient
