@@ -8,7 +8,7 @@ from airflow.sdk import DAG
 
 from airflow_armada.operators.armada import ArmadaOperator
 
-with DAG("armada_preemption", schedule=None, params={"seconds": 20}, tags=["armada"]):
+with DAG("armada_preemption", schedule=None, params={"seconds": 15}, tags=["armada"]):
     shared = {"armada_queue": "example", "image": "busybox:1.37", "cmds": ["sh", "-c"]}
 
     ArmadaOperator(

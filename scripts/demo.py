@@ -13,7 +13,7 @@ from tests.support.airflow_api import ENDED, DagRun
 DAGS = ("armada_hello", "armada_preemption")
 DEADLINE = 180.0
 JOB_OUTPUT = "armada.pod"
-SHOWN_LOGGERS = ("armada.", "airflow_armada", "task")
+SHOWN_LOGGERS = ("armada.", "airflow_armada", "task.stdout")
 
 
 class TaskLogs:
@@ -27,13 +27,12 @@ class TaskLogs:
         """Print what is new in the log of every task that has started."""
         for task in self.run.tasks():
             if task["try_number"]:
-                for record in self._new(task["task_id"], task["try_number"]):
-                    container = f"[{record.get('container', '')}] " if record.get("logger") == JOB_OUTPUT else ""
-                    say(f"  {task['task_id']} | {container}{record['event']}")
+                for record in self._new(task["task_id"], task["try_number"], task["map_index"]):
+                    say(_indented(f"{task['task_id']} | {_text(record)}"))
 
-    def _new(self, task_id: str, try_number: int) -> Iterator[dict[str, Any]]:
-        for record in self.run.log(task_id, try_number):
-            key = (task_id, str(record.get("timestamp")), str(record["event"]))
+    def _new(self, task_id: str, try_number: int, map_index: int) -> Iterator[dict[str, Any]]:
+        for record in self.run.log(task_id, try_number, map_index):
+            key = (f"{task_id} {map_index}", str(record.get("timestamp")), str(record["event"]))
             if _interesting(record) and key not in self._shown:
                 self._shown.add(key)
                 yield record
@@ -41,11 +40,18 @@ class TaskLogs:
 
 def _interesting(record: dict[str, Any]) -> bool:
     """Leave out what Airflow says about itself."""
-    return str(record.get("logger", "")).startswith(SHOWN_LOGGERS) or record.get("level") in (
-        "warning",
-        "error",
-        "critical",
-    )
+    logger = str(record.get("logger", ""))
+    return logger.startswith(SHOWN_LOGGERS) or record.get("level") in ("warning", "error", "critical")
+
+
+def _text(record: dict[str, Any]) -> str:
+    container = f"[{record.get('container', '')}] " if record.get("logger") == JOB_OUTPUT else ""
+    errors = [f"{error['exc_type']}: {error['exc_value']}" for error in record.get("error_detail") or []]
+    return container + "\n".join([str(record["event"]), *errors])
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"  {line}" for line in text.splitlines())
 
 
 def follow(run: DagRun) -> str:

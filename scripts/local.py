@@ -16,6 +16,8 @@ from tests.support.components import Component, free_port, wait_until
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "example_dags"
+# Independent of the machine's, so that the example of preemption finds it as full as it expects.
+SIZE = ("--cpus", "4", "--memory", "4Gi")
 
 
 def say(text: str = "") -> None:
@@ -40,7 +42,7 @@ def _start_armada(home: Path, port: int) -> Component:
     """Start the embedded Armada with the examples' queue and wait until it serves."""
     log_file = home / "processes" / "armada.log"
     log_file.unlink(missing_ok=True)
-    arguments = ["-m", "airflow_armada.standalone", "--port", str(port), "--queue", "example"]
+    arguments = ["-m", "airflow_armada.standalone", "--port", str(port), "--queue", "example", *SIZE]
     armada = Component("armada", arguments, os.environ, log_file)
     armada.start()
 
