@@ -96,7 +96,7 @@ async def show_rest_of_log(wait: JobWait, settings: SiteSettings, outcome: Outco
     :param outcome: its end, with the position up to which the log was shown.
     :return: the last lines that were shown.
     """
-    from airflow_armada.follow.follower import fetch_remaining_logs
+    from airflow_armada.follow.logs import fetch_remaining_logs
 
     reporter = TaskLogReporter()
     if not await fetch_remaining_logs(settings, followed_job(wait), outcome, reporter):
