@@ -57,11 +57,9 @@ _KubernetesDumper.yaml_implicit_resolvers = yaml.SafeDumper.yaml_implicit_resolv
 
 def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
     lines = text.replace("\t", "").split("\n")
-    style: str | None
-    if not all(line.isprintable() for line in lines):
-        style = '"'  # the other styles lose rare line ends, such as U+0085
-    else:
-        style = "|" if len(lines) > 1 else None
+    plain = "|" if len(lines) > 1 else None
+    # The other styles lose rare line ends, such as U+0085.
+    style = plain if all(line.isprintable() for line in lines) else '"'
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
