@@ -15,6 +15,9 @@ from pathlib import Path
 from airflow_armada.client.settings import TlsSettings
 from airflow_armada.client.web import LOOPBACK, one_line
 
+_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"
+"""How an HTTP/2 client begins (RFC 9113 section 3.4), with empty settings."""
+
 _ROOTS = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
 
 
@@ -88,15 +91,39 @@ def handshake(address: Address, tls: TlsSettings, timeout: float) -> str:
                     f"{address.host}:{address.port} speaks TLS but not HTTP/2",
                     "give the port of the gRPC service; a proxy in between must allow HTTP/2",
                 )
+            if not _answers(encrypted):
+                raise ProbeError(f"{address.host}:{address.port} closed the connection after TLS", _client_fix(tls))
             return encrypted.version() or "TLS"
     except ssl.SSLCertVerificationError as error:
         raise ProbeError(*_certificate(error, name, tls)) from None
     except (ssl.SSLError, ConnectionError) as error:
-        raise ProbeError(*_no_tls(error, address)) from None
+        raise ProbeError(*_no_tls(error, address, tls)) from None
     except OSError as error:
         raise ProbeError(
             f"the TLS handshake got no answer: {_reason(error)}", "check that the server is healthy"
         ) from None
+
+
+def _answers(encrypted: ssl.SSLSocket) -> bool:
+    """
+    Begin to speak HTTP/2: only the first answer tells that a TLS 1.3 server wants a client certificate.
+
+    :return: whether the server keeps the connection
+    :raises ssl.SSLError: when the server ends the handshake only now
+    """
+    try:
+        encrypted.sendall(_PREFACE)
+        return bool(encrypted.recv(1))
+    except TimeoutError:
+        return True
+    except ConnectionError:
+        return False
+
+
+def _client_fix(tls: TlsSettings) -> str:
+    if tls.cert_file:
+        return f"the server may not accept the client certificate {tls.cert_file}"
+    return "the server may want a client certificate (cert_file, key_file)"
 
 
 def speaks_tls(address: Address, timeout: float) -> bool:
@@ -164,7 +191,7 @@ def _certificate(error: ssl.SSLCertVerificationError, name: str, tls: TlsSetting
     return text, "set ca_file to the PEM file of the CA that signed it"
 
 
-def _no_tls(error: OSError, address: Address) -> tuple[str, str]:
+def _no_tls(error: OSError, address: Address, tls: TlsSettings) -> tuple[str, str]:
     reason = getattr(error, "reason", "") or ""
     where = f"{address.host}:{address.port}"
     if reason in (
@@ -176,10 +203,7 @@ def _no_tls(error: OSError, address: Address) -> tuple[str, str]:
         fix = "turn TLS off" if address.host in LOOPBACK else "turn TLS off if this server really speaks plain text"
         return f"{where} does not speak TLS", f"{fix}, or check the port"
     if "CERTIFICATE_REQUIRED" in reason or "ALERT" in reason:
-        return (
-            f"{where} ended the TLS handshake: {reason}",
-            "the server may want a client certificate (cert_file, key_file)",
-        )
+        return f"{where} ended the TLS handshake: {reason}", _client_fix(tls)
     return f"the TLS handshake with {where} failed: {_reason(error)}", "check the port and a proxy in between"
 
 

@@ -1,0 +1,1 @@
+"""Ways into a site, over real sockets."""

@@ -1,0 +1,1 @@
+"""Settings, tokens and files of connections: pure functions and files."""
