@@ -48,6 +48,7 @@ class Backlog:
     def __init__(self) -> None:
         self._queues: dict[str, _Queue] = {}
         self._gangs: dict[tuple[str, str], list[Job]] = {}
+        self._units: dict[int, Unit] = {}
         self._tickets = 0
 
     def add(self, job: Job, value: int) -> str:
@@ -75,6 +76,8 @@ class Backlog:
     def _push(self, unit: Unit) -> None:
         """Put a unit in; the ticket makes an entry that it had before invalid."""
         self._tickets += 1
+        self._units.pop(unit.jobs[0].ticket, None)
+        self._units[self._tickets] = unit
         for job in unit.jobs:
             job.ticket = self._tickets
         heap = self._queues.setdefault(unit.jobs[0].queue, _Queue()).heaps.setdefault(unit.shape, [])
@@ -82,9 +85,13 @@ class Backlog:
 
     def reorder(self, job: Job) -> None:
         """Put a waiting job, with its gang, where its changed priority belongs."""
-        unit = next((unit for unit in self.waiting(job.queue) if job in unit.jobs), None)
+        unit = self.unit_of(job)
         if unit is not None:
             self._push(unit)
+
+    def unit_of(self, job: Job) -> Unit | None:
+        """Return the waiting unit that a job belongs to, if it is complete."""
+        return self._units.get(job.ticket)
 
     def queues(self) -> list[str]:
         """Return the names of the queues in which something waits."""
@@ -104,15 +111,21 @@ class Backlog:
         """Drop entries that are no longer valid from the top of a heap; return whether one is left."""
         heap = heaps[shape]
         while heap and not _valid(heap[0][1], heap[0][2]):
-            heappop(heap)
+            self._units.pop(heappop(heap)[1], None)
         if not heap:
             del heaps[shape]
         return bool(heap)
 
     def take(self, unit: Unit) -> None:
         """Remove a unit that :meth:`first` returned."""
+        self._units.pop(unit.jobs[0].ticket, None)
         for job in unit.jobs:
             job.ticket = 0
+
+    def forget_ended_gangs(self) -> None:
+        """Drop what is known of gangs of which every member has ended."""
+        for key in [key for key, members in self._gangs.items() if all(one.finished for one in members)]:
+            del self._gangs[key]
 
     def waiting(self, queue: str) -> Iterator[Unit]:
         """Return a queue's waiting units, in no order."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from airflow_armada.api.event_pb2 import EventMessage, EventStreamMessage
@@ -75,18 +75,18 @@ class JobSetLog:
 class EventStore:
     """All job sets' streams.
 
-    :param repeat: how often to store every event once more, as an at-least-once pipeline may
+    :param repeats: gives how often to store every event once more, as an at-least-once pipeline may
     """
 
-    def __init__(self) -> None:
-        self.repeat = 0
+    def __init__(self, repeats: Callable[[], int] = int) -> None:
+        self._repeats = repeats
         self._logs: dict[tuple[str, str], JobSetLog] = {}
 
     def append(self, queue: str, job_set_id: str, messages: Sequence[EventMessage]) -> None:
         """Store events of one job set, as entries of a bounded size."""
         log = self.open(queue, job_set_id)
         for start in range(0, len(messages), MAX_ENTRY):
-            for _ in range(self.repeat + 1):
+            for _ in range(self._repeats() + 1):
                 log.append(messages[start : start + MAX_ENTRY])
 
     def open(self, queue: str, job_set_id: str) -> JobSetLog:

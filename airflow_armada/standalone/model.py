@@ -71,12 +71,11 @@ class Job:
     serial: int
     history: list[tuple[float, int]] = field(default_factory=list)
     runs: list[Run] = field(default_factory=list)
-    cancel: Request | None = None
     cancel_user: str = ""
     cancelled: float = 0.0
-    preempt: Request | None = None
     error: str = ""
     ticket: int = 0
+    attempts: int = 0
 
     @property
     def id(self) -> str:
@@ -115,6 +114,11 @@ class Job:
     def enter(self, state: int) -> None:
         """Note a change of state."""
         self.history.append((time.time(), state))
+
+    def count_attempt(self, attempted: bool) -> int:
+        """Count a run whose lease was returned, if its pod has been tried, and return how many there were."""
+        self.attempts += attempted
+        return self.attempts
 
     def state_at(self, epoch: float) -> int | None:
         """Return the state that the job had at a time, or None if it was not known yet."""

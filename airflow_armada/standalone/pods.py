@@ -75,6 +75,15 @@ class Pods:
             del self._pods[pod.job.id]
         pod.remove()
 
+    def kill(self, job: Job) -> None:
+        """Kill a job's processes and let its pod end by itself."""
+        if pod := self._pods.get(job.id):
+            self._background(pod.stop(0))
+
+    def all(self) -> list[Pod]:
+        """Return every pod, ended or not."""
+        return list(self._pods.values())
+
     def get(self, job_id: str) -> Pod | None:
         """Return a job's pod if it still exists."""
         return self._pods.get(job_id)

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import threading
 from collections import Counter
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -17,10 +17,12 @@ from typing import Any, TypeVar
 import grpc
 import grpc.aio
 
+from airflow_armada.api.event_pb2 import EventMessage
 from airflow_armada.api.submit_pb2 import Queue
 from airflow_armada.standalone.auth import Authenticator, Credentials
 from airflow_armada.standalone.config import Config, Retention
 from airflow_armada.standalone.dispatch import Dispatcher
+from airflow_armada.standalone.disruptions import Disruptions
 from airflow_armada.standalone.engine import Engine
 from airflow_armada.standalone.faults import Faults
 from airflow_armada.standalone.model import Job
@@ -28,6 +30,7 @@ from airflow_armada.standalone.quantity import parse_quantity
 from airflow_armada.standalone.services.access import Access
 from airflow_armada.standalone.services.routes import Routes
 from airflow_armada.standalone.services.table import routes
+from airflow_armada.standalone.watchdog import Watchdog
 
 HOST = "127.0.0.1"
 START_SECONDS = 30.0
@@ -47,10 +50,10 @@ _OPTIONS = (
 class StandaloneArmada:
     """An Armada that runs jobs as processes on this machine and listens on the loopback interface only.
 
-    Use it as a context manager, or call :meth:`start` and :meth:`stop`. When it stops, all of its job processes are killed.
+    Use it as a context manager, or call :meth:`start` and :meth:`stop`. When it stops, its job processes are killed.
 
     :param port: the TCP port, 0 for any free one
-    :param work_dir: where pods have their private folders; by default a temporary one that is removed at the end
+    :param work_dir: where pods have their private folders; by default a temporary one, removed at the end
     :param cpus: cores that jobs may request in all, as a number or a quantity; by default the machine's
     :param memory: memory that jobs may request in all, in bytes or as a quantity; by default the machine's
     :param credentials: whom to let in; by default everyone, as ``anonymous``
@@ -130,10 +133,10 @@ class StandaloneArmada:
         self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
         folder = self._work_dir or Path(tempfile.mkdtemp(prefix="armada-standalone-"))
         folder.mkdir(parents=True, exist_ok=True)
-        engine = self._engine = Engine(self.config, folder)
+        engine = self._engine = Engine(self.config, folder, self.faults)
         self._routes = routes(Access(engine, self.authenticator, self.faults))
         self.faults.listen(lambda: self._call_soon(self._faults_changed))
-        work = asyncio.create_task(engine.run())
+        work = asyncio.gather(engine.run(), Watchdog(engine).run())
         try:
             await self._listen()
             self._ready.set()
@@ -195,6 +198,15 @@ class StandaloneArmada:
         queue = Queue(name=name, priority_factor=priority_factor, **fields)
         self.call(lambda engine: engine.queues.put(queue))
         self.call(lambda engine: engine.wake())
+
+    @property
+    def disruptions(self) -> Disruptions:
+        """What can be done to jobs that does not happen by itself on one machine."""
+        return Disruptions(self.call)
+
+    def publish(self, queue: str, job_set_id: str, messages: Sequence[EventMessage]) -> None:
+        """Store events that no job here stands behind, for tests of those who read them."""
+        self.call(lambda engine: engine.events.append(queue, job_set_id, messages))
 
     def disconnect(self) -> None:
         """Stop listening and break every connection while the jobs go on, as clients see a server that restarts."""

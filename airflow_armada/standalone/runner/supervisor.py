@@ -6,7 +6,8 @@ and it kills everything that it started. A job costs one fork here, not the star
 
 Requests: ``{"do": "start", "id", "argv", "env", "cwd", "log", "memory"}``, ``{"do": "signal", "id", "signal"}``.
 Answers: ``{"id", "pid"}``, ``{"id", "error", "errno"}``, ``{"id", "exit", "oom"}``,
-``{"usage": {id: [bytes, cpu seconds]}}``. An exit is negative for the number of the signal that ended the process, as in ``subprocess``.
+``{"usage": {id: [bytes, cpu seconds]}}``. An exit is negative for the number of the signal that ended the process,
+as in ``subprocess``.
 """
 
 from __future__ import annotations
@@ -229,16 +230,17 @@ def _collect(by_pid: dict[int, Process]) -> None:
 
 
 def _usage_by_session(leaders: set[int]) -> dict[int, tuple[int, float]]:
-    """Return the resident bytes and the CPU seconds of each session.
+    """Return the bytes of memory and the CPU seconds of each session.
 
-    Source of the fields: proc(5), ``/proc/pid/stat``.
+    Memory that is shared, such as that of program files, does not count. Source of the fields: proc(5), ``stat`` and
+    ``statm``.
     """
     usage: dict[int, tuple[int, float]] = {}
     for name in os.listdir("/proc") if _LINUX else ():
         if name.isdigit() and (fields := _stat(name)) and (session := int(fields[3])) in leaders:
             resident, seconds = usage.get(session, (0, 0.0))
             spent = sum(int(ticks) for ticks in fields[11:15]) / _TICKS
-            usage[session] = resident + int(fields[21]) * _PAGE, seconds + spent
+            usage[session] = resident + _private_memory(name), seconds + spent
     return usage
 
 
@@ -248,6 +250,15 @@ def _stat(pid: str) -> list[bytes]:
             return file.read().rpartition(b")")[2].split()
     except OSError:
         return []
+
+
+def _private_memory(pid: str) -> int:
+    try:
+        with open(f"/proc/{pid}/statm", "rb") as file:
+            _, resident, shared, *_ = file.read().split()
+    except (OSError, ValueError):
+        return 0
+    return (int(resident) - int(shared)) * _PAGE
 
 
 if __name__ == "__main__":

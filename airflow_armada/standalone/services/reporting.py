@@ -6,7 +6,6 @@ import grpc
 
 from airflow_armada.api import methods, scheduler_reporting_pb2
 from airflow_armada.standalone import model
-from airflow_armada.standalone.backlog import Unit
 from airflow_armada.standalone.config import CLUSTER, POOL
 from airflow_armada.standalone.errors import ApiError
 from airflow_armada.standalone.identity import is_ulid
@@ -57,15 +56,12 @@ class ReportingService:
             return "the queue does not exist any more"
         if queue.cordoned:
             return "the queue is cordoned"
-        unit = self._unit(job)
+        unit = self._scheduler.backlog.unit_of(job)
         if unit is None:
             return self._missing_members(job)
         ahead = sum(len(other.jobs) for other in self._scheduler.backlog.waiting(job.queue) if other.order < unit.order)
         shortage = self._scheduler.blocked.get(unit.shape, "the next scheduling round decides")
         return f"{shortage}; {ahead} jobs of the queue go before it"
-
-    def _unit(self, job: Job) -> Unit | None:
-        return next((unit for unit in self._scheduler.backlog.waiting(job.queue) if job in unit.jobs), None)
 
     def _missing_members(self, job: Job) -> str:
         if job.gang is None:

@@ -141,9 +141,9 @@ class SubmitService:
         self._authorize(caller, queue, job_set_id, "reprioritize")
         priority = clamp_priority(request.new_priority)
         if not ids:
-            self._engine.reprioritize(self._engine.store.live_in(queue, job_set_id), priority, caller.name)
+            self._engine.reprioritize_jobs(self._engine.store.live_in(queue, job_set_id), priority, caller.name)
             return _reprioritized([f"all jobs in job set {job_set_id}"])
-        self._engine.announce_reprioritize(queue, job_set_id, ids, priority, caller.name)
+        self._engine.request_reprioritize(queue, job_set_id, ids, priority, caller.name)
         return _reprioritized(ids)
 
     def _authorize(self, caller: Caller, queue: str, job_set_id: str, verb: str) -> None:

@@ -1,0 +1,93 @@
+"""What happens to running pods by the clock: reports of what they use, and eviction of those that fill the disk."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+
+from airflow_armada.standalone import messages, model
+from airflow_armada.standalone.engine import Engine
+from airflow_armada.standalone.quantity import amounts
+from airflow_armada.standalone.runner.pod import Pod
+
+INTERVAL = 1.0
+STORAGE = "ephemeral-storage"
+
+
+@dataclass
+class _Period:
+    """What a run used since its last report.
+
+    :param since: monotonic seconds
+    :param samples: bytes of memory, as seen
+    """
+
+    since: float = field(default_factory=time.monotonic)
+    cpu_before: float = 0.0
+    samples: list[int] = field(default_factory=list)
+
+
+class Watchdog:
+    """Looks at the running pods in regular intervals."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._periods: dict[str, _Period] = {}
+
+    async def run(self) -> None:
+        """Look until cancelled."""
+        while True:
+            await asyncio.sleep(INTERVAL)
+            pods = [pod for pod in self._engine.pods.all() if pod.job.state == model.RUNNING]
+            for pod in pods:
+                self._measure(pod)
+            for pod in await asyncio.to_thread(_overfull, pods):
+                self._engine.evict(pod.job, "Pod ephemeral local storage usage exceeds the total limit of containers")
+            self._forget({pod.job.run.id for pod in pods})
+
+    def _measure(self, pod: Pod) -> None:
+        period = self._periods.setdefault(pod.job.run.id, _Period())
+        usage = pod.measure()
+        period.samples.append(usage.memory)
+        seconds = time.monotonic() - period.since
+        if seconds < self._engine.config.utilisation_interval:
+            return
+        cores = f"{max(0.0, usage.cpu_seconds - period.cpu_before) / seconds * 1000:.0f}m"
+        self._engine.report(
+            pod.job,
+            messages.utilisation(
+                pod.job,
+                maximum={"cpu": cores, "memory": str(max(period.samples))},
+                average={"cpu": cores, "memory": str(sum(period.samples) // len(period.samples))},
+                cumulative={"cpu": f"{usage.cpu_seconds * 1000:.0f}m"},
+            ),
+        )
+        self._periods[pod.job.run.id] = _Period(cpu_before=usage.cpu_seconds)
+
+    def _forget(self, running: set[str]) -> None:
+        for run_id in self._periods.keys() - running:
+            del self._periods[run_id]
+
+
+def _overfull(pods: list[Pod]) -> list[Pod]:
+    return [pod for pod in pods if _folder_size(pod.folder) > _storage_limit(pod)]
+
+
+def _storage_limit(pod: Pod) -> Fraction:
+    limits = [amounts(container.spec.resources.limits) for container in pod.containers]
+    return sum((limit.get(STORAGE, Fraction(0)) for limit in limits), Fraction(0))
+
+
+def _folder_size(folder: Path) -> int:
+    total = 0
+    for path, _, names in os.walk(folder):
+        for name in names:
+            try:
+                total += os.lstat(os.path.join(path, name)).st_blocks * 512
+            except OSError:
+                continue
+    return total
