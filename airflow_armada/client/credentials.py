@@ -119,9 +119,8 @@ def bearer(token: str, what: str) -> str:
     :param what: what to call it in an error, which never shows the token itself
     :raises CredentialsError: when it is empty or cannot be part of a header
     """
-    token = token.strip()
-    if token[:7].lower() == "bearer ":
-        token = token[7:].strip()
+    scheme, _, rest = token.strip().partition(" ")
+    token = rest.strip() if scheme.lower() == "bearer" else token.strip()
     if not token:
         raise CredentialsError(f"{what} is empty")
     if not all("!" <= character <= "~" for character in token):

@@ -8,11 +8,9 @@ from __future__ import annotations
 import base64
 import json
 import os
-import ssl
 import time
 from dataclasses import dataclass
 from datetime import datetime
-from http.client import HTTPException
 from typing import Any
 from urllib.parse import quote
 
@@ -106,6 +104,8 @@ def _api_server() -> str:
 
 
 def _post(url: str, body: dict[str, Any], authorization: str, ca_file: str) -> dict[str, Any]:
+    import ssl
+    from http.client import HTTPException
     from urllib.error import HTTPError
     from urllib.request import HTTPSHandler, ProxyHandler, Request, build_opener
 

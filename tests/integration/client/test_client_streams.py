@@ -1,0 +1,300 @@
+"""Event streams over real sockets: every kind of break, the end of an iteration, back-pressure."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import timedelta
+from itertools import count, islice
+from typing import Any
+
+import grpc
+import grpc.aio
+import pytest
+
+from airflow_armada.api.event_pb2 import EventMessage, EventStreamMessage, JobQueuedEvent
+from airflow_armada.client import errors
+from airflow_armada.client.asyncio_client import ArmadaAsyncIOClient
+from airflow_armada.client.channel import open_aio_channel, open_channel
+from airflow_armada.client.client import ArmadaClient
+from airflow_armada.client.event import Event
+from airflow_armada.client.settings import SiteSettings
+from tests.support.scripted_server import ScriptedServer, in_turn, scripted_server
+
+Code = grpc.StatusCode
+TIMEOUT = 30.0
+
+
+@pytest.fixture
+def server() -> Iterator[ScriptedServer]:
+    with scripted_server() as running:
+        yield running
+
+
+@pytest.fixture
+def client(server: ScriptedServer) -> Iterator[ArmadaClient]:
+    with ArmadaClient(open_channel(SiteSettings(server.target, tls=None))) as made:
+        yield made
+
+
+@pytest.fixture
+async def aio_client(server: ScriptedServer) -> AsyncIterator[ArmadaAsyncIOClient]:
+    async with ArmadaAsyncIOClient(open_aio_channel(SiteSettings(server.target, tls=None))) as made:
+        yield made
+
+
+def message(number: int, size: int = 0) -> EventStreamMessage:
+    queued = JobQueuedEvent(job_id=str(number), queue="x" * size)
+    return EventStreamMessage(id=f"{number}:0:0:1", message=EventMessage(queued=queued))
+
+
+def history(length: int, breaks: Callable[[Any, int], None], every: int = 3) -> Any:
+    """Serve a history of some length that breaks after every few messages; at its end the stream stays open."""
+
+    def serve(request: Any, context: grpc.ServicerContext) -> Iterator[EventStreamMessage]:
+        first = int(request.from_message_id.partition(":")[0] or -1) + 1
+        for number in range(first, min(first + every, length)):
+            yield message(number)
+        if first + every < length:
+            breaks(context, first)
+        else:
+            hang(context)
+
+    return serve
+
+
+def hang(context: grpc.ServicerContext) -> None:
+    ended = threading.Event()
+    if context.add_callback(ended.set):
+        ended.wait(TIMEOUT)
+
+
+def aborting(code: grpc.StatusCode, text: str) -> Callable[[Any, int], None]:
+    return lambda context, first: context.abort(code, text)
+
+
+BREAKS = {
+    "unavailable": aborting(Code.UNAVAILABLE, "Socket closed"),
+    "reset": aborting(Code.INTERNAL, "Received RST_STREAM with error code 2"),
+    "gateway timeout": aborting(Code.UNKNOWN, "Received http2 header with status: 504"),
+    "unmapped": aborting(Code.UNKNOWN, "redis: connection pool timeout"),
+    "end of stream": lambda context, first: None,
+}
+
+
+@pytest.mark.parametrize("breaks", BREAKS.values(), ids=list(BREAKS))
+def test_a_stream_goes_on_after_every_break_without_loss_or_repetition(
+    server: ScriptedServer, client: ArmadaClient, breaks: Any
+) -> None:
+    server.answers["GetJobSetEvents"] = history(10, breaks)
+
+    with client.get_job_events_stream("q", "s") as stream:
+        seen = [Event(one).message.job_id for one in islice(stream, 10)]  # type: ignore[union-attr]
+
+    assert seen == [str(number) for number in range(10)]
+    assert [one.from_message_id for one in server.requests("GetJobSetEvents")][:2] == ["", "2:0:0:1"]
+
+
+@pytest.mark.parametrize("breaks", BREAKS.values(), ids=list(BREAKS))
+async def test_an_asyncio_stream_does_the_same(
+    server: ScriptedServer, aio_client: ArmadaAsyncIOClient, breaks: Any
+) -> None:
+    server.answers["GetJobSetEvents"] = history(10, breaks)
+
+    assert await take(aio_client, 10) == [f"{number}:0:0:1" for number in range(10)]
+
+
+async def take(client: ArmadaAsyncIOClient, number: int, from_message_id: str | None = None) -> list[str]:
+    seen = []
+    async with await client.get_job_events_stream("q", "s", from_message_id) as stream:
+        async for one in stream:
+            seen.append(one.id)
+            if len(seen) == number:
+                return seen
+    return seen
+
+
+def test_a_stream_outlives_its_server(server: ScriptedServer, client: ArmadaClient) -> None:
+    server.answers["GetJobSetEvents"] = history(6, lambda context, first: hang(context))
+
+    with client.get_job_events_stream("q", "s") as stream:
+        seen = [next(stream).id for _ in range(3)]
+        server.stop()
+        server.start()
+        seen += [next(stream).id for _ in range(3)]
+
+    assert seen == [f"{number}:0:0:1" for number in range(6)]
+
+
+def test_a_stream_begins_after_a_given_message(server: ScriptedServer, client: ArmadaClient) -> None:
+    server.answers["GetJobSetEvents"] = history(6, BREAKS["end of stream"])
+
+    with client.get_job_events_stream("q", "s", "3:0:0:1") as stream:
+        assert next(stream).id == "4:0:0:1"
+
+
+async def test_a_stream_that_has_gone_silent_is_opened_again(server: ScriptedServer) -> None:
+    def silent(request: Any, context: grpc.ServicerContext) -> Iterator[EventStreamMessage]:
+        hang(context)
+        yield from ()
+
+    server.answers["GetJobSetEvents"] = in_turn(silent, silent, history(1, BREAKS["end of stream"]))
+    timeout = timedelta(seconds=0.5)
+
+    client = ArmadaClient(grpc.insecure_channel(server.target), timeout)
+    with client, client.get_job_events_stream("q", "s") as stream:
+        assert next(stream).id == "0:0:0:1"
+    server.answers["GetJobSetEvents"] = in_turn(silent, silent, history(1, BREAKS["end of stream"]))
+    async with ArmadaAsyncIOClient(grpc.aio.insecure_channel(server.target), timeout) as aio_client:
+        assert await take(aio_client, 1) == ["0:0:0:1"]
+
+
+MISSING = (Code.NOT_FOUND, "[GetJobSetEvents] Jobset s for queue q does not exist")
+
+
+async def test_a_job_set_that_is_not_there_yet_is_waited_for(
+    server: ScriptedServer, client: ArmadaClient, aio_client: ArmadaAsyncIOClient
+) -> None:
+    server.answers["GetJobSetEvents"] = in_turn(MISSING, MISSING, history(1, BREAKS["end of stream"]))
+    with client.get_job_events_stream("q", "s") as stream:
+        assert next(stream).id == "0:0:0:1"
+
+    server.answers["GetJobSetEvents"] = in_turn(MISSING, MISSING, history(1, BREAKS["end of stream"]))
+    assert await take(aio_client, 1) == ["0:0:0:1"]
+
+
+def test_a_job_set_that_never_appears_is_an_error(server: ScriptedServer, client: ArmadaClient) -> None:
+    server.answers["GetJobSetEvents"] = in_turn(MISSING)
+
+    stream = client.get_job_events_stream("q", "s", missing_grace=timedelta(seconds=0.5))
+
+    with pytest.raises(errors.JobSetNotFound, match="Jobset s for queue q"):
+        next(stream)
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        (Code.PERMISSION_DENIED, errors.PermissionDenied),
+        (Code.UNAUTHENTICATED, errors.Unauthenticated),
+        (Code.INVALID_ARGUMENT, errors.InvalidRequest),
+        (Code.UNIMPLEMENTED, errors.Unimplemented),
+    ],
+)
+async def test_an_error_is_never_a_silent_end(
+    server: ScriptedServer,
+    client: ArmadaClient,
+    aio_client: ArmadaAsyncIOClient,
+    code: grpc.StatusCode,
+    expected: type[errors.ArmadaRpcError],
+) -> None:
+    server.answers["GetJobSetEvents"] = in_turn((code, "no"))
+    stream = client.get_job_events_stream("q", "s")
+    aio_stream = await aio_client.get_job_events_stream("q", "s")
+
+    for _ in range(2):
+        with pytest.raises(expected):
+            await asyncio.to_thread(next, stream)
+        with pytest.raises(expected):
+            await anext(aio_stream)
+
+
+def test_unwatching_from_another_thread_ends_a_waiting_iteration(server: ScriptedServer, client: ArmadaClient) -> None:
+    server.answers["GetJobSetEvents"] = history(1, BREAKS["end of stream"])
+    stream = client.get_job_events_stream("q", "s")
+    seen: list[str] = []
+    reader = threading.Thread(target=lambda: seen.extend(one.id for one in stream))
+    reader.start()
+    server.wait_for("GetJobSetEvents", 1)
+
+    client.unwatch_events(stream)
+    reader.join(TIMEOUT)
+
+    assert not reader.is_alive()
+    assert seen in ([], ["0:0:0:1"])
+    assert list(stream) == []
+
+
+def test_unwatching_ends_an_iteration_that_waits_for_its_server(client: ArmadaClient, server: ScriptedServer) -> None:
+    server.stop()
+    stream = client.get_job_events_stream("q", "s")
+    seen: list[EventStreamMessage] = []
+    reader = threading.Thread(target=lambda: seen.extend(stream))
+    reader.start()
+
+    client.unwatch_events(stream)
+    reader.join(TIMEOUT)
+
+    assert not reader.is_alive()
+    assert seen == []
+
+
+@pytest.mark.parametrize("from_thread", [False, True])
+async def test_unwatching_an_asyncio_stream_ends_a_waiting_iteration(
+    server: ScriptedServer, aio_client: ArmadaAsyncIOClient, from_thread: bool
+) -> None:
+    server.answers["GetJobSetEvents"] = history(1, BREAKS["end of stream"])
+    stream = await aio_client.get_job_events_stream("q", "s")
+
+    async def collect() -> list[str]:
+        return [one.id async for one in stream]
+
+    reader = asyncio.create_task(collect())
+    await asyncio.to_thread(server.wait_for, "GetJobSetEvents", 1)
+    if from_thread:
+        await asyncio.to_thread(aio_client.unwatch_events, stream)
+    else:
+        aio_client.unwatch_events(stream)
+
+    assert await asyncio.wait_for(reader, TIMEOUT) in ([], ["0:0:0:1"])
+
+
+async def test_cancelling_the_reading_task_cancels_it_and_leaves_the_stream_usable(
+    server: ScriptedServer, aio_client: ArmadaAsyncIOClient
+) -> None:
+    server.answers["GetJobSetEvents"] = in_turn(
+        history(1, BREAKS["end of stream"]), lambda request, context: iter([message(7)])
+    )
+    stream = await aio_client.get_job_events_stream("q", "s")
+    assert (await anext(stream)).id == "0:0:0:1"
+    waiting = asyncio.create_task(anext(stream))
+    await asyncio.sleep(0)
+
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+
+    assert (await anext(stream)).id == "7:0:0:1"
+    assert server.requests("GetJobSetEvents")[-1].from_message_id == "0:0:0:1"
+    stream.cancel()
+
+
+async def test_a_slow_consumer_holds_the_server_back(
+    server: ScriptedServer, client: ArmadaClient, aio_client: ArmadaAsyncIOClient
+) -> None:
+    sent = [0]
+
+    def endless(request: Any, context: grpc.ServicerContext) -> Iterator[EventStreamMessage]:
+        for number in count():
+            if not context.is_active():
+                return
+            yield message(number, size=100_000)
+            sent[0] = number
+
+    server.answers["GetJobSetEvents"] = endless
+    with client.get_job_events_stream("q", "s") as stream:
+        next(stream)
+        assert await steady(sent) < 1000
+    async with await aio_client.get_job_events_stream("q", "s") as aio_stream:
+        await anext(aio_stream)
+        assert await steady(sent) < 1000
+
+
+async def steady(sent: list[int]) -> int:
+    """Wait until the number of messages that were sent grows no more, and return it."""
+    while True:
+        before = sent[0]
+        await asyncio.sleep(0.5)
+        if sent[0] == before:
+            return before

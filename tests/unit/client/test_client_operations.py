@@ -1,0 +1,257 @@
+"""What each call sends, and the mistakes that it stops before they reach the server."""
+
+from __future__ import annotations
+
+import logging
+from enum import Enum
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from airflow_armada.api import core_v1_pb2, submit_pb2
+from airflow_armada.client.calls import Call
+from airflow_armada.client.operations import jobs, queries, queues
+from airflow_armada.client.permissions import Permissions, Subject
+from airflow_armada.client.requests import EXTERNAL_JOB_URI, RequestBuilders
+from airflow_armada.client.typings import JobState
+
+
+def only_request(call: Call[Any]) -> Any:
+    (request,) = call.requests
+    return request
+
+
+def item(**fields: Any) -> submit_pb2.JobSubmitRequestItem:
+    return submit_pb2.JobSubmitRequestItem(**fields)
+
+
+def test_a_submit_may_be_repeated_only_if_every_item_has_a_client_id() -> None:
+    assert jobs.submit_jobs("q", "s", [item(client_id="a"), item(client_id="b")]).repeatable
+    assert not jobs.submit_jobs("q", "s", [item(client_id="a"), item()]).repeatable
+
+
+def test_large_submits_are_divided_below_the_limit_of_the_server() -> None:
+    items = [item(client_id=str(number), annotations={"filler": "x" * 60_000}) for number in range(200)]
+
+    call = jobs.submit_jobs("q", "s", items)
+
+    assert len(call.requests) == 4
+    assert all(request.ByteSize() < 4 * 1024 * 1024 for request in call.requests)
+    assert [one.client_id for request in call.requests for one in request.job_request_items] == [  # type: ignore[attr-defined]
+        str(number) for number in range(200)
+    ]
+    assert {(request.queue, request.job_set_id) for request in call.requests} == {("q", "s")}  # type: ignore[attr-defined]
+
+
+def test_answers_of_a_divided_submit_are_joined_in_order() -> None:
+    answers = [
+        submit_pb2.JobSubmitResponse(job_response_items=[submit_pb2.JobSubmitResponseItem(job_id=job_id)])
+        for job_id in "abc"
+    ]
+
+    joined = jobs.submit_jobs("q", "s", []).merge(answers)
+
+    assert [one.job_id for one in joined.job_response_items] == ["a", "b", "c"]
+
+
+def test_a_submit_of_nothing_asks_nothing() -> None:
+    call = jobs.submit_jobs("q", "s", [])
+
+    assert call.requests == ()
+    assert call.merge([]) == submit_pb2.JobSubmitResponse()
+
+
+def test_cancelling_by_id_names_exactly_those_ids() -> None:
+    request = only_request(jobs.cancel_jobs("q", "s", "a", job_ids=["b", "a", "c"], reason="why"))
+
+    assert list(request.job_ids) == ["a", "b", "c"]
+    assert (request.queue, request.job_set_id, request.job_id, request.reason) == ("q", "s", "", "why")
+
+
+@pytest.mark.parametrize("ids", [{"job_id": ""}, {"job_ids": []}, {"job_ids": ["a", ""]}, {"job_ids": iter(())}])
+def test_an_empty_id_or_list_never_cancels_a_job_set(ids: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="job id"):
+        jobs.cancel_jobs("q", "s", **ids)
+
+
+def test_cancelling_without_any_id_cancels_the_job_set_and_warns(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        call = jobs.cancel_jobs("q", "s")
+
+    assert call.method.name == "CancelJobSet"
+    assert "whole job set s" in caplog.text
+    assert call.merge([None]) == submit_pb2.CancellationResult()
+
+
+def test_a_string_is_not_a_list_of_ids() -> None:
+    with pytest.raises(TypeError, match="job_ids must be a list"):
+        jobs.cancel_jobs("q", "s", job_ids="01abc")
+    with pytest.raises(TypeError, match="list of ids"):
+        queries.get_job_status("01abc")
+
+
+@pytest.mark.parametrize("call", [jobs.cancel_jobs, jobs.cancel_jobset, jobs.preempt_jobs])
+@pytest.mark.parametrize(("queue", "job_set_id"), [("", "s"), ("q", "")])
+def test_queue_and_job_set_are_needed(call: Any, queue: str, job_set_id: str) -> None:
+    with pytest.raises(ValueError, match="must not be empty"):
+        call(queue, job_set_id, [] if call is jobs.cancel_jobset else "a")
+
+
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        ([], []),
+        ([JobState.QUEUED], ["QUEUED"]),
+        ([JobState.PENDING], ["PENDING", "RUNNING"]),
+        ([JobState.RUNNING], ["PENDING", "RUNNING"]),
+        ([JobState.RUNNING, JobState.QUEUED], ["QUEUED", "PENDING", "RUNNING"]),
+    ],
+)
+def test_pending_and_running_are_cancelled_together(given: list[JobState], sent: list[str]) -> None:
+    request = only_request(jobs.cancel_jobset("q", "s", given))
+
+    assert [submit_pb2.JobState.Name(state) for state in request.filter.states] == sent
+
+
+@pytest.mark.parametrize("state", [s for s in JobState if s.name not in ("QUEUED", "PENDING", "RUNNING")])
+def test_states_that_the_server_would_take_for_queued_are_refused(state: JobState) -> None:
+    with pytest.raises(ValueError, match=state.name):
+        jobs.cancel_jobset("q", "s", [state])
+
+
+def test_states_of_another_package_are_understood() -> None:
+    class JobState(Enum):
+        QUEUED = 0
+
+    assert list(only_request(jobs.cancel_jobset("q", "s", [JobState.QUEUED])).filter.states) == [0]
+
+
+@pytest.mark.parametrize("reason", ["x" * 51, "é" * 26])
+def test_a_reason_is_at_most_50_bytes(reason: str) -> None:
+    for make in (
+        lambda: jobs.cancel_jobs("q", "s", "a", reason=reason),
+        lambda: jobs.cancel_jobset("q", "s", [], reason=reason),
+        lambda: jobs.preempt_jobs("q", "s", "a", reason=reason),
+    ):
+        with pytest.raises(ValueError, match="50 bytes"):
+            make()
+
+
+def test_preempting_needs_an_id() -> None:
+    assert list(only_request(jobs.preempt_jobs("q", "s", "a", job_ids=["b"])).job_ids) == ["a", "b"]
+    assert list(only_request(jobs.preempt_jobs("q", "s", None, job_ids=["b"])).job_ids) == ["b"]
+    with pytest.raises(ValueError, match="job id"):
+        jobs.preempt_jobs("q", "s", None)
+
+
+@pytest.mark.parametrize("job_ids", [None, []])
+def test_reprioritizing_without_ids_means_the_job_set(job_ids: list[str] | None) -> None:
+    request = only_request(jobs.reprioritize_jobs(2.0, job_ids, "s", "q"))
+
+    assert (list(request.job_ids), request.new_priority, request.queue, request.job_set_id) == ([], 2.0, "q", "s")
+
+
+@pytest.mark.parametrize(
+    ("describe", "field"),
+    [
+        (queries.get_job_status, "job_ids"),
+        (queries.get_job_errors, "job_ids"),
+        (queries.get_job_details, "job_ids"),
+        (queries.get_job_run_details, "run_ids"),
+    ],
+)
+def test_queries_ask_for_at_most_500_ids_at_a_time_and_for_each_once(describe: Any, field: str) -> None:
+    ids = [f"id-{number}" for number in range(1201)]
+
+    call = describe([*ids, *ids])
+
+    assert [len(getattr(request, field)) for request in call.requests] == [500, 500, 201]
+    assert [one for request in call.requests for one in getattr(request, field)] == ids
+
+
+def test_details_come_with_runs_and_without_the_spec_unless_asked_for() -> None:
+    request = only_request(queries.get_job_details(["a"]))
+    asked = only_request(queries.get_job_details(["a"], expand_job_spec=True, expand_job_run=False))
+
+    assert (request.expand_job_run, request.expand_job_spec) == (True, False)
+    assert (asked.expand_job_run, asked.expand_job_spec) == (False, True)
+
+
+def test_a_scheduling_report_is_for_one_thing() -> None:
+    assert only_request(queries.get_scheduling_report(queue="q")).most_recent_for_queue.queue_name == "q"
+    assert only_request(queries.get_scheduling_report(job_id="j")).most_recent_for_job.job_id == "j"
+    with pytest.raises(ValueError, match="not for both"):
+        queries.get_scheduling_report(queue="q", job_id="j")
+
+
+@pytest.mark.parametrize("states", [[], [JobState.FAILED]])
+def test_cancelling_on_a_queue_needs_states_that_can_be_cancelled(states: list[JobState]) -> None:
+    with pytest.raises(ValueError, match="QUEUED, LEASED, PENDING and RUNNING"):
+        queues.cancel_on_queue("q", states)
+
+
+def test_cancelling_on_a_queue_sends_its_states() -> None:
+    request = only_request(queues.cancel_on_queue("q", [JobState.LEASED, JobState.QUEUED], pools=["p"]))
+
+    assert (list(request.jobStates), list(request.pools)) == ([7, 0], ["p"])
+
+
+def test_a_queue_needs_a_name() -> None:
+    for make in (
+        lambda: queues.create_queue(submit_pb2.Queue()),
+        lambda: queues.update_queues([submit_pb2.Queue()]),
+        lambda: queues.get_queue(""),
+        lambda: queues.cordon_queue(""),
+        lambda: queues.delete_queue(""),
+    ):
+        with pytest.raises(ValueError, match="name of a queue"):
+            make()
+
+
+def test_a_queue_message_holds_what_was_asked_for() -> None:
+    permissions = Permissions(subjects=[Subject("Group", "team")], verbs=["submit", "watch"])
+
+    queue = RequestBuilders.create_queue_request(
+        "q", None, user_owners=["me"], permissions=[permissions], cordoned=True, labels={"a": "b"}, retry_policies=["r"]
+    )
+
+    assert (queue.name, queue.priority_factor, list(queue.user_owners)) == ("q", 1.0, ["me"])
+    assert (queue.cordoned, dict(queue.labels), list(queue.retry_policies)) == (True, {"a": "b"}, ["r"])
+    assert [(one.subjects[0].kind, one.subjects[0].name, list(one.verbs)) for one in queue.permissions] == [
+        ("Group", "team", ["submit", "watch"])
+    ]
+
+
+def test_an_item_has_a_namespace_because_the_server_insists_on_one() -> None:
+    assert RequestBuilders.create_job_request_item().namespace == "default"
+    assert RequestBuilders.create_job_request_item(namespace="team").namespace == "team"
+
+
+def test_an_external_uri_is_where_old_and_new_servers_look_for_it() -> None:
+    made = RequestBuilders.create_job_request_item(external_job_uri="airflow://x", annotations={"a": "b"})
+
+    assert made.external_job_uri == "airflow://x"
+    assert dict(made.annotations) == {"a": "b", EXTERNAL_JOB_URI: "airflow://x"}
+
+
+def test_an_item_takes_one_kind_of_pod_spec() -> None:
+    pod = core_v1_pb2.PodSpec()
+
+    with pytest.raises(ValueError, match="only one of"):
+        RequestBuilders.create_job_request_item(pod_spec=pod, pod_specs=[pod])
+
+
+def test_messages_of_another_package_are_taken_over_by_their_full_name() -> None:
+    ours = core_v1_pb2.PodSpec(priorityClassName="armada-default")
+    foreign = SimpleNamespace(DESCRIPTOR=core_v1_pb2.PodSpec.DESCRIPTOR, SerializeToString=ours.SerializeToString)
+
+    made = RequestBuilders.create_job_request_item(pod_spec=foreign)  # type: ignore[arg-type]
+
+    assert made.pod_spec == ours
+
+
+@pytest.mark.parametrize("wrong", [submit_pb2.Queue(), "text", 3])
+def test_something_else_is_refused_by_name(wrong: Any) -> None:
+    with pytest.raises(TypeError, match=r"k8s\.io\.api\.core\.v1\.PodSpec"):
+        RequestBuilders.create_job_request_item(pod_spec=wrong)
