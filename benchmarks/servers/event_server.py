@@ -20,9 +20,9 @@ import grpc.aio
 from airflow_armada.api import binoculars_pb2, job_pb2, submit_pb2
 from airflow_armada.api.methods import Binoculars, Event, Jobs, Method, Submit
 from benchmarks import synthetic
-from benchmarks.synthetic import LIFE, QUEUE, Writing
+from benchmarks.servers.control import CONTROL
+from benchmarks.synthetic import LIFE, Writing
 
-CONTROL = "/bench.Control/Do"
 TICK = 0.01
 
 
@@ -90,6 +90,7 @@ class EventServer:
         self.job_sets: dict[str, JobSet] = {}
         self.jobs: dict[str, tuple[str, str]] = {}
         self.sent: dict[str, float] = {}
+        self.happened: dict[str, float] = {}
         self.watching = 0
         self.submitted = 0
         self.writing: Writing | None = None
@@ -195,6 +196,7 @@ class EventServer:
             self._sequence += 1
             if kind in LIFE:
                 self.jobs[job] = (job_set, kind)
+            self.happened[f"{job} {kind}"] = time.monotonic()
             identity = synthetic.message_id(int(now * 1000), self._sequence)
             self.job_sets[job_set].send(identity, synthetic.event_body(kind, job, job_set, now), f"{job} {kind}")
 
@@ -212,6 +214,16 @@ class EventServer:
         sent, self.sent = self.sent, {}
         return sent
 
+    def do_happened(self) -> dict[str, float]:
+        """Return when each job got to its state, on the same clock, for those who do not listen to events."""
+        return self.happened
+
+    def do_forget(self) -> dict[str, Any]:
+        """Forget the calls that were made to prepare a measurement."""
+        self.calls.clear()
+        self.sent.clear()
+        return {}
+
     def do_reset(self) -> dict[str, Any]:
         for task in self._tasks:
             task.cancel()
@@ -219,6 +231,7 @@ class EventServer:
         self.job_sets.clear()
         self.jobs.clear()
         self.sent.clear()
+        self.happened.clear()
         self.writing = None
         return {}
 
@@ -267,31 +280,6 @@ async def serve() -> None:
     print(json.dumps({"port": port}), flush=True)
     await asyncio.to_thread(sys.stdin.read)
     await server.stop(0)
-
-
-class Control:
-    """Gives orders to an event server, from another process.
-
-    :param target: its ``host:port``
-    """
-
-    def __init__(self, target: str) -> None:
-        limit = [("grpc.max_receive_message_length", -1)]
-        self._channel = grpc.insecure_channel(target, options=limit)
-        self._do = self._channel.unary_unary(CONTROL)
-
-    def do(self, order: str, **details: Any) -> dict[str, Any]:
-        """Give an order and return the answer."""
-        answer: dict[str, Any] = json.loads(self._do(json.dumps({"do": order, **details}).encode(), timeout=60))
-        return answer
-
-    def close(self) -> None:
-        self._channel.close()
-
-
-def queue_and_sets(count: int, prefix: str = "set") -> tuple[str, list[str]]:
-    """Return the queue and the names of so many job sets."""
-    return QUEUE, [f"{prefix}-{number}" for number in range(count)]
 
 
 if __name__ == "__main__":

@@ -1,0 +1,66 @@
+"""What a job costs as it runs longer: the clock of the follower runs faster, the server and the sockets are real."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import time
+from typing import Any
+
+from airflow_armada.client.settings import SiteSettings
+from airflow_armada.follow.follower import FollowOptions, follow
+from airflow_armada.follow.job import FollowedJob
+from airflow_armada.follow.site import shared_site
+from airflow_armada.follow.timings import DEFAULT, Timings
+from benchmarks.children import answer
+from benchmarks.measures.watch import Silent
+from benchmarks.servers.control import Control
+from benchmarks.synthetic import QUEUE, job_id
+
+CLOCKLESS = ("look_back", "recent")
+"""Timings that are compared with times of the server, which do not run faster."""
+
+
+def faster(factor: float) -> Timings:
+    """Return the follower's waiting times, shortened by a factor."""
+    changed = {
+        item.name: getattr(DEFAULT, item.name) / factor
+        for item in dataclasses.fields(Timings)
+        if item.name not in CLOCKLESS
+    }
+    return dataclasses.replace(DEFAULT, **changed)
+
+
+async def _measure(target: str, jobs: int, seconds: float, clock: float) -> dict[str, Any]:
+    control = Control(target)
+    control.do("reset")
+    control.do("create", job_sets=["long"], jobs=jobs)
+    begun = time.time()
+    async with shared_site(SiteSettings(target, tls=None), faster(clock)) as site:
+        options = FollowOptions(get_logs=False)
+        followed = [FollowedJob(QUEUE, "long", job_id(number), begun) for number in range(jobs)]
+        tasks = [asyncio.create_task(follow(site, job, Silent(), options)) for job in followed]
+        await asyncio.sleep(0.05)
+        everybody = [job.job_id for job in followed]
+        control.do("play", kinds=["leased", "pending", "running"], rate=1e6, jobs=everybody)
+        await asyncio.sleep(seconds / clock)
+        control.do("play", kinds=["succeeded"], rate=1e6, jobs=everybody)
+        await asyncio.wait_for(asyncio.gather(*tasks), 60)
+        calls = control.do("status")["calls"]
+    streams = calls.get("/api.Event/GetJobSetEvents", 0)
+    return {"jobs": jobs, "seconds": seconds, "calls": calls, "streams": streams, "all": sum(calls.values())}
+
+
+def run(target: str, jobs: int, seconds: float, clock: float) -> dict[str, Any]:
+    """Follow jobs of one job set for a time and count the calls.
+
+    :param target: the event server
+    :param jobs: how many jobs
+    :param seconds: how long they run
+    :param clock: how much faster than real time it passes
+    """
+    return asyncio.run(_measure(target, jobs, seconds, clock))
+
+
+if __name__ == "__main__":
+    answer(run)

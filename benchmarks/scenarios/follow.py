@@ -1,0 +1,203 @@
+"""Following 100 to 10,000 jobs: the stream, the followers, the restart."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from benchmarks import peer_env
+from benchmarks.children import Service, measure
+from benchmarks.measures.loops import LOOPS
+from benchmarks.plan import Plan
+from benchmarks.report import Section, Table, Target
+from benchmarks.stats import Sample
+from benchmarks.svg import line_chart
+
+Raw = dict[str, list[dict[str, Any]]]
+
+RATE = 500.0
+WAYS = {
+    "our watch, jobs that nobody follows": "foreign",
+    "our watch, every event folded into a job's state": "tracked",
+    "our watch, every event wakes a follower": "followed",
+}
+
+
+def run(plan: Plan) -> Section:
+    """Measure the receive loops, the followers at all sizes, polling, and the restart in a long history."""
+    section = Section("follow", "Following jobs")
+    _receive(plan, section)
+    followers, polling = _followers(plan)
+    _tell_followers(plan, section, followers, polling)
+    _restart(plan, section)
+    return section
+
+
+def _receive(plan: Plan, section: Section) -> None:
+    peer, jobs = peer_env.ensure(), plan.flood // 6
+    raw: Raw = {}
+    with Service("-m", "benchmarks.servers.replay_server", str(plan.flood), str(jobs)) as server:
+        for _ in range(plan.runs):
+            for loop in LOOPS:
+                one = measure("benchmarks.measures.loops", target=server.target, loop=loop)
+                raw.setdefault(f"bare loop, {loop}", []).append(one)
+            for name, way in WAYS.items():
+                wanted = {"target": server.target, "events": plan.flood, "jobs": jobs, "way": way}
+                raw.setdefault(name, []).append(measure("benchmarks.measures.watch", **wanted))
+            for loop in ("sync", "aio"):
+                wanted = {"target": server.target, "events": plan.flood, "loop": loop}
+                one = measure("benchmarks.measures.peer_stream", python=peer, **wanted)
+                raw.setdefault(f"`armada-client`, {loop}", []).append(one)
+    table = Table(
+        f"A stream of {plan.flood} events of {jobs} jobs, as fast as it goes",
+        ["receiver", "events/s", "CPU µs per event", "loop blocked at most, ms"],
+    )
+    for name, runs in raw.items():
+        blocked = Sample.of(one["blocked"] * 1000 for one in runs) if "blocked" in runs[0] else "-"
+        rate, cost = Sample.of(one["rate"] for one in runs), Sample.of(one["us_per_event"] for one in runs)
+        table.rows.append([name, rate, cost, blocked])
+    section.tables.append(table)
+    section.raw["receive"] = raw
+    section.notes.append(
+        "The stream is served from prepared HTTP/2 frames, so that the receiver is what limits. The first six loops do "
+        "nothing with an event; `raw` does not even parse it. The mix is that of jobs that succeed: submitted, queued, "
+        "leased, pending, running, succeeded."
+    )
+    _receive_targets(section, raw)
+
+
+def _receive_targets(section: Section, raw: Raw) -> None:
+    best = min(Sample.of(one["cpu"] for one in runs).median for name, runs in raw.items() if name.startswith("bare"))
+    for name in WAYS:
+        share = best / Sample.of(one["cpu"] for one in raw[name]).median
+        section.targets.append(
+            Target(f"{name}: rate per CPU, as a share of the best bare loop's", share, 0.7, at_least=True)
+        )
+    blocked = max(one["worked"] for name in WAYS for one in raw[name]) * 1000
+    section.targets.append(Target("the loop blocked by the flood", blocked, 50, "ms"))
+
+
+def _kinds(jobs: int) -> list[str]:
+    """Return the events that each job gets: fewer of them where there are many jobs, so that it ends in time."""
+    life = ["leased", "pending", "running", "succeeded"]
+    return life[-min(4, max(1, round(10_000 / jobs))) :]
+
+
+def _followers(plan: Plan) -> tuple[dict[tuple[int, int], list[dict[str, Any]]], dict[int, list[dict[str, Any]]]]:
+    peer = peer_env.ensure()
+    followers: dict[tuple[int, int], list[dict[str, Any]]] = {}
+    polling: dict[int, list[dict[str, Any]]] = {}
+    with Service("-m", "benchmarks.servers.event_server") as server:
+        for number in range(plan.runs):
+            for jobs in plan.sizes:
+                for sets in (1, min(plan.many_sets, jobs)):
+                    wanted = {"target": server.target, "jobs": jobs, "job_sets": sets, "kinds": _kinds(jobs)}
+                    one = measure("benchmarks.measures.followers", rate=RATE, **wanted)
+                    followers.setdefault((jobs, sets), []).append(one)
+                if number == 0:
+                    wanted = {"target": server.target, "jobs": jobs, "kinds": _kinds(jobs), "rate": RATE}
+                    one = measure("benchmarks.measures.polling", python=peer, interval=plan.poll_interval, **wanted)
+                    polling.setdefault(jobs, []).append(one)
+    return followers, polling
+
+
+def _tell_followers(
+    plan: Plan,
+    section: Section,
+    followers: dict[tuple[int, int], list[dict[str, Any]]],
+    polling: dict[int, list[dict[str, Any]]],
+) -> None:
+    section.notes.append(
+        "Followers are started all at once, as by a restarted triggerer, for jobs submitted an hour ago; then the jobs "
+        f"go on to their end at {RATE:g} events a second. Woken: from the event's being sent to the follower's line or "
+        "end. Memory beyond a task that only waits. Calls without the submit. CPU per event is of a process that is "
+        "mostly idle, where each event is a wake-up of its own."
+    )
+    columns = ["jobs in sets", "calls per job", "streams per set", "woken p50 ms", "woken p99 ms", "CPU µs per event"]
+    table = Table("Following", [*columns, "KiB per job", "start s", "idle CPU %", "loop blocked ms"])
+    for (jobs, sets), runs in followers.items():
+        table.rows.append(
+            [
+                f"{jobs} in {sets}",
+                Sample.of(one["calls_per_job"] for one in runs),
+                Sample.of(one["streams_per_set"] for one in runs),
+                Sample.of(one["p50"] * 1000 for one in runs),
+                Sample.of(one["p99"] * 1000 for one in runs),
+                Sample.of(one["us_per_event"] for one in runs),
+                Sample.of(_kib(one) for one in runs),
+                Sample.of(one["start_wall"] for one in runs),
+                Sample.of(one["idle_cpu_share"] * 100 for one in runs),
+                Sample.of(max(one["worked"], one["start_worked"]) * 1000 for one in runs),
+            ]
+        )
+    polled = Table(
+        f"Polling each job every {plan.poll_interval:g} s with `armada-client`",
+        ["jobs", "calls per job", "noticed p50 s", "noticed p99 s", "CPU ms per job"],
+    )
+    for jobs, runs in polling.items():
+        cells = [Sample.of(one[key] for one in runs) for key in ("calls_per_job", "p50", "p99", "ms_per_job")]
+        polled.rows.append([str(jobs), *cells])
+    section.tables += [table, polled]
+    section.raw |= {"followers": [one for runs in followers.values() for one in runs], "polling": polling}
+    _follow_targets(section, followers)
+    section.plots |= _plots(followers)
+
+
+def _kib(one: dict[str, Any]) -> float:
+    return (float(one["bytes_per_job"]) - float(one["floor_bytes_per_job"])) / 1024
+
+
+def _follow_targets(section: Section, followers: dict[tuple[int, int], list[dict[str, Any]]]) -> None:
+    def worst(name: str, among: list[list[dict[str, Any]]]) -> float:
+        return max(Sample.of(one[name] for one in runs).median for runs in among)
+
+    everything = list(followers.values())
+    most = max(jobs for jobs, _ in followers)
+    largest = [runs for (jobs, _), runs in followers.items() if jobs == most]
+    kib = max(Sample.of(_kib(one) for one in runs).median for runs in largest)
+    section.targets += [
+        Target("event-stream calls per job set", worst("streams_per_set", everything), 1.05),
+        Target("calls per job, its submit included", 1 + worst("calls_per_job", everything), 2),
+        Target(f"woken after the event, {most} jobs, p50", worst("p50", largest) * 1000, 20, "ms"),
+        Target(f"woken after the event, {most} jobs, p99", worst("p99", largest) * 1000, 200, "ms"),
+        Target(f"memory per followed job, {most} jobs", kib, 8, "KiB"),
+        Target("the loop blocked by a start or by events", worst("worked", everything) * 1000, 50, "ms"),
+        Target("the loop blocked by the start", worst("start_worked", everything) * 1000, 50, "ms"),
+    ]
+
+
+def _plots(followers: dict[tuple[int, int], list[dict[str, Any]]]) -> dict[str, str]:
+    def line(many: bool, figure: Any) -> list[tuple[float, float]]:
+        return [
+            (jobs, Sample.of(figure(one) for one in runs).median)
+            for (jobs, sets), runs in followers.items()
+            if (sets > 1) == many
+        ]
+
+    def chart(title: str, unit: str, figure: Any) -> str:
+        series = {"1 job set": line(False, figure), "many job sets": line(True, figure)}
+        return line_chart(title, "jobs followed", unit, series, log_x=True)
+
+    return {
+        "follow-cpu.svg": chart("CPU per event against the number of jobs", "µs", lambda one: one["us_per_event"]),
+        "follow-memory.svg": chart("Memory per job against the number of jobs", "KiB", _kib),
+        "follow-start.svg": chart("Start per job", "CPU ms", lambda one: one["start_cpu"] / one["jobs"] * 1000),
+        "follow-calls.svg": chart("Calls per job, without the submit", "calls", lambda one: one["calls_per_job"]),
+    }
+
+
+def _restart(plan: Plan, section: Section) -> None:
+    raw: Raw = {}
+    jobs = min(1_000, plan.sizes[-1])
+    with Service("-m", "benchmarks.servers.event_server") as server:
+        for _ in range(plan.runs):
+            for history in (0, plan.history):
+                wanted = {"target": server.target, "jobs": jobs, "job_sets": 1, "kinds": [], "history": history}
+                raw.setdefault(str(history), []).append(measure("benchmarks.measures.followers", **wanted))
+    table = Table(f"Restart with {jobs} followers", ["events in the job set's history", "s", "CPU s"])
+    for history, runs in raw.items():
+        walls, cpus = Sample.of(one["start_wall"] for one in runs), Sample.of(one["start_cpu"] for one in runs)
+        table.rows.append([history, walls, cpus])
+    without, with_history = (Sample.of(one["start_wall"] for one in runs).median for runs in raw.values())
+    section.tables.append(table)
+    section.raw["restart"] = raw
+    section.targets.append(Target(f"{plan.history} events of history add to a restart", with_history - without, 1, "s"))
