@@ -59,7 +59,7 @@ async def follow(site: Site, job: FollowedJob, reporter: Reporter, options: Foll
     :param reporter: where its transitions and its log go
     :param options: how to follow it
     :return: how it ended; with status ``timed_out`` or ``queued_too_long`` it is still alive
-    :raises ArmadaRpcError: when the server has refused us on every way for so long that waiting on makes no sense
+    :raises ArmadaError: when the server has refused us on every way for so long that waiting on makes no sense
     """
     watch, tracked = site.join(job)
     follower = _Follower(site, tracked, job, reporter, options or FollowOptions())

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
-from airflow_armada.client.errors import ArmadaRpcError
+from airflow_armada.client.errors import ArmadaError
 from airflow_armada.follow import tasks
+from airflow_armada.follow.refusal import is_refusal
 from airflow_armada.follow.sweep import Sweeper
 from airflow_armada.follow.timings import Timings
 from airflow_armada.follow.watch import JobSetWatch
@@ -41,8 +42,7 @@ async def look_after(
 def _check_refusal(watch: JobSetWatch, sweeper: Sweeper, now: float, timings: Timings) -> None:
     """Give up only when the server has refused us on both ways, and for long."""
     error = watch.stream.error
-    refused_by_both = error is not None and error.refused and getattr(sweeper.error, "refused", False)
-    if error is None or not refused_by_both:
+    if error is None or not (is_refusal(error) and is_refusal(sweeper.error)):
         watch.refused_since = None
     elif watch.refused_since is None:
         watch.refused_since = now
@@ -63,7 +63,7 @@ async def _check_outage(watch: JobSetWatch, target: str, now: float, timings: Ti
     watch.announcement = tasks.spawn(_announce(watch, text), f"armada notice {watch.job_set_id}")
 
 
-def _outage_text(error: ArmadaRpcError | None, target: str) -> str:
+def _outage_text(error: ArmadaError | None, target: str) -> str:
     why = str(error) if error else "the server ends the event stream at once"
     return f"no events come from Armada at {target}; still waiting ({why})"
 

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-from airflow_armada.client.errors import ArmadaError, ArmadaRpcError, NotFound
+from airflow_armada.client.errors import ArmadaError, NotFound
 from airflow_armada.client.settings import SiteSettings
 from airflow_armada.follow.budget import JobBudget
 from airflow_armada.follow.job import FollowedJob
@@ -20,6 +20,7 @@ from airflow_armada.follow.lines import printable
 from airflow_armada.follow.log_service import SiteLogs
 from airflow_armada.follow.outcome import Outcome
 from airflow_armada.follow.positions import BEGINNING, Line, Page, Position, next_second, read_page
+from airflow_armada.follow.refusal import is_refusal
 from airflow_armada.follow.reporter import Reporter
 from airflow_armada.follow.timings import DEFAULT, Timings
 
@@ -77,6 +78,7 @@ class LogFollower:
         self._ending = asyncio.Event()
         self._drained: set[str] = set()
         self._refused = False
+        self._left_out = False
 
     @property
     def positions(self) -> dict[str, list[Any]]:
@@ -109,11 +111,11 @@ class LogFollower:
         deadline = time.monotonic() + self._timings.log_tail
         left = list(self._positions)
         while left:
-            await asyncio.gather(*(self._drain(name) for name in left))
+            limited = [name for name in left if not await self._drain(name)]
             left = [name for name in self._positions if name not in self._drained]
             if not left:
                 break
-            if self._refused or self._throttled() or time.monotonic() + self._timings.log_interval > deadline:
+            if self._refused or limited or time.monotonic() + self._timings.log_interval > deadline:
                 return False
             await asyncio.sleep(self._timings.log_interval)
         return True
@@ -132,8 +134,9 @@ class LogFollower:
             shown = shown or self._positions.get(name) != before
         return shown
 
-    async def _drain(self, name: str) -> None:
-        """Show a container's log to its end, if that works now."""
+    async def _drain(self, name: str) -> bool:
+        """Show a container's log to its end, if that works now; false if the budget does not admit all of it."""
+        self._left_out = False
         try:
             while await self._advance(name):
                 pass
@@ -142,16 +145,19 @@ class LogFollower:
             self._drained.add(name)
         except ArmadaError as error:
             self._trouble(name, error)
-            hopeless = error.refused if isinstance(error, ArmadaRpcError) else True
-            self._refused = self._refused or hopeless
+            self._refused = self._refused or is_refusal(error)
         else:
-            if not self._throttled():
+            if not self._left_out:
                 self._drained.add(name)
+        return not self._left_out
 
     async def _advance(self, name: str) -> bool:
         """Show what is new on one page; true if the next page is worth asking for at once."""
         cluster = self._cluster()
-        if not cluster or self._throttled():
+        if not cluster:
+            return False
+        if self._budget is not None and not self._budget.available():
+            self._left_out = True
             return False
         if not self._service.available(cluster):
             self._note(f"the connection names no log service for cluster {cluster}, so its log is not shown here")
@@ -163,27 +169,25 @@ class LogFollower:
             self._note("more than 2 MB within one second: the log service gives no more of it, some lines are missing")
             self._positions[name] = next_second(position)
             return True
-        await self._show(name, page)
-        return page.more and not self._throttled()
+        self._left_out = not await self._show(name, page)
+        return page.more and not self._left_out
 
-    async def _show(self, name: str, page: Page) -> None:
+    async def _show(self, name: str, page: Page) -> bool:
+        """Show the new lines of a page; false if the budget did not admit all of them."""
         index = page.start
-        while index < len(page.lines):
+        room = len(page.lines) if self._budget is None else self._budget.available()
+        while index < len(page.lines) and room > 0:
             chunk: list[tuple[str, str]] = []
-            room = min(_CHUNK, self._budget.available()) if self._budget else _CHUNK
-            while index < len(page.lines) and len(chunk) < room:
+            while index < len(page.lines) and len(chunk) < min(_CHUNK, room):
                 chunk.extend((page.lines[index].timestamp, text) for text in printable(page.lines[index].line))
                 index += 1
-            if not chunk:
-                return
             if self._budget:
                 self._budget.take(len(chunk))
+                room -= len(chunk)
             await self._reporter.log_lines(name, chunk)
             self._positions[name] = page.after(index)
             await asyncio.sleep(0)
-
-    def _throttled(self) -> bool:
-        return self._budget is not None and not self._budget.available()
+        return index == len(page.lines)
 
     def _trouble(self, name: str, error: ArmadaError) -> None:
         text = str(error)

@@ -7,6 +7,7 @@ were shown: in an answer that begins at or before that second, everything after 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Any, NamedTuple
@@ -53,18 +54,19 @@ class Page(NamedTuple):
     """What is new in an answer of the log service.
 
     :param lines: all of its lines that can be relied on
+    :param ordinals: for each line, the how-manieth it is of those with its timestamp
     :param start: index of the first one that was not shown before
     :param more: whether the answer was cut, so that there is more to be had at once
     """
 
     lines: Sequence[Line]
+    ordinals: Sequence[int]
     start: int
     more: bool
 
     def after(self, index: int) -> Position:
         """Return the position once the lines before an index have been shown."""
-        timestamp = self.lines[index - 1].timestamp
-        return Position(timestamp, sum(line.timestamp == timestamp for line in self.lines[:index]))
+        return Position(self.lines[index - 1].timestamp, self.ordinals[index - 1])
 
 
 def read_page(position: Position, lines: Sequence[Line]) -> Page:
@@ -77,7 +79,12 @@ def read_page(position: Position, lines: Sequence[Line]) -> Page:
     more = sum(len(line.timestamp) + len(line.line) + 2 for line in lines) >= _FULL
     if more and len(lines) - start > 1:
         lines = lines[:-1]
-    return Page(lines, start, more)
+    seen: Counter[str] = Counter()
+    ordinals = []
+    for line in lines:
+        seen[line.timestamp] += 1
+        ordinals.append(seen[line.timestamp])
+    return Page(lines, ordinals, start, more)
 
 
 def _first_new(position: Position, lines: Sequence[Line]) -> int:

@@ -100,7 +100,7 @@ def _queued(state: JobState, body: Any) -> JobState:
 
 def _leased(state: JobState, body: Any) -> JobState:
     at = rfc3339(body.created)
-    if at and at == state.leased_at:
+    if at and at <= state.leased_at:
         return state
     if state.phase >= LEASED and (not state.cluster or body.cluster_id in ("", state.cluster)):
         cluster = state.cluster or body.cluster_id
@@ -124,7 +124,7 @@ def _leased(state: JobState, body: Any) -> JobState:
 
 def _pending(state: JobState, body: Any) -> JobState:
     at = rfc3339(body.created)
-    if at and at == state.pending_at:
+    if (at and at == state.pending_at) or _of_earlier_run(state, body, at):
         return state
     located = _locate(state, body)
     if state.phase >= PENDING:
@@ -134,7 +134,7 @@ def _pending(state: JobState, body: Any) -> JobState:
 
 def _running(state: JobState, body: Any) -> JobState:
     at = rfc3339(body.created)
-    if at and at == state.running_at:
+    if (at and at == state.running_at) or _of_earlier_run(state, body, at):
         return state
     located = replace(_locate(state, body), ran=True)
     if state.phase >= RUNNING:
@@ -154,6 +154,13 @@ def _locate(state: JobState, body: Any) -> JobState:
     )
 
 
+def _of_earlier_run(state: JobState, body: Any, at: str) -> bool:
+    """Whether an executor's report is of a run before the present one; times alone do not say, their clocks differ."""
+    cluster = getattr(body, "cluster_id", "")
+    elsewhere = cluster and state.cluster and cluster != state.cluster
+    return bool(state.phase >= LEASED and elsewhere and at <= state.leased_at)
+
+
 def _lease_returned(state: JobState, body: Any) -> JobState:
     cluster = body.cluster_id or state.cluster or "its cluster"
     return _interrupted(state, body, f"{cluster} gave it back{_because(body.reason)}; Armada places it again")
@@ -166,10 +173,7 @@ def _lease_expired(state: JobState, body: Any) -> JobState:
 def _interrupted(state: JobState, body: Any, note: str) -> JobState:
     """The end of a run that is not the end of the job: it waits again, or its end follows."""
     at = rfc3339(body.created)
-    if at and at == state.interrupted_at:
-        return state
-    cluster = getattr(body, "cluster_id", "")
-    if state.phase >= LEASED and cluster and state.cluster and cluster != state.cluster:
+    if (at and at == state.interrupted_at) or _of_earlier_run(state, body, at):
         return state
     return replace(_noted(state, note), phase=QUEUED, at=at, interrupted_at=at)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import grpc
 
-from airflow_armada.client.errors import ArmadaRpcError, InvalidRequest, from_grpc
+from airflow_armada.client.errors import ArmadaError, InvalidRequest, from_grpc
 from airflow_armada.follow.events import open_events
 from airflow_armada.follow.timings import Timings
 
@@ -43,7 +43,7 @@ class EventStream:
         self.position = position
         self.events = 0
         self.opened = 0
-        self.error: ArmadaRpcError | None = None
+        self.error: ArmadaError | None = None
         self.down_since: float | None = None
         self._channel = channel
         self._queue = queue
@@ -74,7 +74,7 @@ class EventStream:
             self._cut = True
             self._call.cancel()
 
-    async def _read(self) -> ArmadaRpcError | None:
+    async def _read(self) -> ArmadaError | None:
         """Read one call to its end.
 
         :return: what ended it, None when the server or :meth:`reopen` did
@@ -90,6 +90,8 @@ class EventStream:
                 raise
         except grpc.RpcError as error:
             return self._judge(from_grpc(error, METHOD))
+        except ArmadaError as error:
+            return error
         except Exception:
             # An event that nobody foresaw must not end the watch; the stream goes on behind it.
             logger.exception("An event of job set %s could not be used", self._job_set_id)
@@ -108,7 +110,7 @@ class EventStream:
             if kind is not None:
                 receive(kind, getattr(body, kind))
 
-    def _judge(self, error: ArmadaRpcError) -> ArmadaRpcError:
+    def _judge(self, error: ArmadaError) -> ArmadaError:
         if isinstance(error, InvalidRequest):
             # The server does not take this id; the beginning of the history it always takes.
             self.position = ""
@@ -141,7 +143,7 @@ class EventStream:
         for timer in self._timers:
             timer.cancel()
 
-    def _went_down(self, error: ArmadaRpcError | None) -> None:
+    def _went_down(self, error: ArmadaError | None) -> None:
         self.error = error
         if self.down_since is None:
             self.down_since = asyncio.get_running_loop().time()

@@ -28,6 +28,6 @@ async def end(*tasks: asyncio.Task[Any] | None) -> None:
             task.cancel()
         # More than once, because asyncio.wait_for can swallow a cancellation before Python 3.12.
         _, running = await asyncio.wait(running, timeout=1.0)
-    for task in tasks:
-        if task is not None and not task.cancelled():
-            task.exception()
+    for ended in tasks:
+        if ended is not None and not ended.cancelled():
+            ended.exception()

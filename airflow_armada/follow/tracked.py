@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from airflow_armada.client.errors import ArmadaRpcError
+from airflow_armada.client.errors import ArmadaError
 from airflow_armada.follow.job import FollowedJob
 from airflow_armada.follow.state import NEW, JobState, fold
 
@@ -39,7 +39,7 @@ class TrackedJob:
         self.notice = ""
         self.followers = 0
         self.waiters: list[asyncio.Future[None]] = []
-        self.refusal: ArmadaRpcError | None = None
+        self.refusal: ArmadaError | None = None
         # What the sweep keeps, in loop time: last event, last snapshot, next one, pause between them; whether the
         # query API has ever known the job, and since when it does not.
         self.heard = 0.0
@@ -70,7 +70,7 @@ class TrackedJob:
             self.notice = notice
             self.wake()
 
-    def refuse(self, error: ArmadaRpcError) -> None:
+    def refuse(self, error: ArmadaError) -> None:
         """Have the followers give up, because the server does not let us see the job."""
         self.refusal = error
         self.wake()

@@ -8,7 +8,7 @@ from typing import Any
 
 import grpc
 
-from airflow_armada.client.errors import from_grpc
+from airflow_armada.client.errors import InvalidRequest, from_grpc
 from airflow_armada.follow import tasks
 from airflow_armada.follow.events import id_at, open_events, time_of
 from airflow_armada.follow.job import FollowedJob
@@ -82,9 +82,16 @@ class JobSetWatch:
         :param wanted: the jobs to read it for; it is read no further than to the last one's end
         :raises ArmadaRpcError: when the history cannot be read so far
         """
+        try:
+            await self._read_history(id_at(since), wanted)
+        except InvalidRequest:
+            # The server does not take such an id; the beginning of the history it always takes.
+            await self._read_history("", wanted)
+
+    async def _read_history(self, from_id: str, wanted: list[TrackedJob]) -> None:
         jobs = {tracked.job.job_id: tracked for tracked in wanted}
         unheard = {job_id for job_id, tracked in jobs.items() if not tracked.state.phase}
-        call = open_events(self.channel, self.queue, self.job_set_id, from_id=id_at(since), watch=False)
+        call = open_events(self.channel, self.queue, self.job_set_id, from_id=from_id, watch=False)
         try:
             async for message in call:
                 kind = message.message.WhichOneof("events")

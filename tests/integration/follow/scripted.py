@@ -45,6 +45,8 @@ class ScriptedArmada:
         self.reports: dict[str, str] = {}
         self.logs: dict[tuple[str, str], list[tuple[str, bytes]]] = {}
         self.page_bytes = 2_000_000
+        self.token = ""
+        self.stuck: set[str] = set()
         self._history: dict[tuple[str, str], list[tuple[tuple[int, ...], Any]]] = defaultdict(list)
         self._news = asyncio.Event()
         self._generation = 0
@@ -69,6 +71,23 @@ class ScriptedArmada:
         sequence = history[-1][0][1] + 1 if history and history[-1][0][0] == milliseconds else 0
         history.append(((milliseconds, sequence, 0), message))
         self._wake()
+
+    def know(self, job_id: str, state: str, at: float | None = None) -> Any:
+        """Let the query API know a job in a state, with a run where the state has one."""
+        details = job_pb2.JobDetails(job_id=job_id, state=state, submitted_ts=stamp(at), last_transition_ts=stamp(at))
+        if state not in ("QUEUED", "SUBMITTED", "REJECTED"):
+            details.latest_run_id = "run-1"
+            details.job_runs.add(run_id="run-1", cluster="c1", node="n1", leased_ts=stamp(at), pending_ts=stamp(at))
+            if state != "PENDING":
+                details.job_runs[0].started_ts.CopyFrom(stamp(at))
+        self.details[job_id] = details
+        return details
+
+    def finish(self, job_id: str, state: str, at: float | None = None) -> None:
+        """Let the query API know a job that has ended."""
+        details = self.know(job_id, state, at)
+        for run in details.job_runs:
+            run.finished_ts.CopyFrom(stamp(at))
 
     def expire(self, queue: str, job_set_id: str) -> None:
         """Forget the events of a job set."""
@@ -133,6 +152,9 @@ class ScriptedArmada:
     async def _count(self, path: str, request: Any, context: Any) -> None:
         self.calls[path] += 1
         self.requests[path].append(request)
+        metadata = dict(context.invocation_metadata())
+        if self.token and metadata.get("authorization", "").lower() != f"bearer {self.token}":
+            await context.abort(grpc.StatusCode.UNAUTHENTICATED, "invalid token")
         if self.refusals.get(path):
             await context.abort(*self.refusals[path].pop(0))
 
@@ -140,6 +162,8 @@ class ScriptedArmada:
         await self._count(EVENTS, request, context)
         after = tuple(int(part) for part in request.from_message_id.split(":")[:3]) if request.from_message_id else ()
         generation = self._generation
+        if request.id in self.stuck:
+            await asyncio.sleep(3600)
         self.streams += 1
         try:
             sent = 0

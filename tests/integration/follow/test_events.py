@@ -137,6 +137,7 @@ async def test_joiners_of_a_running_watch_are_looked_up_in_one_call(armada: Scri
     now = time.time()
     async with shared_site(armada.settings(), replace(QUICK, sweep=60, max_sweep=60, degraded_sweep=60)) as site:
         first = begin(site, a_job(0, submitted_at=now))
+        await until(lambda: armada.streams == 1)
         armada.emit(QUEUE, JOB_SET, "somebody else's", "queued", at=now)
         await until(lambda: site.watches[QUEUE, JOB_SET].stream.events == 1)
         late = [begin(site, a_job(number, submitted_at=now - 1)) for number in range(1, 700)]

@@ -1,0 +1,10 @@
+"""Telling a no from trouble on the way."""
+
+from __future__ import annotations
+
+from airflow_armada.client.errors import ArmadaError, ArmadaRpcError
+
+
+def is_refusal(error: ArmadaError | None) -> bool:
+    """Whether an error is a no, be it of the server or of our own credentials, and not trouble on the way."""
+    return error.refused if isinstance(error, ArmadaRpcError) else error is not None

@@ -1,0 +1,155 @@
+"""What events do not tell, the query API does; and it takes both to call a job lost."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import replace
+
+import grpc
+
+from airflow_armada.api import event_pb2
+from airflow_armada.follow.site import shared_site
+from tests.integration.follow.conftest import JOB_SET, QUEUE, QUICK, Remembering, a_job, until
+from tests.integration.follow.scripted import DETAILS, EVENTS, ScriptedArmada
+from tests.integration.follow.test_events import begin, run_to, within
+
+
+async def test_a_job_that_nobody_knows_is_lost_after_a_grace_time(armada: ScriptedArmada) -> None:
+    async with shared_site(armada.settings(), QUICK) as site:
+        outcome = await within(begin(site, a_job()))
+
+    assert outcome.status == "lost"
+    assert "neither its job set's events nor Armada's records have it" in outcome.reason
+
+
+async def test_a_job_that_only_the_events_know_is_not_lost(armada: ScriptedArmada) -> None:
+    job = a_job()
+    async with shared_site(armada.settings(), QUICK) as site:
+        task = begin(site, job)
+        armada.emit(QUEUE, JOB_SET, job.job_id, "queued")
+        await until(lambda: armada.calls[DETAILS] >= 4)
+        assert not task.done()
+        armada.emit(QUEUE, JOB_SET, job.job_id, "succeeded")
+        outcome = await within(task)
+
+    assert outcome.status == "succeeded"
+
+
+async def test_a_job_that_the_history_knows_is_not_lost_although_the_watch_began_too_late(
+    armada: ScriptedArmada,
+) -> None:
+    job = a_job(submitted_at=time.time() - 3600)
+    armada.emit(QUEUE, JOB_SET, job.job_id, "running", at=time.time() - 3000, cluster_id="c1", node_name="n1")
+    reporter = Remembering()
+    async with shared_site(armada.settings(), QUICK) as site:
+        task = begin(site, job, reporter)
+        await until(lambda: any("running on n1" in text for text in reporter.states))
+        armada.emit(QUEUE, JOB_SET, job.job_id, "succeeded")
+        outcome = await within(task)
+
+    assert outcome.status == "succeeded"
+
+
+async def test_a_job_is_not_lost_while_the_history_cannot_be_read(armada: ScriptedArmada) -> None:
+    armada.refuse(EVENTS, grpc.StatusCode.UNAVAILABLE, "redis is away")
+    async with shared_site(armada.settings(), QUICK) as site:
+        task = begin(site, a_job())
+        await until(lambda: armada.calls[DETAILS] >= 6)
+        assert not task.done()
+        armada.accept(EVENTS)
+        outcome = await within(task)
+
+    assert outcome.status == "lost"
+
+
+async def test_a_job_that_was_pruned_is_lost_with_another_text(armada: ScriptedArmada) -> None:
+    job = a_job(submitted_at=time.time() - 3600)
+    armada.know(job.job_id, "RUNNING")
+    reporter = Remembering()
+    async with shared_site(armada.settings(), QUICK) as site:
+        task = begin(site, job, reporter)
+        await until(lambda: any("running" in text for text in reporter.states))
+        del armada.details[job.job_id]
+        outcome = await within(task)
+
+    assert (outcome.status, outcome.reason) == ("lost", "it was pruned from Armada's records before its end was seen")
+
+
+async def test_a_failure_in_an_old_history_is_told_in_full(armada: ScriptedArmada) -> None:
+    job = a_job(submitted_at=time.time() - 3600)
+    armada.emit(
+        QUEUE,
+        JOB_SET,
+        job.job_id,
+        "failed",
+        at=time.time() - 1800,
+        reason="exit 3",
+        container_statuses=[event_pb2.ContainerStatus(name="main", exitCode=3)],
+    )
+    armada.finish(job.job_id, "FAILED", at=time.time() - 1800)
+    async with shared_site(armada.settings(), QUICK) as site:
+        outcome = await within(begin(site, job))
+
+    assert (outcome.status, outcome.reason, outcome.exit_codes) == ("failed", "exit 3", {"main": 3})
+
+
+async def test_a_failure_whose_history_has_expired_is_told_from_the_records(armada: ScriptedArmada) -> None:
+    job = a_job(submitted_at=time.time() - 3600)
+    armada.finish(job.job_id, "FAILED")
+    armada.errors[job.job_id] = "container main exited with 3"
+    async with shared_site(armada.settings(), QUICK) as site:
+        outcome = await within(begin(site, job))
+
+    assert (outcome.status, outcome.reason) == ("failed", "container main exited with 3")
+    assert (outcome.cluster, outcome.node, outcome.run_id) == ("c1", "n1", "run-1")
+
+
+async def test_ends_of_every_kind_are_told_from_the_records(armada: ScriptedArmada) -> None:
+    old = time.time() - 3600
+    ends = {
+        "SUCCEEDED": "succeeded",
+        "FAILED": "failed",
+        "CANCELLED": "cancelled",
+        "PREEMPTED": "preempted",
+        "REJECTED": "rejected",
+    }
+    jobs = {state: a_job(number, submitted_at=old) for number, state in enumerate(ends)}
+    for state, job in jobs.items():
+        armada.finish(job.job_id, state)
+    async with shared_site(armada.settings(), QUICK) as site:
+        outcomes = await asyncio.gather(*(within(begin(site, job)) for job in jobs.values()))
+
+    assert dict(zip(ends, [outcome.status for outcome in outcomes], strict=True)) == ends
+
+
+async def test_records_that_lag_behind_the_events_change_nothing(armada: ScriptedArmada) -> None:
+    job = a_job()
+    reporter = Remembering()
+    armada.know(job.job_id, "QUEUED", at=time.time() - 60)
+    async with shared_site(armada.settings(), QUICK) as site:
+        task = begin(site, job, reporter)
+        armada.emit(QUEUE, JOB_SET, job.job_id, "running", cluster_id="c1", node_name="n1")
+        await until(lambda: armada.calls[DETAILS] >= 3)
+        armada.emit(QUEUE, JOB_SET, job.job_id, "succeeded")
+        await within(task)
+
+    assert not any("queued" in text for text in reporter.states)
+
+
+async def test_silent_jobs_are_looked_up_less_and_less(armada: ScriptedArmada) -> None:
+    jobs = [a_job(number) for number in range(100)]
+    for job in jobs:
+        armada.know(job.job_id, "RUNNING")
+    async with shared_site(armada.settings(), replace(QUICK, sweep=0.2, max_sweep=60.0)) as site:
+        following = [begin(site, job) for job in jobs]
+        await until(lambda: armada.calls[DETAILS] >= 4)
+        intervals = {tracked.interval for tracked in site.watches[QUEUE, JOB_SET].jobs.values()}
+        run_to(armada, jobs[0], "succeeded")
+        await within(following[0])
+        for task in following[1:]:
+            task.cancel()
+        await asyncio.gather(*following, return_exceptions=True)
+
+    assert all(len(request.job_ids) == 100 for request in armada.requests[DETAILS][:3])
+    assert min(intervals) > 0.5
