@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from airflow_armada import __version__
+from airflow_armada.client.fields import FIELDS
 
 _INTEGRATION = "Armada"
 
@@ -32,8 +33,7 @@ def _connection_fields() -> dict[str, Any]:
         "tls": _flag(
             "TLS", "Encrypt the connection; switch off only for a server that speaks plain text.", default=True
         ),
-        "token": _secret("Bearer token", "Sent as 'Authorization: Bearer'. Leave empty for basic or no credentials."),
-        "token_file": _text("Bearer token file", "File with a bearer token, read again whenever it changes."),
+        **{one.name: (_secret if one.secret else _text)(one.label, one.description) for one in FIELDS},
         "lookout_url": _text(
             "Lookout URL", "For example https://lookout.example.com; gives each task a link to its job."
         ),
@@ -133,6 +133,7 @@ def get_provider_info() -> dict[str, Any]:
         "hooks": [{"integration-name": _INTEGRATION, "python-modules": ["airflow_armada.hooks.armada"]}],
         "triggers": [{"integration-name": _INTEGRATION, "python-modules": ["airflow_armada.triggers.armada"]}],
         "connection-types": [_connection_type()],
+        "cli": ["airflow_armada.cli.provider.get_commands"],
         "extra-links": ["airflow_armada.links.armada.LookoutLink"],
         "config": {"armada": {"description": "Settings of the Armada provider.", "options": _options()}},
     }

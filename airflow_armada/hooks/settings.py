@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import replace
+from typing import Any, Protocol
 
-from airflow_armada.client.credentials import Anonymous, Basic, BearerToken, Credentials, TokenFile
+from airflow_armada.client.credentials import Credentials
 from airflow_armada.client.failure import ArmadaError, SettingsError
+from airflow_armada.client.fields import credentials_from
 from airflow_armada.client.settings import SiteSettings, TlsSettings
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 DEFAULT_PORT = 50051
 
@@ -43,10 +42,10 @@ class _Extra:
     """
 
     def __init__(self, values: Mapping[str, Any]) -> None:
-        self._values = values
+        self.values = values
 
     def text(self, name: str) -> str:
-        value = self._values.get(name)
+        value = self.values.get(name)
         return "" if value is None else str(value).strip()
 
     def flag(self, name: str, default: bool) -> bool:
@@ -65,7 +64,7 @@ class _Extra:
             raise SettingsError(f"extra {name!r} must be a number of seconds, not {text!r}") from None
 
     def mapping(self, name: str) -> tuple[tuple[str, str], ...]:
-        value = self._values.get(name)
+        value = self.values.get(name)
         try:
             content = json.loads(value) if isinstance(value, str) and value.strip() else (value or {})
         except ValueError:
@@ -101,23 +100,6 @@ def _has_port(host: str) -> bool:
     return "]:" in host if host.startswith("[") else host.count(":") == 1
 
 
-def _credentials(connection: ConnectionLike, extra: _Extra) -> Credentials:
-    """Choose the one kind of credentials that the connection gives."""
-    kinds: dict[str, Callable[[], Credentials]] = {}
-    login, password = connection.login or "", connection.password or ""
-    if login:
-        kinds["a login"] = lambda: Basic(login, password)
-    elif password:
-        raise SettingsError("the connection has a password but no login; a bearer token goes into the extra 'token'")
-    if token := extra.text("token"):
-        kinds["extra 'token'"] = lambda: BearerToken(token)
-    if path := extra.text("token_file"):
-        kinds["extra 'token_file'"] = lambda: TokenFile(path)
-    if len(kinds) > 1:
-        raise SettingsError(f"the connection gives {' and '.join(kinds)}; only one kind of credentials can be used")
-    return next(iter(kinds.values()))() if kinds else Anonymous()
-
-
 def _tls(extra: _Extra, default: bool, switch: str = "tls") -> TlsSettings | None:
     if not extra.flag(switch, default):
         return None
@@ -135,18 +117,53 @@ def site_settings(connection: ConnectionLike) -> SiteSettings:
     """
     try:
         extra = _Extra(connection.extra_dejson or {})
-        target, tls = _split_host(connection)
-        return SiteSettings(
-            target=target,
-            tls=_tls(extra, tls),
-            credentials=_credentials(connection, extra),
-            allow_plaintext_credentials=extra.flag("allow_plaintext_credentials", False),
+        base = _base(connection, extra)
+        return replace(
+            base,
+            allow_plaintext_credentials=extra.flag("allow_plaintext_credentials", base.allow_plaintext_credentials),
             lookout_url=extra.text("lookout_url"),
-            binoculars=extra.text("binoculars"),
+            binoculars=extra.text("binoculars") or base.binoculars,
             binoculars_by_cluster=extra.mapping("binoculars_by_cluster"),
-            binoculars_tls=_tls(extra, True, "binoculars_tls") if extra.text("binoculars_tls") else "same",
-            call_timeout=extra.number("call_timeout", 10.0),
-            keepalive_time=extra.number("keepalive_time", 30.0),
+            binoculars_tls=_tls(extra, True, "binoculars_tls") if extra.text("binoculars_tls") else base.binoculars_tls,
+            call_timeout=extra.number("call_timeout", base.call_timeout),
+            keepalive_time=extra.number("keepalive_time", base.keepalive_time),
         )
     except (ArmadaError, ValueError) as error:
         raise SettingsError(f"connection {connection.conn_id!r}: {error}") from None
+
+
+def _base(connection: ConnectionLike, extra: _Extra) -> SiteSettings:
+    """Find server and credentials: in the connection itself, in a file of armadactl, or where Lookout says."""
+    if extra.text("armadactl"):
+        return _from_armadactl(connection, extra)
+    if not (connection.host or "").strip() and extra.text("lookout_url"):
+        return _from_lookout(connection, extra)
+    target, tls = _split_host(connection)
+    return SiteSettings(target=target, tls=_tls(extra, tls), credentials=_credentials(connection, extra))
+
+
+def _credentials(connection: ConnectionLike, extra: _Extra) -> Credentials:
+    return credentials_from(connection.login or "", connection.password or "", extra.values)
+
+
+def _from_armadactl(connection: ConnectionLike, extra: _Extra) -> SiteSettings:
+    from airflow_armada.client.armadactl import read_armadactl
+
+    if connection.host or connection.login or connection.password or extra.text("auth"):
+        raise SettingsError("extra 'armadactl' gives server and credentials: leave host, login, password, auth empty")
+    settings = read_armadactl(extra.text("armadactl")).settings(extra.text("armadactl_context"))
+    return settings if settings.tls is None else replace(settings, tls=_tls(extra, True))
+
+
+def _from_lookout(connection: ConnectionLike, extra: _Extra) -> SiteSettings:
+    from airflow_armada.client.lookout import discovered, read_config
+
+    config = read_config(extra.text("lookout_url"), ca_file=extra.text("ca_file"))
+    if not config.armada_target:
+        raise SettingsError("the connection has no host, and Lookout does not say where the Armada server is")
+    settings = SiteSettings(
+        target=config.armada_target,
+        tls=_tls(extra, config.armada_api.startswith("https:")),
+        credentials=_credentials(connection, extra),
+    )
+    return discovered(settings, config)

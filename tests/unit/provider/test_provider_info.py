@@ -12,6 +12,7 @@ import jsonschema
 import pytest
 from airflow.providers_manager import ProvidersManager
 
+from airflow_armada.client.fields import FIELDS
 from airflow_armada.hooks.armada import ArmadaHook
 from airflow_armada.hooks.settings import site_settings
 from airflow_armada.provider_info import get_provider_info
@@ -60,7 +61,9 @@ def test_form_shows_every_field_and_hides_every_secret(info: dict[str, Any]) -> 
     fields = info["connection-types"][0]["conn-fields"]
 
     assert shown.hook_name == "Armada"
-    assert {name for name, field in fields.items() if field["schema"].get("format") == "password"} == {"token"}
+    assert {name for name, field in fields.items() if field["schema"].get("format") == "password"} == {
+        one.name for one in FIELDS if one.secret
+    }
     for field in fields.values():
         assert field["label"]
         assert field["description"]
