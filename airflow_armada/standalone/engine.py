@@ -31,15 +31,16 @@ class Engine:
     """Jobs, their events and what moves them.
 
     :param folder: where pods have their private folders
+    :param temporary: whether the folder is removed at the end, whatever the end
     """
 
-    def __init__(self, config: Config, folder: Path, faults: Faults) -> None:
+    def __init__(self, config: Config, folder: Path, faults: Faults, *, temporary: bool = False) -> None:
         self.config = config
         self.queues = QueueStore()
         self.events = EventStore(lambda: faults.repeat_events)
         self.store = JobStore(config.retention)
         self.scheduler = Scheduler(config, self.queues.weight)
-        self.pods = Pods(config, folder)
+        self.pods = Pods(config, folder, temporary)
         self._outbox = Outbox(self.events)
         self.transitions = Transitions(self.store, self.scheduler, self.pods, self._outbox)
         self._wake = asyncio.Event()

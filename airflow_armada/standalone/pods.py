@@ -18,12 +18,13 @@ class Pods:
     """All pods by the id of their job.
 
     :param folder: where pods have their private folders
+    :param temporary: whether the folder is removed at the end, whatever the end
     """
 
-    def __init__(self, config: Config, folder: Path) -> None:
+    def __init__(self, config: Config, folder: Path, temporary: bool) -> None:
         self._config = config
         self._folder = folder
-        self._processes = Processes()
+        self._processes = Processes(folder if temporary else None)
         self._pods: dict[str, Pod] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 

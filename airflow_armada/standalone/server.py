@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import tempfile
 import threading
 from collections import Counter
@@ -133,7 +132,7 @@ class StandaloneArmada:
         self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
         folder = self._work_dir or Path(tempfile.mkdtemp(prefix="armada-standalone-"))
         folder.mkdir(parents=True, exist_ok=True)
-        engine = self._engine = Engine(self.config, folder, self.faults)
+        engine = self._engine = Engine(self.config, folder, self.faults, temporary=self._work_dir is None)
         self._routes = routes(Access(engine, self.authenticator, self.faults))
         self.faults.listen(lambda: self._call_soon(self._faults_changed))
         work = asyncio.gather(engine.run(), Watchdog(engine).run())
@@ -145,8 +144,6 @@ class StandaloneArmada:
         finally:
             work.cancel()
             await asyncio.gather(work, return_exceptions=True)
-            if self._work_dir is None:
-                shutil.rmtree(folder, ignore_errors=True)
 
     async def _listen(self) -> None:
         server = grpc.aio.server(options=_OPTIONS)

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from airflow_armada.standalone.runner.supervisor import kill_marked
+
 SUPERVISOR = Path(__file__).with_name("supervisor.py")
 MARK = "ARMADA_STANDALONE_CONTAINER"
 
@@ -47,9 +49,13 @@ class Process:
 
 
 class Processes:
-    """All processes of the server, started through one supervisor."""
+    """All processes of the server, started through one supervisor.
 
-    def __init__(self) -> None:
+    :param temporary: a folder that the supervisor removes when it ends
+    """
+
+    def __init__(self, temporary: Path | None = None) -> None:
+        self._temporary = temporary
         self._known: dict[str, Process] = {}
         self._supervisor: subprocess.Popen[bytes] | None = None
         self._requests: asyncio.WriteTransport | None = None
@@ -60,6 +66,7 @@ class Processes:
         if self._supervisor is not None:
             return
         command = [sys.executable, "-I", "-S", str(SUPERVISOR)]
+        command += [str(self._temporary)] if self._temporary else []
         supervisor = self._supervisor = subprocess.Popen(  # noqa: ASYNC220 - once, and asyncio's needs a child watcher
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True, bufsize=0
         )
@@ -142,6 +149,8 @@ class Processes:
 
     def _lost(self) -> None:
         known, self._known = self._known, {}
+        if known:
+            kill_marked(known)
         for process in known.values():
             _fail(process, SupervisorLost("the process that supervises the jobs is gone"))
 
