@@ -60,7 +60,7 @@ peer: environments ## against the published armada-client
 	$(PYTEST) tests/peer --junit-xml=$(REPORTS)/peer.xml
 
 e2e: environments ## a real scheduler, triggerer and API server
-	$(PYTEST) tests/e2e --junit-xml=$(REPORTS)/e2e.xml
+	$(PYTEST) tests/e2e --basetemp=.cache/e2e --junit-xml=$(REPORTS)/e2e.xml
 
 environment:
 	@$(PYTHON) scripts/environment.py dev

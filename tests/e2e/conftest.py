@@ -1,0 +1,66 @@
+"""One real Airflow and one embedded Armada, shared by all end-to-end tests of a session."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+
+import pytest
+
+from airflow_armada.client.channel import open_channel
+from airflow_armada.client.client import ArmadaClient
+from airflow_armada.client.settings import SiteSettings
+from airflow_armada.standalone.server import StandaloneArmada
+from tests.support.airflow_stack import AirflowStack, armada_connection
+
+ROOT = Path(__file__).resolve().parents[2]
+LOOKOUT = "http://lookout.example"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.e2e)
+            item.add_marker(pytest.mark.timeout(600))
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _stop_everything_on_sigterm() -> Iterator[None]:
+    """Let a session that is told to end take its processes with it."""
+    before = signal.signal(signal.SIGTERM, _interrupt)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.fixture(scope="session")
+def armada() -> Iterator[StandaloneArmada]:
+    """An embedded Armada of 4 CPUs, in this process, so that tests can count its calls."""
+    with StandaloneArmada(cpus=4, memory="8Gi") as server:
+        server.create_queue("example")
+        yield server
+
+
+@pytest.fixture(scope="session")
+def airflow(armada: StandaloneArmada, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AirflowStack]:
+    """Airflow with the example DAGs and those in ``dags/``, its connection leading to ``armada``."""
+    stack = AirflowStack(
+        tmp_path_factory.mktemp("airflow"),
+        [ROOT / "example_dags", Path(__file__).parent / "dags"],
+        armada.target,
+        env={"AIRFLOW_CONN_ARMADA_DEFAULT": armada_connection(armada.target, lookout_url=LOOKOUT)},
+    )
+    with stack:
+        yield stack
+
+
+@pytest.fixture(scope="session")
+def client(armada: StandaloneArmada) -> Iterator[ArmadaClient]:
+    """Somebody else who uses the same Armada."""
+    with open_channel(SiteSettings(target=armada.target, tls=None)) as channel:
+        yield ArmadaClient(channel)

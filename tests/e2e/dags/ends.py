@@ -1,0 +1,33 @@
+"""Every way in which a job can end, once in a deferred and once in a blocking task."""
+
+from datetime import timedelta
+
+from airflow.sdk import DAG
+
+from airflow_armada.operators.armada import ArmadaOperator
+
+SMALL = {"cpu": "50m", "memory": "16Mi"}
+HUGE = {"cpu": "1000", "memory": "16Mi"}
+# What each job runs, what it asks for, and what its task is told beyond that.
+ENDS = {
+    "exit_zero": ("echo fine", SMALL, {}),
+    "exit_three": ("echo so far so good; echo it broke >&2; exit 3", SMALL, {}),
+    "rejected": ("echo never", HUGE, {"retries": 2, "retry_delay": timedelta(seconds=1)}),
+    "cancelled": ("echo waiting; sleep 600", SMALL, {"retries": 2, "retry_delay": timedelta(seconds=1)}),
+    "marked": ("echo waiting; sleep 600", SMALL, {}),
+    "lines": ("for n in $(seq 1 300); do echo line $n; done; sleep 8; echo the last line", SMALL, {}),
+}
+
+with DAG("ends", schedule=None, max_active_tasks=32):
+    for end, (script, resources, further) in ENDS.items():
+        for mode, deferrable in (("deferred", True), ("blocking", False)):
+            ArmadaOperator(
+                task_id=f"{end}_{mode}",
+                armada_queue="example",
+                image="busybox:1.37",
+                cmds=["sh", "-c"],
+                arguments=[script],
+                container_resources=resources,
+                deferrable=deferrable,
+                **further,
+            )

@@ -1,0 +1,123 @@
+"""How a job ends is how its task ends: on a real Airflow, deferred and blocking."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_armada.client.client import ArmadaClient
+from airflow_armada.client.typings import JobState
+from tests.e2e.conftest import LOOKOUT
+from tests.support.airflow_api import DagRun
+from tests.support.airflow_stack import AirflowStack
+from tests.support.components import wait_until
+
+MODES = ("deferred", "blocking")
+by_mode = pytest.mark.parametrize("mode", MODES)
+
+
+@pytest.fixture(scope="module")
+def run(airflow: AirflowStack) -> DagRun:
+    """One run in which all ends happen side by side."""
+    return airflow.api.trigger("ends")
+
+
+def job_id(run: DagRun, task_id: str) -> str:
+    """Return the job of a task that still runs, from the link that shows as soon as it is submitted."""
+    wait_until(lambda: run.links(task_id).get("Armada Lookout"), f"the job of {task_id}", 90)
+    return str(run.links(task_id)["Armada Lookout"]).rpartition("/")[2]
+
+
+def state_of(client: ArmadaClient, job: str) -> JobState:
+    return JobState(client.get_job_status([job]).job_states[job])
+
+
+def wait_for_state(client: ArmadaClient, job: str, state: JobState) -> None:
+    wait_until(lambda: state_of(client, job) == state, f"job {job} to be {state.name}", 60)
+
+
+@by_mode
+def test_a_job_marked_failed_is_cancelled(run: DagRun, client: ArmadaClient, mode: str) -> None:
+    task_id = f"marked_{mode}"
+    run.wait_for_task(task_id, "deferred" if mode == "deferred" else "running", deadline=90)
+    job = job_id(run, task_id)
+    wait_for_state(client, job, JobState.RUNNING)
+
+    run.mark_task(task_id, "failed")
+
+    wait_for_state(client, job, JobState.CANCELLED)
+    assert run.task(task_id)["state"] == "failed"
+
+
+@by_mode
+def test_a_job_cancelled_by_somebody_else_fails_its_task_for_good(run: DagRun, client: ArmadaClient, mode: str) -> None:
+    task_id = f"cancelled_{mode}"
+    job = job_id(run, task_id)
+    wait_for_state(client, job, JobState.RUNNING)
+
+    client.cancel_jobs("example", f"ends.{run.run_id}", job, reason="not needed any more")
+
+    assert run.wait_for_task(task_id, "failed", "success", "up_for_retry", deadline=90) == "failed"
+    assert run.task(task_id)["try_number"] == 1
+    assert "ArmadaJobCancelled" in error_of(run, task_id)
+
+
+@by_mode
+def test_a_job_that_succeeds(run: DagRun, mode: str) -> None:
+    task_id = f"exit_zero_{mode}"
+    assert run.wait_for_task(task_id, "success", "failed", deadline=120) == "success"
+
+    result = run.xcom(task_id)
+
+    assert result["status"] == "succeeded"
+    assert result["queue"] == "example"
+    assert result["job_set_id"] == f"ends.{run.run_id}"
+    assert result["cluster"] == "standalone"
+    assert result["node"]
+    assert result["submitted_at"] <= result["running_at"] <= result["finished_at"]
+    assert run.links(task_id) == {"Armada Lookout": f"{LOOKOUT}/jobs/{result['job_id']}"}
+
+
+@by_mode
+def test_a_job_that_exits_with_an_error(run: DagRun, mode: str) -> None:
+    task_id = f"exit_three_{mode}"
+    assert run.wait_for_task(task_id, "success", "failed", deadline=120) == "failed"
+
+    error = error_of(run, task_id)
+
+    assert "ArmadaJobFailed" in error
+    assert "exit codes: base=3" in error
+    assert "it broke" in error
+    assert f"{LOOKOUT}/jobs/" in error
+
+
+@by_mode
+def test_a_job_that_can_never_run_is_not_tried_again(run: DagRun, mode: str) -> None:
+    task_id = f"rejected_{mode}"
+
+    assert run.wait_for_task(task_id, "success", "failed", deadline=120) == "failed"
+
+    assert run.task(task_id)["try_number"] == 1
+    assert "ArmadaJobRejected" in error_of(run, task_id)
+
+
+@by_mode
+def test_every_line_of_a_job_is_shown_once_and_in_order(run: DagRun, mode: str) -> None:
+    task_id = f"lines_{mode}"
+    assert run.wait_for_task(task_id, "success", "failed", deadline=120) == "success"
+
+    shown = [record["event"] for record in run.log(task_id) if record.get("logger") == "armada.pod"]
+
+    assert shown == [*(f"line {number}" for number in range(1, 301)), "the last line"]
+
+
+def test_all_tasks_of_the_run_share_one_job_set(run: DagRun) -> None:
+    run.wait(180)
+    results = [run.xcom(f"{end}_{mode}") for end in ("exit_zero", "lines") for mode in MODES]
+    assert {result["job_set_id"] for result in results} == {f"ends.{run.run_id}"}
+    assert len({result["job_id"] for result in results}) == len(results)
+
+
+def error_of(run: DagRun, task_id: str) -> str:
+    """Return the exceptions in a task's log, with their classes."""
+    details = [detail for record in run.log(task_id) for detail in record.get("error_detail") or []]
+    return "\n".join(f"{detail['exc_type']}: {detail['exc_value']}" for detail in details)
