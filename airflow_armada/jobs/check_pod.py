@@ -89,6 +89,8 @@ def _is_int64(text: str) -> bool:
 
 
 def _match_field(requirement: Any, path: str) -> Iterator[Problem]:
+    if requirement.key != "metadata.name":
+        yield Problem(f"{path}.key", repr(requirement.key), "must be metadata.name", "use matchExpressions for labels")
     if requirement.operator not in ("In", "NotIn"):
         yield Problem(f"{path}.operator", repr(requirement.operator), "must be In or NotIn for fields")
     elif len(requirement.values) != 1:

@@ -123,6 +123,12 @@ RULES: dict[str, tuple[dict[str, Any], dict[str, Any], str, str]] = {
         f"{TERM}.matchExpressions[0].values[0]",
         "must be empty, or letters",
     ),
+    "affinity field key": (
+        node_affinity(field={"key": "metadata.name", "operator": "In", "values": ["n"]}),
+        node_affinity(field={"key": "metadata.labels", "operator": "In", "values": ["n"]}),
+        f"{TERM}.matchFields[0].key",
+        "must be metadata.name, got 'metadata.labels'; use matchExpressions for labels",
+    ),
     "affinity field operator": (
         node_affinity(field={"key": "metadata.name", "operator": "In", "values": ["n"]}),
         node_affinity(field={"key": "metadata.name", "operator": "Exists"}),
