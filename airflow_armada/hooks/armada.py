@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
 
-from airflow_armada._compat import conf
+from airflow_armada._compat import AirflowNotFoundException, conf
 from airflow_armada.client.credentials import Basic, BearerToken
 from airflow_armada.client.failure import ArmadaError, SettingsError
 from airflow_armada.client.settings import SiteSettings
@@ -162,3 +162,5 @@ def settings_for_task(hook: ArmadaHook) -> SiteSettings:
         return hook.settings()
     except SettingsError as error:
         raise ArmadaRefused(str(error)) from None
+    except AirflowNotFoundException:
+        raise ArmadaRefused(f"there is no Airflow connection {hook.armada_conn_id!r}; create one of type armada") from None

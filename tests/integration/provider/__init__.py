@@ -1,0 +1,1 @@
+"""The Airflow side, on a real Airflow against the embedded Armada."""
