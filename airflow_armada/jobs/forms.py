@@ -15,7 +15,6 @@ from airflow_armada.jobs.convert import read_message
 from airflow_armada.jobs.plain import adopt, is_message, to_plain
 from airflow_armada.jobs.problems import InvalidJob, Problem, raise_if_any
 from airflow_armada.jobs.scalars import type_name
-from airflow_armada.jobs.yaml_text import load_documents
 
 _POD = "k8s.io.api.core.v1.Pod"
 _CARRIED_METADATA = frozenset({"labels", "annotations", "namespace"})
@@ -90,6 +89,8 @@ def _read_data(data: Any, path: str, file: JobFile, problems: list[Problem]) -> 
 
 
 def _read_text(text: str, path: str, file: JobFile, problems: list[Problem]) -> None:
+    from airflow_armada.jobs.yaml_text import load_documents  # only text needs a YAML reader
+
     documents = load_documents(text, path)
     for number, document in enumerate(documents, start=1):
         where = path if len(documents) == 1 else f"{path} (document {number})"
