@@ -163,4 +163,5 @@ def settings_for_task(hook: ArmadaHook) -> SiteSettings:
     except SettingsError as error:
         raise ArmadaRefused(str(error)) from None
     except AirflowNotFoundException:
-        raise ArmadaRefused(f"there is no Airflow connection {hook.armada_conn_id!r}; create one of type armada") from None
+        text = f"there is no Airflow connection {hook.armada_conn_id!r}; create one of type armada"
+        raise ArmadaRefused(text) from None

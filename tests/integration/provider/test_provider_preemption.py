@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import pytest
 
 from airflow_armada.client.client import ArmadaClient
+from airflow_armada.client.typings import JobState
 from airflow_armada.standalone.server import StandaloneArmada
 from tests.integration.provider.conftest import InlineAirflow
 from tests.support.components import wait_until
@@ -54,7 +55,7 @@ def preempt(armada: StandaloneArmada, client: ArmadaClient, times: int) -> Calla
 
 
 def _running(armada: StandaloneArmada, seen: set[str]) -> list[str]:
-    return [key for key, job in armada.jobs.items() if key not in seen and "RUN" in str(job.state).upper()]
+    return [key for key, job in armada.jobs.items() if key not in seen and job.state == JobState.RUNNING.value]
 
 
 SCRIPT = "echo begin; sleep 2; echo end"
