@@ -8,8 +8,7 @@ executors are separate producers, so duplicates and stragglers are normal, and w
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from airflow_armada.follow import outcome
 from airflow_armada.follow.quantity import larger
@@ -25,8 +24,7 @@ _NO_CODES: Mapping[str, int] = {}
 _NO_RESOURCES: Mapping[str, str] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class JobState:
+class JobState(NamedTuple):
     """All that a follower remembers of a job; times are RFC 3339 with microseconds, so that they compare as text.
 
     :param phase: where the job stands
@@ -47,7 +45,7 @@ class JobState:
     preempted_at: str = ""
     reason: str = ""
     cause: str = ""
-    exit_codes: Mapping[str, int] = field(default_factory=lambda: _NO_CODES)
+    exit_codes: Mapping[str, int] = _NO_CODES
     failure_category: str = ""
     failure_subcategory: str = ""
     cluster: str = ""
@@ -63,7 +61,7 @@ class JobState:
     pending_at: str = ""
     running_at: str = ""
     finished_at: str = ""
-    resources: Mapping[str, str] = field(default_factory=lambda: _NO_RESOURCES)
+    resources: Mapping[str, str] = _NO_RESOURCES
     ran: bool = False
 
 
@@ -87,15 +85,15 @@ def fold(state: JobState, kind: str, body: Any) -> JobState:
 def _submitted(state: JobState, body: Any) -> JobState:
     at = rfc3339(body.created)
     if state.phase == UNKNOWN:
-        return replace(state, phase=SUBMITTED, at=at, submitted_at=at)
-    return state if state.submitted_at else replace(state, submitted_at=at)
+        return state._replace(phase=SUBMITTED, at=at, submitted_at=at)
+    return state if state.submitted_at else state._replace(submitted_at=at)
 
 
 def _queued(state: JobState, body: Any) -> JobState:
     if state.phase >= QUEUED:
         return state
     at = rfc3339(body.created)
-    return replace(state, phase=QUEUED, at=at, submitted_at=state.submitted_at or at)
+    return state._replace(phase=QUEUED, at=at, submitted_at=state.submitted_at or at)
 
 
 def _leased(state: JobState, body: Any) -> JobState:
@@ -104,10 +102,9 @@ def _leased(state: JobState, body: Any) -> JobState:
         return state
     if state.phase >= LEASED and (not state.cluster or body.cluster_id in ("", state.cluster)):
         cluster = state.cluster or body.cluster_id
-        return replace(state, cluster=cluster, pool=state.pool or body.pool, leased_at=state.leased_at or at)
+        return state._replace(cluster=cluster, pool=state.pool or body.pool, leased_at=state.leased_at or at)
     again = state.preempted_at if state.preempted_at > at else ""
-    return replace(
-        state,
+    return state._replace(
         phase=LEASED,
         at=at,
         cluster=body.cluster_id,
@@ -126,32 +123,31 @@ def _pending(state: JobState, body: Any) -> JobState:
     at = rfc3339(body.created)
     if (at and at == state.pending_at) or _of_earlier_run(state, body, at):
         return state
-    located = _locate(state, body)
+    places = _places(state, body)
     if state.phase >= PENDING:
-        return replace(located, pending_at=state.pending_at or at)
-    return replace(located, phase=PENDING, at=at, pending_at=at)
+        return state._replace(pending_at=state.pending_at or at, **places)
+    return state._replace(phase=PENDING, at=at, pending_at=at, **places)
 
 
 def _running(state: JobState, body: Any) -> JobState:
     at = rfc3339(body.created)
     if (at and at == state.running_at) or _of_earlier_run(state, body, at):
         return state
-    located = replace(_locate(state, body), ran=True)
+    places = _places(state, body)
     if state.phase >= RUNNING:
-        return replace(located, running_at=state.running_at or at)
-    return replace(located, phase=RUNNING, at=at, running_at=at)
+        return state._replace(running_at=state.running_at or at, ran=True, **places)
+    return state._replace(phase=RUNNING, at=at, running_at=at, ran=True, **places)
 
 
-def _locate(state: JobState, body: Any) -> JobState:
+def _places(state: JobState, body: Any) -> dict[str, Any]:
     """Remember where the pod is: later events of the run, the end among them, often leave it out."""
-    return replace(
-        state,
-        cluster=body.cluster_id or state.cluster,
-        pool=getattr(body, "pool", "") or state.pool,
-        node=getattr(body, "node_name", "") or state.node,
-        pod=body.pod_name or state.pod,
-        namespace=body.pod_namespace or state.namespace,
-    )
+    return {
+        "cluster": body.cluster_id or state.cluster,
+        "pool": getattr(body, "pool", "") or state.pool,
+        "node": getattr(body, "node_name", "") or state.node,
+        "pod": body.pod_name or state.pod,
+        "namespace": body.pod_namespace or state.namespace,
+    }
 
 
 def _of_earlier_run(state: JobState, body: Any, at: str) -> bool:
@@ -175,7 +171,7 @@ def _interrupted(state: JobState, body: Any, note: str) -> JobState:
     at = rfc3339(body.created)
     if (at and at == state.interrupted_at) or _of_earlier_run(state, body, at):
         return state
-    return replace(_noted(state, note), phase=QUEUED, at=at, interrupted_at=at)
+    return _noted(state, note)._replace(phase=QUEUED, at=at, interrupted_at=at)
 
 
 def _failed(state: JobState, body: Any) -> JobState:
@@ -184,19 +180,19 @@ def _failed(state: JobState, body: Any) -> JobState:
     rejected = body.cause == CAUSES.index("Rejected")
     end = outcome.REJECTED if rejected else outcome.PREEMPTED if state.preempted_at else outcome.FAILED
     exit_codes = {status.name: status.exitCode for status in body.container_statuses}
-    located = _locate(state, body)
-    return replace(
-        located,
+    at = rfc3339(body.created)
+    return state._replace(
         phase=ENDED,
         end=end,
-        at=rfc3339(body.created),
-        finished_at=rfc3339(body.created),
+        at=at,
+        finished_at=at,
         reason=body.reason or state.reason,
         cause="" if end == outcome.PREEMPTED else _cause(body),
         exit_codes=exit_codes,
         failure_category=body.failure_category,
         failure_subcategory=body.failure_subcategory,
         ran=state.ran or bool(exit_codes),
+        **_places(state, body),
     )
 
 
@@ -207,15 +203,15 @@ def _cause(body: Any) -> str:
 
 def _succeeded(state: JobState, body: Any) -> JobState:
     at = rfc3339(body.created)
-    located = _locate(state, body)
-    return replace(located, phase=ENDED, end=outcome.SUCCEEDED, at=at, finished_at=at, reason="", ran=True)
+    places = _places(state, body)
+    return state._replace(phase=ENDED, end=outcome.SUCCEEDED, at=at, finished_at=at, reason="", ran=True, **places)
 
 
 def _cancelled(state: JobState, body: Any) -> JobState:
     at = rfc3339(body.created)
     who = body.requestor or state.requestor
     reason = body.reason or (f"cancelled by {who}" if who else "cancelled")
-    return replace(state, phase=ENDED, end=outcome.CANCELLED, at=at, finished_at=at, requestor=who, reason=reason)
+    return state._replace(phase=ENDED, end=outcome.CANCELLED, at=at, finished_at=at, requestor=who, reason=reason)
 
 
 def _preempted(state: JobState, body: Any) -> JobState:
@@ -223,8 +219,7 @@ def _preempted(state: JobState, body: Any) -> JobState:
     at = rfc3339(body.created) or "-"
     if at == state.preempted_at or state.end not in ("", outcome.FAILED):
         return state
-    known = replace(
-        state,
+    known = state._replace(
         preempted_at=at,
         reason=body.reason or state.reason,
         run_id=body.run_id or state.run_id,
@@ -232,7 +227,7 @@ def _preempted(state: JobState, body: Any) -> JobState:
         preempting_job_id=body.preempting_job_id,
     )
     if state.end:
-        return replace(known, end=outcome.PREEMPTED, cause="")
+        return known._replace(end=outcome.PREEMPTED, cause="")
     return _noted(known, f"preempted{_because(body.reason)}")
 
 
@@ -242,7 +237,7 @@ def _preempting(state: JobState, body: Any) -> JobState:
 
 def _cancelling(state: JobState, body: Any) -> JobState:
     noted = _noted(state, f"{body.requestor or 'someone'} asked for its cancellation{_because(body.reason)}")
-    return replace(noted, requestor=body.requestor or state.requestor)
+    return noted._replace(requestor=body.requestor or state.requestor)
 
 
 def _reprioritized(state: JobState, body: Any) -> JobState:
@@ -253,11 +248,11 @@ def _utilisation(state: JobState, body: Any) -> JobState:
     seen = dict(state.resources)
     for name, quantity in body.MaxResourcesForPeriod.items():
         seen[name] = larger(seen.get(name, ""), quantity.string)
-    return state if seen == state.resources else replace(state, resources=seen)
+    return state if seen == state.resources else state._replace(resources=seen)
 
 
 def _noted(state: JobState, note: str) -> JobState:
-    return state if note == state.note else replace(state, note=note, notes=state.notes + 1)
+    return state if note == state.note else state._replace(note=note, notes=state.notes + 1)
 
 
 def _because(reason: str) -> str:

@@ -11,7 +11,6 @@ import asyncio
 import logging
 import random
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import Any, Protocol
 
 from airflow_armada.client.errors import ArmadaError, ArmadaRpcError
@@ -207,7 +206,7 @@ def _apply(tracked: TrackedJob, details: Any, error: str) -> None:
     for kind, body in snapshot.as_events(details, error):
         tracked.fold(kind, body)
     if details.latest_run_id and not tracked.state.run_id:
-        tracked.state = replace(tracked.state, run_id=details.latest_run_id)
+        tracked.state = tracked.state._replace(run_id=details.latest_run_id)
 
 
 def _lost(tracked: TrackedJob, grace: float) -> states.JobState:
@@ -215,4 +214,4 @@ def _lost(tracked: TrackedJob, grace: float) -> states.JobState:
         reason = "it was pruned from Armada's records before its end was seen"
     else:
         reason = f"neither its job set's events nor Armada's records have it, for {grace:.0f} s"
-    return replace(tracked.state, phase=states.ENDED, end=outcome.LOST, reason=reason)
+    return tracked.state._replace(phase=states.ENDED, end=outcome.LOST, reason=reason)

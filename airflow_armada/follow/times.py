@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timezone
+from functools import lru_cache
 from typing import Any
 
 _RFC3339 = re.compile(r"(\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d)(?:\.(\d+))?([Zz]|[+-]\d\d:\d\d)")
@@ -13,8 +14,12 @@ def rfc3339(timestamp: Any) -> str:
     """Write a protobuf timestamp as UTC with microseconds, so that later times are larger texts; "" if it is unset."""
     if not (timestamp.seconds or timestamp.nanos):
         return ""
-    moment = datetime.fromtimestamp(timestamp.seconds, timezone.utc)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{timestamp.nanos // 1000:06d}Z"
+    return f"{_second(timestamp.seconds)}.{timestamp.nanos // 1000:06d}Z"
+
+
+@lru_cache(maxsize=64)
+def _second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def nanoseconds(text: str) -> int:
