@@ -43,7 +43,10 @@ def _action(command: Command) -> ActionCommand:
 
 
 def _arg(argument: Argument) -> Arg:
-    return Arg(argument.flags, **argument.options)  # type: ignore[no-untyped-call]
+    # Its constructor does not know every option of argparse (such as const), but hands on whatever is in kwargs.
+    arg = Arg(argument.flags)  # type: ignore[no-untyped-call]
+    arg.kwargs.update(argument.options)
+    return arg
 
 
 def _function(command: Command) -> Callable[[Namespace], None]:

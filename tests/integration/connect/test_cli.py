@@ -1,0 +1,282 @@
+"""The command line as its users meet it: a process, its output and its exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from airflow_armada.standalone.auth import Credentials
+from airflow_armada.standalone.server import StandaloneArmada
+from tests.integration.connect.conftest import SCRIPT
+from tests.support.oidc import Person, oidc_provider
+
+COMMAND = [sys.executable, "-m", "airflow_armada.cli.main"]
+PASSWORD, TOKEN = "CANARY-password-0123456789", "CANARY-token-0123456789"
+
+
+def environment(server: StandaloneArmada | None, **extra: str) -> dict[str, str]:
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "AIRFLOW_HOME", "PYTHONPATH") if name in os.environ}
+    url = {} if server is None else {"ARMADA_URL": f"grpc://{server.target}?binoculars={server.target}"}
+    return {**kept, **url, **extra}
+
+
+def run(
+    *arguments: str, server: StandaloneArmada | None = None, stdin: str = "", **extra: str
+) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [*COMMAND, *arguments],
+        env=environment(server, **extra),
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr
+    assert "CANARY" not in done.stdout + done.stderr
+    return done
+
+
+def values(done: subprocess.CompletedProcess[str]) -> list[dict[str, object]]:
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def submitted(server: StandaloneArmada, text: str = SCRIPT) -> str:
+    done = run("submit", "-", "--json", server=server, stdin=text)
+    assert done.returncode == 0, done.stderr
+    return str(values(done)[0]["job"])
+
+
+@pytest.mark.parametrize("command", ["check", "login", "queues", "submit", "watch", "logs", "cancel", "why"])
+def test_every_command_has_help(command: str) -> None:
+    done = run(command, "--help")
+
+    assert done.returncode == 0
+    assert "exit codes" in done.stdout
+
+
+def test_a_job_from_submit_to_its_log(armada: StandaloneArmada) -> None:
+    job = submitted(armada)
+
+    watched = run("watch", "q", "set", server=armada)
+    assert watched.returncode == 0
+    assert "succeeded" in watched.stdout
+    assert "1/1 jobs ended (1 succeeded)" in watched.stdout
+    assert "\r" not in watched.stdout
+
+    log = run("logs", job, "--follow", server=armada)
+    assert (log.returncode, log.stdout) == (0, "hello from the job\n")
+    assert values(run("logs", job, "--json", server=armada))[0]["line"] == "hello from the job"
+    why = run("why", job, "--json", server=armada)
+    assert values(why)[0]["state"] == "SUCCEEDED"
+
+
+def test_watch_tells_programs_about_failures(armada: StandaloneArmada) -> None:
+    job = submitted(armada, SCRIPT.replace("print('hello from the job')", "raise SystemExit(3)"))
+
+    done = run("watch", "q", "set", "--json", server=armada)
+
+    last = values(done)[-1]
+    assert done.returncode == 1
+    assert (last["job"], last["state"], last["exit_codes"]) == (job, "failed", {"main": 3})
+
+
+def test_watch_shows_progress_on_a_terminal(armada: StandaloneArmada) -> None:
+    submitted(armada)
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen([*COMMAND, "watch", "q", "set"], env=environment(armada), stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    shown = b""
+    try:
+        while chunk := os.read(ours, 4096):
+            shown += chunk
+    except OSError:
+        pass  # how a terminal ends on Linux
+    assert process.wait(30) == 0
+    assert re.search(rb"\r\x1b\[K\d/1 jobs ended", shown)
+
+
+def test_a_job_is_cancelled_with_a_reason(armada: StandaloneArmada) -> None:
+    job = submitted(armada, SCRIPT.replace("print('hello from the job')", "import time; time.sleep(300)"))
+
+    done = run("cancel", job, "--reason", "not needed", server=armada)
+
+    assert done.returncode == 0
+    assert run("watch", "q", "set", server=armada).returncode == 1
+    assert values(run("why", job, "--json", server=armada))[0]["state"] == "CANCELLED"
+
+
+def test_why_a_job_waits(armada: StandaloneArmada) -> None:
+    big = SCRIPT.replace("cpu: 100m", "cpu: 100000")
+    done = run("submit", "-", "--json", server=armada, stdin=big)
+    if done.returncode:
+        pytest.skip("the server refuses a job that can never run")
+
+    why = values(run("why", str(values(done)[0]["job"]), "--json", server=armada))[0]
+
+    assert why["state"] in {"QUEUED", "REJECTED"}
+    assert why["explanation"]
+
+
+def test_queues_are_listed(armada: StandaloneArmada) -> None:
+    done = run("queues", server=armada)
+
+    assert done.stdout.splitlines()[0].split() == ["QUEUE", "PRIORITY", "FACTOR", "CORDONED"]
+    assert values_of_queues(run("queues", "--json", server=armada)) == ["q"]
+
+
+def values_of_queues(done: subprocess.CompletedProcess[str]) -> list[str]:
+    return [queue["name"] for queue in json.loads(done.stdout)]
+
+
+def test_a_dry_run_shows_the_request_and_submits_nothing(armada: StandaloneArmada) -> None:
+    done = run("submit", "-", "--dry-run", server=armada, stdin=SCRIPT)
+
+    assert done.returncode == 0
+    assert "jobSetId: set" in done.stdout
+    assert not armada.calls
+
+
+def test_a_job_that_is_not_valid_is_said_to_be_so(armada: StandaloneArmada) -> None:
+    done = run("submit", "-", "--json", server=armada, stdin=SCRIPT.replace("namespace: default", 'namespace: ""'))
+
+    assert done.returncode == 1
+    assert values(done)[0]["valid"] is False
+    assert not armada.calls
+
+
+def test_a_job_that_nobody_knows(armada: StandaloneArmada) -> None:
+    for command in ("why", "logs", "cancel"):
+        done = run(command, "01k00000000000000000000000", server=armada)
+        assert done.returncode == 3
+        assert "does not know job" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        ((), 2),
+        (("check", "--uri", "h:1", "--conn-id", "c"), 2),
+        (("queues", "--uri", "h:1", "--context", "c"), 2),
+        (("queues", "--uri", f"ftp://ada:{PASSWORD}@h:1"), 3),
+        (("queues", "--uri", f"grpc://ada:{PASSWORD}@h:99999"), 3),
+        (("queues", "--uri", "grpcs://h:1?tls=maybe"), 3),
+        (("queues", "--uri", f"grpcs://h:1?token={TOKEN}&token_file=/x"), 3),
+        (("queues", "--uri", f"grpc://h:1?token={TOKEN}"), 3),
+        (("queues", "--armadactl", "/nowhere"), 3),
+        (("queues", "--conn-id", "no_such_connection"), 3),
+        (("submit", "/nowhere.yaml"), 3),
+        (("login", "--provider-url", "http://127.0.0.1:1"), 2),
+        (("login", "--provider-url", "http://127.0.0.1:1", "--client-id", "c"), 3),
+        (("login", "--provider-url", "nonsense", "--client-id", "c"), 3),
+    ],
+)
+def test_what_cannot_work_ends_with_one_line(arguments: tuple[str, ...], code: int) -> None:
+    done = run(*arguments)
+
+    assert done.returncode == code
+    assert done.stdout == ""
+    if code == 3:
+        assert len(done.stderr.splitlines()) == 1
+
+
+def test_errors_are_json_for_programs() -> None:
+    done = run("queues", "--uri", "localhost:1", "--json")
+
+    assert done.returncode == 3
+    assert "UNAVAILABLE" in json.loads(done.stderr)["error"]
+
+
+def test_a_check_with_a_password_from_the_environment() -> None:
+    with StandaloneArmada(credentials=Credentials(users={"ada": PASSWORD})) as server:
+        server.create_queue("q")
+        url = f"grpc://ada:{PASSWORD}@{server.target}?allow_plaintext_credentials=true"
+        good = run("check", "--queue", "q", ARMADA_URL=url)
+        bad = run("check", "--json", ARMADA_URL=url.replace(PASSWORD, "CANARY-wrong"))
+
+    assert good.returncode == 0, good.stdout
+    assert bad.returncode == 1
+    assert json.loads(bad.stdout)["ok"] is False
+
+
+def test_a_check_with_armadactls_file(tmp_path: Path) -> None:
+    with StandaloneArmada(credentials=Credentials(users={"ada": PASSWORD})) as server:
+        server.create_queue("q")
+        file = tmp_path / "armadactl.yaml"
+        file.write_text(
+            f"currentContext: main\ncontexts:\n  main:\n    armadaUrl: {server.target}\n    forceNoTls: true\n"
+            f"    basicAuth: {{username: ada, password: {PASSWORD}}}\n"
+        )
+        assert run("queues", "--armadactl", str(file)).returncode == 0
+        assert run("queues", "--armadactl", str(file), "--context", "other").returncode == 3
+
+
+def test_a_login_with_a_device_serves_later_calls(tmp_path: Path) -> None:
+    with (
+        oidc_provider(tokenLifetime=60) as provider,
+        StandaloneArmada(credentials=Credentials(verify_token=provider.verify)) as server,
+    ):
+        server.create_queue("q")
+        cache = str(tmp_path / "tokens.json")
+        url = (
+            f"grpc://{server.target}?auth=oidc_login&oidc_provider_url={provider.issuer}&oidc_client_id=person"
+            f"&oidc_scopes=offline_access%20jobs&allow_plaintext_credentials=true"
+        )
+        variables = environment(None, ARMADA_URL=url, ARMADA_TOKEN_CACHE=cache)
+        before = run("queues", **variables)
+        process = subprocess.Popen([*COMMAND, "login"], env=variables, stderr=subprocess.PIPE, text=True)
+        assert process.stderr is not None
+        address = re.search(r"http\S+", [process.stderr.readline(), process.stderr.readline()][1])
+        assert address is not None
+        Person().visit(address[0])
+        assert process.wait(30) == 0
+        process.stderr.close()
+        after = run("queues", **variables)
+
+    assert (before.returncode, after.returncode) == (3, 0)
+    assert "airflow-armada login" in before.stderr
+
+
+def test_an_interrupted_watch_says_so_by_its_exit_code(armada: StandaloneArmada) -> None:
+    import signal
+
+    submitted(armada, SCRIPT.replace("print('hello from the job')", "import time; time.sleep(300)"))
+    process = subprocess.Popen(
+        [*COMMAND, "watch", "q", "set"],
+        env=environment(armada),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    deadline = time.monotonic() + 30
+    while "running" not in process.stdout.readline():
+        assert time.monotonic() < deadline
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+
+    assert process.returncode == 130
+    assert "Traceback" not in errors
+
+
+def test_airflows_own_command_line_has_the_same_commands(armada: StandaloneArmada) -> None:
+    airflow = Path(sys.executable).with_name("airflow")
+    done = subprocess.run(
+        [airflow, "armada", "queues", "--json"],
+        env=environment(armada),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1])[0]["name"] == "q"
