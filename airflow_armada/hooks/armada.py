@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseHook
 
 from airflow_armada._compat import AirflowNotFoundException, conf
-from airflow_armada.client.credentials import Basic, BearerToken
 from airflow_armada.client.failure import ArmadaError, SettingsError
+from airflow_armada.client.fields import secrets_of
 from airflow_armada.client.settings import SiteSettings
 from airflow_armada.exceptions import ArmadaRefused
 from airflow_armada.hooks.settings import site_settings
@@ -51,11 +51,8 @@ def _mask(settings: SiteSettings) -> None:
     """Keep secrets of the connection out of every task log."""
     from airflow.sdk.log import mask_secret
 
-    credentials = settings.credentials
-    if isinstance(credentials, Basic):
-        mask_secret(credentials.password)
-    elif isinstance(credentials, BearerToken):
-        mask_secret(credentials.token)
+    for secret in secrets_of(settings.credentials):
+        mask_secret(secret)
 
 
 class ArmadaHook(BaseHook):
@@ -135,19 +132,18 @@ class ArmadaHook(BaseHook):
 
     def test_connection(self) -> tuple[bool, str]:
         """
-        Ask the server for its health, which it answers only to those whom it knows.
+        Try the way to the site step by step: address, TLS, credentials, queues, log service.
 
-        :return: whether it works, and a line to show.
+        :return: whether it works, and a line to show: what works, or what does not and how to mend it.
         """
+        from airflow_armada.client.diagnose import diagnose
+
         forget_connections()
         try:
-            with self.client() as client:
-                client.submit_health()
-                return True, f"Armada at {self.settings().target} is reachable and accepts the credentials"
-        except ArmadaError as error:
+            diagnosis = diagnose(self.settings())
+        except (ArmadaError, AirflowNotFoundException) as error:
             return False, str(error)
-        except Exception as error:
-            return False, f"{type(error).__name__}: {error}"
+        return diagnosis.ok, diagnosis.summary
 
 
 def settings_for_task(hook: ArmadaHook) -> SiteSettings:
