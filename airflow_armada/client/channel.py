@@ -52,17 +52,22 @@ def open_channel(settings: SiteSettings, target: str | None = None, log_service:
     return grpc.intercept_channel(channel, *chain) if chain else channel
 
 
-def open_aio_channel(settings: SiteSettings, target: str | None = None, log_service: bool = False) -> grpc.aio.Channel:
+def open_aio_channel(
+    settings: SiteSettings, target: str | None = None, log_service: bool = False, own_connection: bool = False
+) -> grpc.aio.Channel:
     """Open a channel for the running event loop; otherwise as :func:`open_channel`.
 
     :param settings: the site
     :param target: ``host:port`` to use instead of the Armada server's, for a log service
     :param log_service: whether the other side is Binoculars
+    :param own_connection: share no connection with other channels, as channels with equal options otherwise do
     :return: a channel with credentials attached
     :raises SettingsError: when a certificate cannot be used, or credentials would travel in plain text
     """
     tls, target, credentials = _resolve(settings, target, log_service)
     options = channel_options(settings, tls, log_service)
+    if own_connection:
+        options.append(("grpc.use_local_subchannel_pool", 1))
     chain = aio_interceptors(credentials)
     gzip = grpc.Compression.Gzip
     if tls is None:

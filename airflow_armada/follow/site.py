@@ -109,7 +109,7 @@ class StreamChannels:
             if users < STREAMS_PER_CHANNEL:
                 self._users[channel] = users + 1
                 return channel
-        channel = open_aio_channel(self._settings)
+        channel = open_aio_channel(self._settings, own_connection=True)
         self._users[channel] = 1
         return channel
 

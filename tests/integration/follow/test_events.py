@@ -17,6 +17,7 @@ from airflow_armada.follow.outcome import Outcome
 from airflow_armada.follow.site import Site, shared_site
 from tests.integration.follow.conftest import JOB_SET, QUEUE, QUICK, Remembering, a_job, until
 from tests.integration.follow.scripted import DETAILS, EVENTS, ScriptedArmada
+from tests.support.proxy import fault_proxy
 
 QUIET = FollowOptions(get_logs=False)
 
@@ -226,3 +227,18 @@ async def test_a_job_that_waits_long_is_explained_once_in_the_schedulers_words(
 
     assert sum("no room for 64 cpu" in text for text in reporter.states) == 1
     assert (outcome.status, outcome.requestor) == ("cancelled", "ann")
+
+
+async def test_many_streams_are_spread_over_connections(armada: ScriptedArmada) -> None:
+    async with fault_proxy(armada.port) as proxy:
+        settings = armada.settings(target=f"127.0.0.1:{proxy.port}")
+        async with shared_site(settings, replace(QUICK, sweep=60, max_sweep=60, degraded_sweep=60)) as site:
+            following = [begin(site, a_job(number, job_set=f"set-{number}")) for number in range(100)]
+            await until(lambda: armada.streams == 100)
+            connections = proxy.connections
+            for task in following:
+                task.cancel()
+            await asyncio.gather(*following, return_exceptions=True)
+            await until(lambda: armada.streams == 0)
+
+    assert connections == 2
