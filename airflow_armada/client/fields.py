@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from airflow_armada.client.oidc_http import OidcClient
 
 AUTH = "auth"
+_WORTH_MASKING = 8
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,10 @@ def credentials_from(login: str, password: str, extra: Mapping[str, Any]) -> Cre
 
 def secrets_of(value: object) -> list[str]:
     """
-    Find what must be masked: the fields that credentials hide from their repr.
+    Find what must be masked in logs: hidden texts, and the hidden values of hidden names.
+
+    Arguments of a command are hidden from the repr, but not masked: a word such as "armada" among them would vanish
+    from every log line, and whoever may look at processes sees them anyway.
 
     :param value: credentials
     """
@@ -96,14 +100,13 @@ def secrets_of(value: object) -> list[str]:
     found: list[str] = []
     for one in fields(value):
         content = getattr(value, one.name)
-        found += secrets_of(content) if one.repr else list(_texts(content))
+        if one.repr:
+            found += secrets_of(content)
+        elif isinstance(content, str):
+            found.append(content)
+        elif isinstance(content, tuple):
+            found += [pair[1] for pair in content if isinstance(pair, tuple) and len(pair[1]) >= _WORTH_MASKING]
     return [text for text in found if text]
-
-
-def _texts(content: object) -> list[str]:
-    if isinstance(content, str):
-        return [content]
-    return [text for item in content for text in _texts(item)] if isinstance(content, tuple) else []
 
 
 def _implied(values: FieldValues) -> str:

@@ -49,7 +49,7 @@ class OidcClient:
     client_id: str
     client_secret: str = field(default="", repr=False)
     scopes: tuple[str, ...] = ()
-    parameters: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    parameters: tuple[tuple[str, str], ...] = ()
     ca_file: str = ""
     allow_http: bool = False
 
