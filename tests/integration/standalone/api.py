@@ -62,7 +62,8 @@ class Armada:
     """
 
     def __init__(self, target: str, metadata: Sequence[tuple[str, str]] = ()) -> None:
-        self.channel = grpc.insecure_channel(target)
+        # A pool of its own: a shared one would make a new channel wait out the back-off of an old one.
+        self.channel = grpc.insecure_channel(target, options=[("grpc.use_local_subchannel_pool", 1)])
         self._metadata = metadata
 
     def call(self, method: Method[Any, Any], **fields: Any) -> Any:

@@ -1,0 +1,64 @@
+"""The command ``armada-standalone``."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import grpc
+
+from airflow_armada.api import methods
+from airflow_armada.standalone.server import StandaloneArmada
+from tests.integration.standalone.api import Armada
+
+COMMAND = [sys.executable, "-m", "airflow_armada.standalone"]
+
+
+def test_it_says_where_it_listens_makes_queues_and_stops_on_sigterm(tmp_path: Path) -> None:
+    options = ["--port", "0", "--queue", "a", "--queue", "b", "--cpus", "3", "--memory", "2Gi", "--work-dir", tmp_path]
+    with subprocess.Popen([*COMMAND, *map(str, options)], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        ready = process.stdout.readline()
+        armada = Armada(ready.split()[-1])
+        *queues, _ = armada.call(methods.Submit.GET_QUEUES)
+        report = armada.call(methods.SchedulerReporting.GET_SCHEDULING_REPORT).report
+        process.terminate()
+
+        assert process.wait(timeout=20) == 0
+        assert process.stdout.read() == ""
+
+    assert ready.startswith("armada-standalone is ready on 127.0.0.1:")
+    assert [message.queue.name for message in queues] == ["a", "b"]
+    assert "3 cpu of 3 cpu free, 2Gi memory of 2Gi memory free" in report
+
+
+def test_credentials_come_from_files(tmp_path: Path) -> None:
+    tokens = tmp_path / "token"
+    tokens.write_text("tok\n")
+    command = [*COMMAND, "--port", "0", "--token-file", str(tokens)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        target = process.stdout.readline().split()[-1]
+
+        assert Armada(target).refused(methods.Submit.HEALTH)[0] == grpc.StatusCode.UNAUTHENTICATED
+        assert Armada(target, [("authorization", "Bearer tok")]).call(methods.Submit.HEALTH).status == 1
+        process.terminate()
+
+
+def test_a_port_in_use_is_one_clear_line() -> None:
+    with StandaloneArmada() as server:
+        result = subprocess.run(
+            [*COMMAND, "--port", str(server.port)], capture_output=True, text=True, timeout=60, check=False
+        )
+
+    assert result.returncode == 1
+    assert f"cannot listen on 127.0.0.1:{server.port}: the port is in use" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_quantity_that_makes_no_sense_is_one_clear_line() -> None:
+    result = subprocess.run([*COMMAND, "--cpus", "many"], capture_output=True, text=True, timeout=60, check=False)
+
+    assert result.returncode == 1
+    assert result.stderr.startswith("armada-standalone: 'many' is not a resource quantity")

@@ -1,0 +1,145 @@
+"""Misbehaviour on demand."""
+
+from __future__ import annotations
+
+import grpc
+
+from airflow_armada.api import methods
+from airflow_armada.standalone.auth import Credentials
+from airflow_armada.standalone.server import StandaloneArmada
+from tests.integration.standalone.api import JOB_SET, QUEUE, Armada, container, job, wait_until
+
+GET = methods.Event.GET_JOB_SET_EVENTS
+
+
+def code_of(stream: object) -> grpc.StatusCode:
+    """Read a stream to its end and return the code that it ends with."""
+    try:
+        for _ in stream:  # type: ignore[attr-defined]
+            pass
+    except grpc.RpcError as error:
+        return error.code()
+    return grpc.StatusCode.OK
+
+
+def test_calls_are_refused_a_number_of_times(server: StandaloneArmada, armada: Armada) -> None:
+    server.faults.refuse("SubmitJobs", grpc.StatusCode.INTERNAL, "no", times=2)
+
+    for _ in range(2):
+        assert armada.refused(methods.Submit.SUBMIT_JOBS) == (grpc.StatusCode.INTERNAL, "no")
+    assert len(armada.submit(job(container("true")))) == 1
+
+
+def test_every_call_is_refused_until_the_fault_is_cleared(server: StandaloneArmada, armada: Armada) -> None:
+    server.faults.refuse(times=None)
+
+    assert armada.refused(methods.Submit.HEALTH)[0] == grpc.StatusCode.UNAVAILABLE
+    assert armada.refused(GET, queue=QUEUE, id=JOB_SET)[0] == grpc.StatusCode.UNAVAILABLE
+
+    server.faults.clear()
+    assert armada.call(methods.Submit.HEALTH).status == 1
+
+
+def test_a_lost_response_leaves_the_job_behind(server: StandaloneArmada, armada: Armada) -> None:
+    server.faults.lose_response("SubmitJobs", grpc.StatusCode.INTERNAL)
+    once = job(container("true"), client_id="try-1")
+
+    code, _ = armada.refused(methods.Submit.SUBMIT_JOBS, queue=QUEUE, job_set_id=JOB_SET, job_request_items=[once])
+
+    assert code == grpc.StatusCode.INTERNAL
+    assert armada.submit(once) == list(server.jobs)
+
+
+def test_client_ids_may_be_forgotten(server: StandaloneArmada, armada: Armada) -> None:
+    server.faults.forget_client_ids = True
+
+    first, second = (armada.submit(job(container("true"), client_id="try-1")) for _ in range(2))
+
+    assert first != second
+
+
+def test_a_stream_breaks_after_some_messages(server: StandaloneArmada, armada: Armada) -> None:
+    (job_id,) = armada.submit(job(container("true")))
+    armada.end_of(job_id)
+    server.faults.drop_streams_after = 2
+
+    stream = armada.watch()
+
+    assert [next(stream).message.WhichOneof("events") for _ in range(2)] == ["submitted", "queued"]
+    assert code_of(stream) == grpc.StatusCode.UNAVAILABLE
+
+
+def test_open_streams_are_broken_or_closed(server: StandaloneArmada, armada: Armada) -> None:
+    for fault, code in (
+        (server.faults.break_streams, grpc.StatusCode.UNAVAILABLE),
+        (server.faults.close_streams, grpc.StatusCode.OK),
+    ):
+        stream = armada.watch()
+        wait_until(lambda: server.open_streams[GET.path] == 1)
+
+        fault()
+
+        assert code_of(stream) == code
+        wait_until(lambda: server.open_streams[GET.path] == 0)
+
+
+def test_streams_may_live_for_a_time_only(server: StandaloneArmada, armada: Armada) -> None:
+    server.faults.close_streams_after = 0.1
+
+    assert code_of(armada.watch()) == grpc.StatusCode.OK
+
+
+def test_a_silent_server_keeps_the_stream_open_and_catches_up(server: StandaloneArmada, armada: Armada) -> None:
+    server.faults.silent = True
+    (job_id,) = armada.submit(job(container("true")))
+    wait_until(lambda: armada.state(job_id) == "SUCCEEDED")
+    stream = armada.watch()
+    wait_until(lambda: server.open_streams[GET.path] == 1)
+
+    server.faults.clear()
+
+    assert next(stream).message.WhichOneof("events") == "submitted"
+
+
+def test_repeated_events_have_ids_of_their_own(server: StandaloneArmada, armada: Armada) -> None:
+    server.faults.repeat_events = 1
+    (job_id,) = armada.submit(job(container("true")))
+    armada.end_of(job_id)
+
+    messages = [message for message in armada.replay() if message.message.HasField("submitted")]
+
+    assert [message.message.submitted.job_id for message in messages] == [job_id, job_id]
+    assert len({message.id for message in messages}) == 2
+
+
+def test_an_expired_token_is_refused_until_it_is_accepted_again() -> None:
+    with StandaloneArmada(credentials=Credentials(tokens={"tok": "anna"})) as server:
+        armada = Armada(server.target, [("authorization", "Bearer tok")])
+
+        server.faults.expire_token("tok")
+        assert armada.refused(methods.Submit.HEALTH)[0] == grpc.StatusCode.UNAUTHENTICATED
+
+        server.faults.accept_token("tok")
+        assert armada.call(methods.Submit.HEALTH).status == 1
+
+
+def test_jobs_go_on_while_the_server_cannot_be_reached(server: StandaloneArmada, armada: Armada) -> None:
+    (job_id,) = armada.submit(job(container("sleep", "0.2")))
+    target = server.target
+
+    server.disconnect()
+    assert armada.refused(methods.Submit.HEALTH)[0] == grpc.StatusCode.UNAVAILABLE
+    wait_until(lambda: server.jobs[job_id].finished)
+    server.reconnect()
+
+    assert server.target == target
+    assert Armada(target).kinds_until(job_id)[-1] == "succeeded"
+
+
+def test_calls_are_counted_by_method(server: StandaloneArmada, armada: Armada) -> None:
+    armada.call(methods.Submit.HEALTH)
+    armada.call(methods.Submit.HEALTH)
+    armada.refused(methods.Submit.CANCEL_JOBS)
+
+    assert server.calls["/api.Submit/Health"] == 2
+    assert server.calls["/api.Submit/CancelJobs"] == 1
