@@ -26,6 +26,10 @@ class ArmadaRefused(AirflowFailException):
     """Armada refused a call, or the job is invalid: the same call would be refused again."""
 
 
+class ArmadaResultError(AirflowException):
+    """The job succeeded without printing a result that can be used."""
+
+
 class ArmadaJobError(AirflowException):
     """
     A job did not succeed.

@@ -26,6 +26,7 @@ MAX_TRACEBACK = 8000
 
 def emit(marker: str, text: str) -> None:
     """Print a value in lines that no part of the log's way splits: container runtimes do so at 16 KiB."""
+    text = text.replace("::", "\\u003a:")  # the same JSON, in which nothing takes a part for a marker
     sys.stdout.flush()
     sys.stderr.flush()
     parts = [text[at : at + PART] for at in range(0, len(text), PART)]

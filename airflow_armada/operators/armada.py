@@ -53,6 +53,8 @@ class ArmadaOperator(BaseOperator):
     :param deferrable: free the worker while the job runs; by default what ``[operators] default_deferrable`` says, and
         true if nobody has set it.
     :param get_logs: show the job's log in the task log.
+    :param get_result: return the value that the job prints on its log as ``::armada-result::<JSON>``, instead of the
+        facts about the job; a job that prints none then fails its task.
     :param preemption_retries: how often to submit the job again, within the try, after an end listed in
         ``resubmit_on``.
     :param resubmit_on: ends of which the job is innocent: ``preempted``, ``evicted``, ``lease_expired``.
@@ -115,6 +117,7 @@ class ArmadaOperator(BaseOperator):
         armada_conn_id: str = ArmadaHook.default_conn_name,
         deferrable: bool | None = None,
         get_logs: bool = True,
+        get_result: bool = False,
         preemption_retries: int = 0,
         resubmit_on: Sequence[str] = ("preempted",),
         cancel_on_kill: bool = True,
@@ -144,6 +147,7 @@ class ArmadaOperator(BaseOperator):
         self.armada_conn_id = armada_conn_id
         self.deferrable = default_deferrable() if deferrable is None else deferrable
         self.get_logs = get_logs
+        self.get_result = get_result
         self.preemption_retries = preemption_retries
         self.resubmit_on = resubmit_on
         self.cancel_on_kill = cancel_on_kill

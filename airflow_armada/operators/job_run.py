@@ -8,12 +8,12 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_armada._compat import AirflowException, AirflowTaskTimeout, event_hold
-from airflow_armada.exceptions import ArmadaRefused, ArmadaUnavailable, job_error
+from airflow_armada.exceptions import ArmadaRefused, ArmadaResultError, ArmadaUnavailable, job_error
 from airflow_armada.follow.outcome import Outcome
 from airflow_armada.hooks.armada import ArmadaHook, settings_for_task
 from airflow_armada.jobs.identity import default_job_set_id
@@ -21,11 +21,12 @@ from airflow_armada.links.armada import JOB_XCOM_KEY, LookoutLink
 from airflow_armada.operators.arguments import seconds
 from airflow_armada.operators.attempt import Attempt, JobRecord, Journal
 from airflow_armada.operators.submission import NEVER, Submission
-from airflow_armada.triggers.wait import JobWait, infrastructure_end
+from airflow_armada.triggers.wait import JobWait, infrastructure_end, result_collector
 
 if TYPE_CHECKING:
     from airflow_armada.client.client import ArmadaClient
     from airflow_armada.client.settings import SiteSettings
+    from airflow_armada.jobs.result import ResultCollector
     from airflow_armada.operators.armada import ArmadaOperator
     from airflow_armada.operators.worker import WorkerLoop
 
@@ -69,7 +70,7 @@ class JobRun:
 
     # -- from execute to the end -------------------------------------------------------------------------------------
 
-    def start(self) -> dict[str, Any]:
+    def start(self) -> Any:
         """
         Submit the job, or take over that of an earlier try, and see it to its end.
 
@@ -80,12 +81,12 @@ class JobRun:
             submitted = self._submission(client, target).acquire()
         return self._watch(self._wait_for(submitted.record, target, adopted=submitted.adopted))
 
-    def resume(self, event: Mapping[str, Any]) -> dict[str, Any]:
+    def resume(self, event: Mapping[str, Any]) -> Any:
         """
         Turn the trigger's event into the outcome of the task.
 
         :param event: from :func:`~airflow_armada.triggers.wait.make_event`.
-        :return: the facts about the job, if it succeeded.
+        :return: the facts about the job, or the result that it printed, if it succeeded.
         """
         wait = self._wait = JobWait.from_dict(event["wait"])
         if "error" in event:
@@ -93,18 +94,21 @@ class JobRun:
             raise ArmadaUnavailable(f"Armada job {wait.job_id} cannot be followed any further: {event['error']}")
         outcome = Outcome.from_dict(event["outcome"])
         last_lines = list(event.get("last_lines") or ())
-        if wait.get_logs and not outcome.logs_complete:
-            last_lines += self._rest_of_log(wait, outcome)
+        collector = result_collector(wait, event.get("result"))
+        if (wait.get_logs or collector) and not outcome.logs_complete:
+            last_lines += self._rest_of_log(wait, outcome, collector)
         if outcome.status == "queued_too_long" or (outcome.status == "timed_out" and wait.cancel_on_kill):
             self._cancel(wait, _DEADLINE_REASONS[outcome.status])
         self._journal.write_end(wait.job_id, outcome.status)
         if outcome.status == "succeeded":
-            return self._facts(wait, outcome)
+            return self._facts(wait, outcome) if collector is None else self._result(wait, collector)
         if reason := self._reason_to_resubmit(wait, outcome):
             return self._resubmit(wait, reason, event.get("records") or ())
+        if collector is not None and (error := collector.remote_error()):
+            outcome = replace(outcome, reason=f"{error.type}: {error.message}")
         raise job_error(outcome, job_url=self._url(wait), last_lines=last_lines)
 
-    def _watch(self, wait: JobWait) -> dict[str, Any]:
+    def _watch(self, wait: JobWait) -> Any:
         self._wait = wait
         self._announce(wait)
         if self._killed.is_set():
@@ -190,6 +194,7 @@ class JobRun:
             namespace=target.namespace,
             containers=target.containers,
             get_logs=operator.get_logs,
+            get_result=operator.get_result and operator.wait_for_completion,
             cancel_on_kill=operator.cancel_on_kill,
             deadline=deadline or self._attempt.deadline(operator.execution_timeout),
             queued_deadline=submitted_at + queued_timeout if queued_timeout else None,
@@ -209,7 +214,7 @@ class JobRun:
             return f"of the try before had already {outcome.status}"
         return ""
 
-    def _resubmit(self, wait: JobWait, reason: str, records: Any) -> dict[str, Any]:
+    def _resubmit(self, wait: JobWait, reason: str, records: Any) -> Any:
         """Submit the job again within the try; the records of the first deferral are saved from the second."""
         number = wait.resubmission + 1
         log.warning("Armada job %s %s; submitting it again (%d of %s)", wait.job_id, reason, number, self._budget)
@@ -326,16 +331,26 @@ class JobRun:
             facts |= {name: known.get(name, _EMPTY.get(name, "")) for name in _FACTS}
         return facts
 
+    def _result(self, wait: JobWait, collector: ResultCollector) -> Any:
+        """Give the value that the job printed; without it, a retry must not take over the job that lacks it."""
+        from airflow_armada.jobs.result import ResultError
+
+        try:
+            return collector.value()
+        except ResultError as error:
+            self._journal.write_end(wait.job_id, "failed")
+            raise ArmadaResultError(f"Armada job {wait.job_id} succeeded, but {error}") from None
+
     def _url(self, wait: JobWait) -> str:
         return self._site().job_url(wait.job_id)
 
-    def _rest_of_log(self, wait: JobWait, outcome: Outcome) -> list[str]:
+    def _rest_of_log(self, wait: JobWait, outcome: Outcome, collector: ResultCollector | None) -> list[str]:
         """Show what the trigger left out; a log that cannot be read never fails the task."""
         from airflow_armada.operators.worker import WorkerLoop, show_rest_of_log
 
         settings = self._site()
         try:
-            lines: list[str] = WorkerLoop().run(lambda: show_rest_of_log(wait, settings, outcome))
+            lines: list[str] = WorkerLoop().run(lambda: show_rest_of_log(wait, settings, outcome, collector))
         except Exception as error:
             log.warning("Cannot show the rest of the job's log: %s", error)
             return []

@@ -10,13 +10,15 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from airflow_armada.triggers.reporter import TaskLogReporter
-from airflow_armada.triggers.wait import JobWait, followed_job, make_event, wait_for_job
+from airflow_armada.triggers.result import ResultReporter
+from airflow_armada.triggers.wait import JobWait, followed_job, make_event, result_collector, wait_for_job
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from airflow_armada.client.settings import SiteSettings
     from airflow_armada.follow.outcome import Outcome
+    from airflow_armada.jobs.result import ResultCollector
 
 
 class WorkerLoop:
@@ -81,25 +83,29 @@ async def follow_to_event(wait: JobWait, settings: SiteSettings) -> dict[str, An
     :param settings: the site.
     :return: the payload of the event.
     """
-    reporter = TaskLogReporter()
-    outcome = await wait_for_job(wait, settings, reporter)
+    reporter, result = TaskLogReporter(), result_collector(wait)
+    outcome = await wait_for_job(wait, settings, reporter, collector=result)
     await reporter.flush()
-    return make_event(wait, outcome, reporter.last_lines())
+    return make_event(wait, outcome, reporter.last_lines(), collector=result)
 
 
-async def show_rest_of_log(wait: JobWait, settings: SiteSettings, outcome: Outcome) -> list[str]:
+async def show_rest_of_log(
+    wait: JobWait, settings: SiteSettings, outcome: Outcome, collector: ResultCollector | None = None
+) -> list[str]:
     """
     Show what the trigger left out of the job's log.
 
     :param wait: the job.
     :param settings: the site.
     :param outcome: its end, with the position up to which the log was shown.
+    :param collector: receives the result that the job prints.
     :return: the last lines that were shown.
     """
     from airflow_armada.follow.logs import fetch_remaining_logs
 
     reporter = TaskLogReporter()
-    if not await fetch_remaining_logs(settings, followed_job(wait), outcome, reporter):
+    target = reporter if collector is None else ResultReporter(reporter, collector, show=wait.get_logs)
+    if not await fetch_remaining_logs(settings, followed_job(wait), outcome, target):
         reporter.state(f"Job {wait.job_id}: the rest of its log cannot be read")
     await reporter.flush()
     return reporter.last_lines()

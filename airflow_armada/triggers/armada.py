@@ -13,7 +13,7 @@ from airflow_armada._compat import airflow_version
 from airflow_armada.hooks.armada import ArmadaHook
 from airflow_armada.triggers.kill import cancel_job, was_killed
 from airflow_armada.triggers.reporter import TaskLogReporter
-from airflow_armada.triggers.wait import JobWait, make_error_event, make_event, wait_for_job
+from airflow_armada.triggers.wait import JobWait, make_error_event, make_event, result_collector, wait_for_job
 
 if TYPE_CHECKING:
     from airflow_armada.client.settings import SiteSettings
@@ -54,10 +54,11 @@ class ArmadaJobTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Follow the job to its end and fire an event with its outcome."""
         reporter = TaskLogReporter(keep=bool(self.wait.resubmit_on))
+        result = result_collector(self.wait)
         try:
-            outcome = await wait_for_job(self.wait, await self._settings(), reporter, budget=True)
+            outcome = await wait_for_job(self.wait, await self._settings(), reporter, budget=True, collector=result)
             self._ended = outcome.status not in ("timed_out", "queued_too_long")
-            event = make_event(self.wait, outcome, reporter.last_lines(), reporter.kept_records())
+            event = make_event(self.wait, outcome, reporter.last_lines(), reporter.kept_records(), result)
         except Exception as error:
             await self.log.aerror("Armada job %s cannot be followed any further: %s", self.wait.job_id, error)
             event = make_error_event(self.wait, error)

@@ -9,6 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from airflow_armada._compat import conf
+from airflow_armada.triggers.result import ResultReporter
 
 if TYPE_CHECKING:
     from airflow_armada.client.settings import SiteSettings
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from airflow_armada.follow.job import FollowedJob
     from airflow_armada.follow.outcome import Outcome
     from airflow_armada.follow.reporter import Reporter
+    from airflow_armada.jobs.result import ResultCollector
 
 EVENT_VERSION = 1
 
@@ -33,6 +35,7 @@ class JobWait:
     :param namespace: namespace of its pod.
     :param containers: names of its containers, for their logs.
     :param get_logs: whether to show its log.
+    :param get_result: whether to look for the result that it prints on its log.
     :param cancel_on_kill: whether to cancel it when the task is killed.
     :param deadline: when ``execution_timeout`` passes, in seconds since the epoch.
     :param queued_deadline: when it must have started, in seconds since the epoch.
@@ -50,6 +53,7 @@ class JobWait:
     namespace: str = "default"
     containers: tuple[str, ...] = ()
     get_logs: bool = True
+    get_result: bool = False
     cancel_on_kill: bool = True
     deadline: float | None = None
     queued_deadline: float | None = None
@@ -101,7 +105,14 @@ def live_log_budget() -> LogBudget:
     return LogBudget(lines, 2 * lines, job_lines, 5 * job_lines)
 
 
-async def wait_for_job(wait: JobWait, settings: SiteSettings, reporter: Reporter, *, budget: bool = False) -> Outcome:
+async def wait_for_job(
+    wait: JobWait,
+    settings: SiteSettings,
+    reporter: Reporter,
+    *,
+    budget: bool = False,
+    collector: ResultCollector | None = None,
+) -> Outcome:
     """
     Follow a job to its end.
 
@@ -109,20 +120,38 @@ async def wait_for_job(wait: JobWait, settings: SiteSettings, reporter: Reporter
     :param settings: the site, as the connection gives it.
     :param reporter: where the job's log and changes of its state go.
     :param budget: whether to show no more live log lines than a triggerer can bear.
+    :param collector: receives the result that the job prints; see :func:`result_collector`.
     :return: how the job ended, or that a deadline passed before it did.
     """
     from airflow_armada.follow.follower import FollowOptions, follow
     from airflow_armada.follow.site import shared_site
 
+    if collector is not None:
+        reporter = ResultReporter(reporter, collector, show=wait.get_logs)
     options = FollowOptions(
-        get_logs=wait.get_logs,
+        get_logs=wait.get_logs or wait.get_result,
         containers=wait.containers,
         deadline=wait.deadline,
         queued_deadline=wait.queued_deadline,
-        live_log_budget=live_log_budget() if budget else None,
+        live_log_budget=live_log_budget() if budget and wait.get_logs else None,
     )
     async with shared_site(settings) as site:
         return await follow(site, followed_job(wait), reporter, options)
+
+
+def result_collector(wait: JobWait, state: Mapping[str, Any] | None = None) -> ResultCollector | None:
+    """
+    Give what looks for the result of a job.
+
+    :param wait: the job.
+    :param state: what another process has found, as its event carries it.
+    :return: a collector; None when nobody wants a result.
+    """
+    if not wait.get_result:
+        return None
+    from airflow_armada.jobs.result import ResultCollector
+
+    return ResultCollector.from_dict(state or {})
 
 
 def infrastructure_end(outcome: Outcome) -> str:
@@ -153,7 +182,11 @@ def make_error_event(wait: JobWait, error: Exception) -> dict[str, Any]:
 
 
 def make_event(
-    wait: JobWait, outcome: Outcome, last_lines: list[str], records: list[dict[str, Any]] | None = None
+    wait: JobWait,
+    outcome: Outcome,
+    last_lines: list[str],
+    records: list[dict[str, Any]] | None = None,
+    collector: ResultCollector | None = None,
 ) -> dict[str, Any]:
     """
     Put the end of a job into a small dictionary of builtins.
@@ -162,11 +195,14 @@ def make_event(
     :param outcome: its end.
     :param last_lines: the last lines of its log that were shown.
     :param records: log records that a second deferral would otherwise destroy.
+    :param collector: holds the result that the job printed.
     :return: the payload of the trigger's event.
     """
     event: dict[str, Any] = {"version": EVENT_VERSION, "wait": wait.to_dict(), "outcome": outcome.to_dict()}
     if outcome.status != "succeeded":
         event["last_lines"] = last_lines
+    if collector is not None:
+        event["result"] = collector.to_dict()
     if records and infrastructure_end(outcome) in wait.resubmit_on:
         event["records"] = records
     return event

@@ -1,0 +1,60 @@
+"""What a job prints as its result is what its task returns, in both modes: on a real Airflow with ``dag.test()``."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.integration.provider.conftest import InlineAirflow
+
+pytestmark = pytest.mark.timeout(300)
+both_modes = pytest.mark.parametrize("deferrable", [True, False], ids=["deferred", "blocking"])
+
+
+@both_modes
+@pytest.mark.parametrize("get_logs", [True, False], ids=["logs", "no-logs"])
+def test_the_value_is_returned_and_its_line_not_shown(airflow: InlineAirflow, deferrable: bool, get_logs: bool) -> None:
+    run = airflow.run(f"""
+        script = '''echo before; echo '::armada-result::{{"rows": [1, 2]}}'; echo after'''
+        sh("work", script, get_result=True, get_logs={get_logs}, deferrable={deferrable})
+    """)
+
+    assert run.state == "success"
+    assert run.result("work") == {"rows": [1, 2]}
+    assert run.pod_lines() == (["before", "after"] if get_logs else [])
+
+
+def test_a_value_longer_than_what_one_log_line_may_hold(airflow: InlineAirflow) -> None:
+    script = """printf '::armada-result::"%020000d"\\n' 7"""
+    run = airflow.run(f"sh('work', r'''{script}''', get_result=True)")
+
+    assert run.result("work") == f"{7:020000d}"
+    assert run.pod_lines() == []
+
+
+@both_modes
+@pytest.mark.parametrize(
+    ("script", "message"),
+    [
+        ("true", "succeeded, but the job printed no result; it must print a line ::armada-result::<JSON value>"),
+        ("echo '::armada-result::{'", "succeeded, but the job's result is not JSON"),
+        ("printf '::armada-result::%070000d\\n' 7", "succeeded, but the job's result is larger than 65536 bytes"),
+    ],
+)
+def test_a_result_that_cannot_be_used_fails_the_task(
+    airflow: InlineAirflow, deferrable: bool, script: str, message: str
+) -> None:
+    run = airflow.run(f'sh("work", r"""{script}""", get_result=True, deferrable={deferrable})')
+
+    ((kind, text),) = run.errors()
+    assert kind == "ArmadaResultError"
+    assert message in text
+
+
+@both_modes
+def test_an_exception_that_the_job_reports_is_the_reason(airflow: InlineAirflow, deferrable: bool) -> None:
+    script = """echo '::armada-error::{"type": "KeyError", "message": "no such day"}'; exit 1"""
+    run = airflow.run(f"""sh("work", r'''{script}''', get_result=True, deferrable={deferrable})""")
+
+    ((kind, text),) = run.errors()
+    assert kind == "ArmadaJobFailed"
+    assert "reason: KeyError: no such day" in text
