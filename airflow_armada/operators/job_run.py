@@ -96,7 +96,7 @@ class JobRun:
         last_lines = list(event.get("last_lines") or ())
         collector = result_collector(wait, event.get("result"))
         if (wait.get_logs or collector) and not outcome.logs_complete:
-            last_lines += self._rest_of_log(wait, outcome, collector)
+            last_lines += self._rest_of_log(wait, outcome, event.get("shown_until") or {}, collector)
         if outcome.status == "queued_too_long" or (outcome.status == "timed_out" and wait.cancel_on_kill):
             self._cancel(wait, _DEADLINE_REASONS[outcome.status])
         self._journal.write_end(wait.job_id, outcome.status)
@@ -344,13 +344,17 @@ class JobRun:
     def _url(self, wait: JobWait) -> str:
         return self._site().job_url(wait.job_id)
 
-    def _rest_of_log(self, wait: JobWait, outcome: Outcome, collector: ResultCollector | None) -> list[str]:
+    def _rest_of_log(
+        self, wait: JobWait, outcome: Outcome, shown_until: Mapping[str, str], collector: ResultCollector | None
+    ) -> list[str]:
         """Show what the trigger left out; a log that cannot be read never fails the task."""
         from airflow_armada.operators.worker import WorkerLoop, show_rest_of_log
 
         settings = self._site()
         try:
-            lines: list[str] = WorkerLoop().run(lambda: show_rest_of_log(wait, settings, outcome, collector))
+            lines: list[str] = WorkerLoop().run(
+                lambda: show_rest_of_log(wait, settings, outcome, shown_until, collector)
+            )
         except Exception as error:
             log.warning("Cannot show the rest of the job's log: %s", error)
             return []

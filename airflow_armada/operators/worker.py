@@ -14,7 +14,7 @@ from airflow_armada.triggers.result import ResultReporter
 from airflow_armada.triggers.wait import JobWait, followed_job, make_event, result_collector, wait_for_job
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Mapping
 
     from airflow_armada.client.settings import SiteSettings
     from airflow_armada.follow.outcome import Outcome
@@ -86,11 +86,15 @@ async def follow_to_event(wait: JobWait, settings: SiteSettings) -> dict[str, An
     reporter, result = TaskLogReporter(), result_collector(wait)
     outcome = await wait_for_job(wait, settings, reporter, collector=result)
     await reporter.flush()
-    return make_event(wait, outcome, reporter.last_lines(), collector=result)
+    return make_event(wait, outcome, reporter, result)
 
 
 async def show_rest_of_log(
-    wait: JobWait, settings: SiteSettings, outcome: Outcome, collector: ResultCollector | None = None
+    wait: JobWait,
+    settings: SiteSettings,
+    outcome: Outcome,
+    shown_until: Mapping[str, str],
+    collector: ResultCollector | None = None,
 ) -> list[str]:
     """
     Show what the trigger left out of the job's log.
@@ -98,12 +102,13 @@ async def show_rest_of_log(
     :param wait: the job.
     :param settings: the site.
     :param outcome: its end, with the position up to which the log was shown.
+    :param shown_until: by container, the time of the last line that was shown.
     :param collector: receives the result that the job prints.
-    :return: the last lines that were shown.
+    :return: the last lines of the rest.
     """
     from airflow_armada.follow.logs import fetch_remaining_logs
 
-    reporter = TaskLogReporter()
+    reporter = TaskLogReporter(shown_until=shown_until)
     target = reporter if collector is None else ResultReporter(reporter, collector, show=wait.get_logs)
     if not await fetch_remaining_logs(settings, followed_job(wait), outcome, target):
         reporter.state(f"Job {wait.job_id}: the rest of its log cannot be read")

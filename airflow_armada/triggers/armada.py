@@ -58,7 +58,7 @@ class ArmadaJobTrigger(BaseTrigger):
         try:
             outcome = await wait_for_job(self.wait, await self._settings(), reporter, budget=True, collector=result)
             self._ended = outcome.status not in ("timed_out", "queued_too_long")
-            event = make_event(self.wait, outcome, reporter.last_lines(), reporter.kept_records(), result)
+            event = make_event(self.wait, outcome, reporter, result)
         except Exception as error:
             await self.log.aerror("Armada job %s cannot be followed any further: %s", self.wait.job_id, error)
             event = make_error_event(self.wait, error)

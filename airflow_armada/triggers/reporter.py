@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta, timezone
@@ -15,6 +15,9 @@ from typing import Any
 JOB_LOGGER = "armada.job"
 POD_LOGGER = "armada.pod"
 """Names of the loggers, by which the Airflow UI can filter: the provider's own lines and the job's."""
+
+_OWN = " "
+"""Stands for ourselves among the containers."""
 
 _LAST_LINES = 10
 _LAST_LINE_LENGTH = 300
@@ -70,20 +73,22 @@ class TaskLogReporter:
     context; so the context is remembered here.
 
     :param keep: whether to keep the newest records for :meth:`kept_records`.
+    :param shown_until: by container, the time of the last line that another process has shown. Airflow merges the log
+        files of a task by milliseconds, and within one by the number of the line; so what follows begins in the next.
     """
 
-    def __init__(self, *, keep: bool = False) -> None:
+    def __init__(self, *, keep: bool = False, shown_until: Mapping[str, str] | None = None) -> None:
         self._context = contextvars.copy_context()
         self._pending: list[LogRecord] = []
         self._writing = asyncio.Lock()
         self._flushes: set[asyncio.Task[None]] = set()
-        self._last_times: dict[str, datetime] = {}
+        self._last_times = {name: _next_millisecond(at) for name, at in (shown_until or {}).items()}
         self._last_lines: deque[str] = deque(maxlen=_LAST_LINES)
         self._kept: deque[LogRecord] = deque(maxlen=_KEPT_RECORDS if keep else 0)
 
     def state(self, text: str) -> None:
         """Take one line about the job."""
-        self._add([LogRecord(JOB_LOGGER, self._time("", _now()), text)])
+        self._add([LogRecord(JOB_LOGGER, self._time(_OWN, _now()), text)])
         flush = asyncio.ensure_future(self.flush())
         self._flushes.add(flush)
         flush.add_done_callback(self._flushes.discard)
@@ -101,6 +106,10 @@ class TaskLogReporter:
             if batch:
                 loop = asyncio.get_running_loop()
                 await loop.run_in_executor(_writer(), self._context.run, _write_all, batch)
+
+    def shown_until(self) -> dict[str, str]:
+        """Give, by container, the time of its last line that was shown."""
+        return {name: _format(at) for name, at in self._last_times.items() if name != _OWN}
 
     def last_lines(self) -> list[str]:
         """Give the last lines of the job's log that were shown, each cut to a readable length."""
@@ -129,7 +138,16 @@ class TaskLogReporter:
         last = self._last_times.get(source)
         at = max(at, last + timedelta(microseconds=1)) if last else at
         self._last_times[source] = at
-        return at.isoformat(timespec="microseconds").replace("+00:00", "Z")
+        return _format(at)
+
+
+def _format(at: datetime) -> str:
+    return at.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _next_millisecond(timestamp: str) -> datetime:
+    at = _parse(timestamp) or _now()
+    return at.replace(microsecond=at.microsecond // 1000 * 1000) + timedelta(microseconds=999)
 
 
 def _parse(timestamp: str) -> datetime | None:

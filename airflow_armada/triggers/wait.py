@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from airflow_armada.follow.outcome import Outcome
     from airflow_armada.follow.reporter import Reporter
     from airflow_armada.jobs.result import ResultCollector
+    from airflow_armada.triggers.reporter import TaskLogReporter
 
 EVENT_VERSION = 1
 
@@ -184,8 +185,7 @@ def make_error_event(wait: JobWait, error: Exception) -> dict[str, Any]:
 def make_event(
     wait: JobWait,
     outcome: Outcome,
-    last_lines: list[str],
-    records: list[dict[str, Any]] | None = None,
+    reporter: TaskLogReporter,
     collector: ResultCollector | None = None,
 ) -> dict[str, Any]:
     """
@@ -193,16 +193,18 @@ def make_event(
 
     :param wait: the job.
     :param outcome: its end.
-    :param last_lines: the last lines of its log that were shown.
-    :param records: log records that a second deferral would otherwise destroy.
+    :param reporter: what has shown its log: its last lines go into the error, and what it has kept goes into the log
+        again, where a second deferral is about to destroy the log of the first.
     :param collector: holds the result that the job printed.
     :return: the payload of the trigger's event.
     """
     event: dict[str, Any] = {"version": EVENT_VERSION, "wait": wait.to_dict(), "outcome": outcome.to_dict()}
     if outcome.status != "succeeded":
-        event["last_lines"] = last_lines
+        event["last_lines"] = reporter.last_lines()
+    if not outcome.logs_complete:
+        event["shown_until"] = reporter.shown_until()
     if collector is not None:
         event["result"] = collector.to_dict()
-    if records and infrastructure_end(outcome) in wait.resubmit_on:
-        event["records"] = records
+    if infrastructure_end(outcome) in wait.resubmit_on:
+        event["records"] = reporter.kept_records()
     return event
