@@ -1,4 +1,7 @@
-"""One container of a pod: a local process with its own log."""
+"""One container of a pod: a local process with its own log.
+
+Arguments without a command run by themselves, as in an image that has no entry point.
+"""
 
 from __future__ import annotations
 
@@ -104,12 +107,12 @@ class RunningContainer:
 
     def _spawn(self, processes: Processes, log: Path) -> Process:
         variables = environment(self._job, self.spec, self._folder)
-        if not self.spec.command:
+        argv = [expand(part, variables) for part in (*self.spec.command, *self.spec.args)]
+        if not argv:
             raise CannotStart(
                 f"container {self.name} has no command, and the embedded Armada runs commands as local processes "
                 "without pulling images: set the container's command"
             )
-        argv = [expand(part, variables) for part in (*self.spec.command, *self.spec.args)]
         limit = int(parse_quantity(self.spec.resources.limits["memory"].string))
         return processes.spawn(log.stem, argv, variables, self._working_folder(), log, limit)
 
@@ -123,7 +126,7 @@ class RunningContainer:
         return folder
 
     def _start_error(self, error: OSError) -> str:
-        command = self.spec.command[0]
+        command = [*self.spec.command, *self.spec.args][0]
         if error.errno == errno.ENOENT:
             return f'exec: "{command}": executable file not found'
         return f'exec: "{command}": {error.strerror}'

@@ -98,6 +98,13 @@ def test_args_follow_the_command_with_variables_filled_in(armada: Armada) -> Non
     assert armada.text(job_id) == "1 x $(WHAT)"
 
 
+def test_args_without_a_command_run_by_themselves(armada: Armada) -> None:
+    (job_id,) = armada.submit(job(container(args=["echo", "alone"])))
+    armada.end_of(job_id)
+
+    assert armada.text(job_id) == "alone"
+
+
 def test_the_working_folder_is_the_one_asked_for(armada: Armada, tmp_path: Path) -> None:
     existing, missing = job(container("pwd", workingDir=str(tmp_path))), job(container("pwd", workingDir="/no/such"))
     first, second = armada.submit(existing, missing)
