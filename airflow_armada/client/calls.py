@@ -74,7 +74,7 @@ class CallPolicy:
     """How long to try.
 
     :param timeout: s, the deadline of one attempt
-    :param total: s, after which no further attempt of a request is begun
+    :param total: s that all attempts of a request may take; the first one has its whole timeout in any case
     :param backoff: the pauses between attempts
     """
 
@@ -128,9 +128,9 @@ def conversation(call: Call[ResultT], policy: CallPolicy) -> Conversation[Result
 def _exchange(call: Call[Any], request: Message, policy: CallPolicy) -> Conversation[Any]:
     started = time.monotonic()
     attempt = 0
+    timeout = policy.timeout
     while True:
-        left = policy.total - (time.monotonic() - started)
-        answer = yield Attempt(request, min(policy.timeout, max(left, 0.1)))
+        answer = yield Attempt(request, timeout)
         error = answer if isinstance(answer, ArmadaRpcError) else call.flaw(answer)
         if error is None:
             return answer
@@ -139,6 +139,7 @@ def _exchange(call: Call[Any], request: Message, policy: CallPolicy) -> Conversa
             raise error
         yield Pause(pause)
         attempt += 1
+        timeout = min(policy.timeout, max(policy.total - (time.monotonic() - started), 0.1))
 
 
 def may_retry(error: ArmadaRpcError, repeatable: bool) -> bool:

@@ -86,7 +86,8 @@ def test_every_attempt_has_a_deadline(server: ScriptedServer) -> None:
     with ArmadaClient(grpc.insecure_channel(server.target), call_timeout=7.0) as client:
         client.get_queue("q")
 
-    assert 0 < server.received[0].time_remaining <= 7.0
+    # On its way the deadline is rounded up by gRPC.
+    assert 0 < server.received[0].time_remaining < 8.0
 
 
 def test_a_server_that_never_answers_is_given_up(server: ScriptedServer) -> None:

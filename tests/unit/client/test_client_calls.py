@@ -90,9 +90,24 @@ def test_a_request_that_is_too_large_is_not_repeated() -> None:
         play(get(), QUICK, error(Code.RESOURCE_EXHAUSTED, "received message larger than max"), "never asked for")
 
 
-def test_without_time_to_retry_there_is_one_attempt() -> None:
+def test_without_time_to_retry_there_is_one_attempt_with_its_whole_deadline() -> None:
+    single = CallPolicy(timeout=3.0, total=0.0)
+
     with pytest.raises(ArmadaRpcError):
-        play(get(), CallPolicy(total=0.0), error(Code.UNAVAILABLE), "never asked for")
+        play(get(), single, error(Code.UNAVAILABLE), "never asked for")
+
+    _, taken = play(get(), single, "answer")
+    assert taken == [Attempt(submit_pb2.QueueGetRequest(name="q"), 3.0)]
+
+
+def test_further_attempts_end_with_the_time_for_all_of_them() -> None:
+    policy = CallPolicy(timeout=50.0, total=20.0, backoff=Backoff(first=0.5))
+
+    _, taken = play(get(), policy, error(Code.UNAVAILABLE), "answer")
+
+    first, second = (step.timeout for step in taken if isinstance(step, Attempt))
+    assert first == 50.0
+    assert second <= 20.0
 
 
 def test_an_answer_that_is_cut_short_is_asked_for_again() -> None:
