@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable
 
 from airflow_armada.client.errors import ArmadaError
 from airflow_armada.follow import tasks
@@ -17,22 +17,22 @@ _TELLING_PAUSE = 0.5
 
 
 async def look_after(
-    watches: Mapping[tuple[str, str], JobSetWatch], sweeper: Sweeper, target: str, timings: Timings
-) -> list[tuple[str, str]]:
+    watches: Iterable[JobSetWatch], sweeper: Sweeper, target: str, timings: Timings
+) -> list[JobSetWatch]:
     """Look at all watches once.
 
     :param watches: the watches of a site
     :param sweeper: its sweeper, the other way to see a job
     :param target: the server's address, for messages
     :param timings: waiting times
-    :return: the keys of watches that nobody has used for a while
+    :return: the watches that nobody has used for a while
     """
     now = asyncio.get_running_loop().time()
     unused = []
-    for key, watch in watches.items():
+    for watch in list(watches):
         if watch.unused_since is not None:
             if now - watch.unused_since >= timings.linger:
-                unused.append(key)
+                unused.append(watch)
             continue
         _check_refusal(watch, sweeper, now, timings)
         await _check_outage(watch, target, now, timings)
@@ -60,7 +60,7 @@ async def _check_outage(watch: JobSetWatch, target: str, now: float, timings: Ti
     watch.announced = down
     await tasks.end(watch.announcement)
     text = _outage_text(watch.stream.error, target) if down else "Armada answers again"
-    watch.announcement = tasks.spawn(_announce(watch, text), f"armada notice {watch.job_set_id}")
+    watch.announcement = tasks.spawn(_announce(watch, text, down), f"armada notice {watch.job_set_id}")
 
 
 def _outage_text(error: ArmadaError | None, target: str) -> str:
@@ -68,9 +68,10 @@ def _outage_text(error: ArmadaError | None, target: str) -> str:
     return f"no events come from Armada at {target}; still waiting ({why})"
 
 
-async def _announce(watch: JobSetWatch, text: str) -> None:
+async def _announce(watch: JobSetWatch, text: str, down: bool) -> None:
     """Wake many followers for a message a few at a time, because they share one log pipe."""
     for number, tracked in enumerate(list(watch.jobs.values()), start=1):
-        tracked.tell(text)
+        if down or tracked.notice:
+            tracked.tell(text)
         if number % _TOLD_AT_ONCE == 0:
             await asyncio.sleep(_TELLING_PAUSE)

@@ -85,8 +85,10 @@ class Site:
     async def _look_after(self) -> None:
         while True:
             await asyncio.sleep(self.timings.tick)
-            for key in await look_after(self.watches, self.sweeper, self.settings.target, self.timings):
-                watch = self.watches.pop(key)
+            for watch in await look_after(self.watches.values(), self.sweeper, self.settings.target, self.timings):
+                if watch.unused_since is None:
+                    continue
+                del self.watches[watch.queue, watch.job_set_id]
                 await watch.close()
                 await self._streams.give_back(watch.channel)
 

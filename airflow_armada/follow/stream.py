@@ -43,6 +43,7 @@ class EventStream:
         self.position = position
         self.events = 0
         self.opened = 0
+        self.opened_at = 0.0
         self.error: ArmadaError | None = None
         self.down_since: float | None = None
         self._channel = channel
@@ -82,6 +83,7 @@ class EventStream:
         self._call = call = open_events(self._channel, self._queue, self._job_set_id, from_id=self.position)
         self._cut = False
         self.opened += 1
+        self.opened_at = asyncio.get_running_loop().time()
         self._watch_over()
         try:
             await self._consume(call)

@@ -10,12 +10,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
-from airflow_armada.client.errors import ArmadaError, ArmadaRpcError
-from airflow_armada.follow import outcome, snapshot
+from airflow_armada.client.errors import ArmadaError
+from airflow_armada.follow import snapshot
 from airflow_armada.follow import state as states
+from airflow_armada.follow.inquiry import Findings, Inquiries, QueryApi, apply_snapshot
 from airflow_armada.follow.timings import Timings
 from airflow_armada.follow.tracked import TrackedJob
 from airflow_armada.follow.watch import JobSetWatch
@@ -26,16 +28,10 @@ BATCH = 500
 """Job ids in one call; the server refuses more (``queryapi.maxQueryItems``)."""
 
 _PARALLEL = 4
+_AT_ONCE = 100
+"""Snapshots folded, and so followers woken, in one turn of the event loop."""
 
 Entry = tuple[JobSetWatch, TrackedJob]
-
-
-class QueryApi(Protocol):
-    """The part of ``ArmadaAsyncIOClient`` that is used here."""
-
-    async def get_job_details(self, job_ids: Any, *, expand_job_run: bool = True) -> Any: ...
-
-    async def get_job_errors(self, job_ids: Any) -> Any: ...
 
 
 class Sweeper:
@@ -55,6 +51,7 @@ class Sweeper:
         self._asked = asyncio.Event()
         self._clock = asyncio.get_running_loop().time
         self._slots = asyncio.Semaphore(_PARALLEL)
+        self._inquiries = Inquiries(client, timings)
 
     def joined(self, watch: JobSetWatch, tracked: TrackedJob) -> None:
         """Plan the first snapshot of a job: at once, unless the stream is going to tell all of it."""
@@ -67,6 +64,12 @@ class Sweeper:
 
     async def run(self) -> None:
         """Sweep until cancelled."""
+        try:
+            await self._run()
+        finally:
+            await self._inquiries.close()
+
+    async def _run(self) -> None:
         while True:
             try:
                 await asyncio.wait_for(self._asked.wait(), self._jittered(self._timings.sweep_tick))
@@ -132,86 +135,46 @@ class Sweeper:
             tracked.next_sweep = now + self._jittered(tracked.interval)
 
     async def _take(self, part: Sequence[Entry], details: Any) -> None:
-        failed: list[tuple[JobSetWatch, TrackedJob, Any]] = []
-        missing: list[Entry] = []
-        for watch, tracked in part:
+        findings: dict[JobSetWatch, Findings] = defaultdict(lambda: Findings([], []))
+        for number, (watch, tracked) in enumerate(part):
+            if number % _AT_ONCE == 0:
+                await asyncio.sleep(0)
             found = details.get(tracked.job.job_id)
             if not snapshot.known(found):
-                self._is_unknown(watch, tracked, missing)
+                if self._is_missing(tracked):
+                    findings[watch].missing.append(tracked)
                 continue
+            if snapshot.is_news(tracked.state, found):
+                self._suspect(watch, tracked)
+                if snapshot.is_failure(found):
+                    findings[watch].failed.append((tracked, found))
+                else:
+                    apply_snapshot(tracked, found)
             tracked.unknown_since = None
             tracked.known = True
-            if not snapshot.is_news(tracked.state, found):
-                continue
-            if snapshot.is_failure(found):
-                failed.append((watch, tracked, found))
-            else:
-                _apply(tracked, found, "")
-        await self._take_failures(failed)
-        await self._take_missing(missing)
+        for watch, found in findings.items():
+            self._inquiries.begin(watch, found)
 
-    def _is_unknown(self, watch: JobSetWatch, tracked: TrackedJob, missing: list[Entry]) -> None:
-        now = self._clock()
+    def _suspect(self, watch: JobSetWatch, tracked: TrackedJob) -> None:
+        """Open a stream again that has let a snapshot be first: it may be half-open."""
+        told_before = tracked.known
+        if told_before and self._clock() - watch.stream.opened_at > self._timings.degraded_sweep:
+            watch.stream.reopen()
+
+    def _is_missing(self, tracked: TrackedJob) -> bool:
+        """Whether the query API has not known a job for so long that the history should be asked for it."""
         told_by_events_only = tracked.state.phase != states.UNKNOWN and not tracked.known
         if told_by_events_only:
-            return
-        tracked.interval = self._timings.degraded_sweep
-        tracked.next_sweep = now + self._jittered(tracked.interval)
+            return False
+        now = self._clock()
         if tracked.unknown_since is None or tracked.heard > tracked.unknown_since:
             tracked.unknown_since = now
-        elif now - tracked.unknown_since >= self._timings.lost_grace:
-            missing.append((watch, tracked))
-
-    async def _take_failures(self, failed: Sequence[tuple[JobSetWatch, TrackedJob, Any]]) -> None:
-        """Let the history tell a failure, which it does better; where it cannot, take the snapshot's word."""
-        for watch in {id(watch): watch for watch, _, _ in failed}.values():
-            own = [(tracked, details) for of, tracked, details in failed if of is watch]
-            since = min(details.last_transition_ts.seconds for _, details in own) - self._timings.look_back
-            await self._replay(watch, since, [tracked for tracked, _ in own])
-        left = [(tracked, details) for _, tracked, details in failed if not tracked.state.end]
-        if not left:
-            return
-        try:
-            errors = (await self._client.get_job_errors([tracked.job.job_id for tracked, _ in left])).job_errors
-        except ArmadaError:
-            errors = {}
-        for tracked, details in left:
-            _apply(tracked, details, errors.get(tracked.job.job_id, ""))
-
-    async def _take_missing(self, missing: Sequence[Entry]) -> None:
-        for watch in {id(watch): watch for watch, _ in missing}.values():
-            own = [tracked for of, tracked in missing if of is watch]
-            since = min(tracked.job.submitted_at for tracked in own) - self._timings.look_back
-            if not await self._replay(watch, since, own):
-                continue
-            for tracked in own:
-                if tracked.known or tracked.state.phase == states.UNKNOWN:
-                    tracked.end(_lost(tracked, self._timings.lost_grace))
-
-    async def _replay(self, watch: JobSetWatch, since: float, wanted: list[TrackedJob]) -> bool:
-        """Read the history for some jobs; false when it could not be read to its end."""
-        try:
-            await asyncio.wait_for(watch.replay(since, wanted), self._timings.replay)
-        except (ArmadaRpcError, asyncio.TimeoutError) as error:
-            logger.debug("Cannot read the history of job set %s: %s", watch.job_set_id, error)
-            return False
-        return True
+        if now - tracked.unknown_since >= self._timings.lost_grace:
+            return True
+        tracked.interval = self._timings.degraded_sweep
+        tracked.next_sweep = now + self._jittered(tracked.interval)
+        return False
 
     @staticmethod
     def _jittered(seconds: float) -> float:
         return seconds * random.uniform(0.8, 1.2)
-
-
-def _apply(tracked: TrackedJob, details: Any, error: str) -> None:
-    for kind, body in snapshot.as_events(details, error):
-        tracked.fold(kind, body)
-    if details.latest_run_id and not tracked.state.run_id:
-        tracked.state = tracked.state._replace(run_id=details.latest_run_id)
-
-
-def _lost(tracked: TrackedJob, grace: float) -> states.JobState:
-    if tracked.known:
-        reason = "it was pruned from Armada's records before its end was seen"
-    else:
-        reason = f"neither its job set's events nor Armada's records have it, for {grace:.0f} s"
-    return tracked.state._replace(phase=states.ENDED, end=outcome.LOST, reason=reason)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from typing import Any
 
@@ -73,41 +74,49 @@ class JobSetWatch:
         """Whether every event of a job is still to come on the stream, so that joining needs no snapshot."""
         return time_of(self.stream.position) <= job.submitted_at - self._timings.look_back
 
-    async def replay(self, since: float, wanted: list[TrackedJob]) -> None:
+    async def replay(self, wanted: list[TrackedJob], since: float, until: float = math.inf) -> set[str]:
         """Read the stored history once, on a call of its own, for what the stream began too late for.
 
         Jobs that nobody has heard of take every event; for the others the history only completes their end.
 
-        :param since: where to begin, in seconds since the epoch
         :param wanted: the jobs to read it for; it is read no further than to the last one's end
+        :param since: where to begin, in seconds since the epoch
+        :param until: where to stop
+        :return: the ids of those jobs of which there was any event
         :raises ArmadaRpcError: when the history cannot be read so far
         """
         try:
-            await self._read_history(id_at(since), wanted)
+            return await self._read_history(wanted, id_at(since), until)
         except InvalidRequest:
             # The server does not take such an id; the beginning of the history it always takes.
-            await self._read_history("", wanted)
+            return await self._read_history(wanted, "", until)
 
-    async def _read_history(self, from_id: str, wanted: list[TrackedJob]) -> None:
+    async def _read_history(self, wanted: list[TrackedJob], from_id: str, until: float) -> set[str]:
         jobs = {tracked.job.job_id: tracked for tracked in wanted}
         unheard = {job_id for job_id, tracked in jobs.items() if not tracked.state.phase}
+        seen: set[str] = set()
         call = open_events(self.channel, self.queue, self.job_set_id, from_id=from_id, watch=False)
         try:
             async for message in call:
+                if time_of(message.id) > until:
+                    break
                 kind = message.message.WhichOneof("events")
                 if kind is None:
                     continue
                 event = getattr(message.message, kind)
                 tracked = jobs.get(event.job_id)
-                if tracked is None or (kind not in _ENDINGS and event.job_id not in unheard):
+                if tracked is None:
                     continue
-                tracked.fold(kind, event)
-                if tracked.state.end and all(other.state.end for other in wanted):
-                    return
+                seen.add(event.job_id)
+                if kind in _ENDINGS or event.job_id in unheard:
+                    tracked.fold(kind, event)
+                    if tracked.state.end and all(other.state.end for other in wanted):
+                        break
         except grpc.RpcError as error:
             raise from_grpc(error, METHOD) from None
         finally:
             call.cancel()
+        return seen
 
     async def close(self) -> None:
         """End the stream and everything that runs for it."""
