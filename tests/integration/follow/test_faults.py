@@ -232,3 +232,39 @@ async def test_time_that_runs_backwards_between_machines_hides_nothing(armada: S
         outcome = await within(task)
 
     assert outcome.status == "succeeded"
+
+
+async def test_a_worker_that_runs_a_loop_of_its_own_closes_everything_at_once(armada: ScriptedArmada) -> None:
+    job = a_job()
+    run_to(armada, job, "succeeded")
+    settings = armada.settings()
+
+    async def work() -> str:
+        async with shared_site(settings, replace(QUICK, linger=3600)) as site:
+            return (await within(begin(site, job))).status
+
+    status = await asyncio.wait_for(asyncio.to_thread(asyncio.run, work()), 20)
+
+    assert status == "succeeded"
+    await until(lambda: armada.streams == 0)
+
+
+async def test_a_site_that_is_used_again_in_time_stays_open(armada: ScriptedArmada) -> None:
+    timings = replace(QUICK, linger=60)
+    async with shared_site(armada.settings(), timings) as first:
+        pass
+    async with shared_site(armada.settings(), timings) as second:
+        assert second is first
+    async with shared_site(armada.settings(call_timeout=3.0), timings) as other:
+        assert other is not first
+
+
+async def test_a_watch_that_is_used_again_in_time_stays_open(armada: ScriptedArmada) -> None:
+    async with shared_site(armada.settings(), replace(QUICK, linger=60)) as site:
+        for number in range(3):
+            job = a_job(number)
+            task = begin(site, job)
+            run_to(armada, job, "succeeded")
+            await within(task)
+
+    assert armada.calls[EVENTS] == 1

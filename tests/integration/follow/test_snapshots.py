@@ -153,3 +153,67 @@ async def test_silent_jobs_are_looked_up_less_and_less(armada: ScriptedArmada) -
 
     assert all(len(request.job_ids) == 100 for request in armada.requests[DETAILS][:3])
     assert min(intervals) > 0.5
+
+
+async def test_a_running_job_whose_record_vanishes_is_not_lost_while_the_history_has_it(armada: ScriptedArmada) -> None:
+    job = a_job()
+    armada.know(job.job_id, "RUNNING")
+    async with shared_site(armada.settings(), QUICK) as site:
+        task = begin(site, job)
+        armada.emit(QUEUE, JOB_SET, job.job_id, "running", cluster_id="c1", node_name="n1")
+        await until(lambda: armada.calls[DETAILS] >= 2)
+        del armada.details[job.job_id]
+        await until(lambda: armada.calls[EVENTS] >= 2)
+        await until(lambda: armada.calls[DETAILS] >= 6)
+        assert not task.done()
+        armada.emit(QUEUE, JOB_SET, job.job_id, "succeeded")
+        outcome = await within(task)
+
+    assert outcome.status == "succeeded"
+
+
+async def test_a_stream_that_hides_an_end_is_opened_again(armada: ScriptedArmada) -> None:
+    jobs = [a_job(1), a_job(2)]
+    for job in jobs:
+        armada.know(job.job_id, "RUNNING")
+    async with shared_site(armada.settings(), QUICK) as site:
+        first, second = (begin(site, job) for job in jobs)
+        await until(lambda: armada.streams == 1 and armada.calls[DETAILS] >= 3)
+        armada.stuck.add(JOB_SET)
+        armada.drop_streams()
+        await until(lambda: armada.calls[EVENTS] == 2)
+        armada.finish(jobs[0].job_id, "SUCCEEDED")
+        await within(first)
+        armada.stuck.clear()
+        armada.emit(QUEUE, JOB_SET, jobs[1].job_id, "succeeded")
+        outcome = await within(second)
+
+    assert outcome.status == "succeeded"
+    assert armada.calls[EVENTS] >= 3
+
+
+async def test_an_inquiry_that_takes_long_delays_no_other_job_set(armada: ScriptedArmada) -> None:
+    old = time.time() - 3600
+    slow, quick = a_job(1, job_set="slow", submitted_at=old), a_job(2, job_set="quick", submitted_at=old)
+    armada.stuck.add("slow")
+    armada.finish(slow.job_id, "FAILED")
+    armada.finish(quick.job_id, "FAILED")
+    async with shared_site(armada.settings(), QUICK) as site:
+        waiting, task = begin(site, slow), begin(site, quick)
+        outcome = await within(task)
+        assert not waiting.done()
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+
+    assert outcome.status == "failed"
+
+
+async def test_a_history_that_takes_too_long_gives_way_to_the_records(armada: ScriptedArmada) -> None:
+    job = a_job(submitted_at=time.time() - 3600)
+    armada.stuck.add(JOB_SET)
+    armada.finish(job.job_id, "FAILED")
+    armada.errors[job.job_id] = "exit 3"
+    async with shared_site(armada.settings(), replace(QUICK, replay=0.3)) as site:
+        outcome = await within(begin(site, job))
+
+    assert (outcome.status, outcome.reason) == ("failed", "exit 3")
