@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import configparser
 import os
 from typing import TYPE_CHECKING
 
@@ -70,15 +69,13 @@ def default_deferrable() -> bool:
     """
     Whether operators defer unless told otherwise.
 
-    Airflow's own default of ``[operators] default_deferrable`` is false, so the option says something only if
-    somebody has set it; this provider defers otherwise.
+    Airflow writes its own default of ``[operators] default_deferrable``, false, into every ``airflow.cfg`` that it
+    generates. So a false in that file says nothing about what anybody wants; the environment variable does.
 
-    :return: the value that was set, else true.
+    :return: the value of ``AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE`` if it is set, else true.
     """
-    section, option = "operators", "default_deferrable"
-    in_environment = "AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE" in os.environ
-    if in_environment or configparser.RawConfigParser.has_option(conf, section, option):
-        return conf.getboolean(section, option)
+    if "AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE" in os.environ:
+        return conf.getboolean("operators", "default_deferrable")
     return True
 
 
