@@ -112,7 +112,7 @@ def build_request(spec: JobSpec) -> JobRequest:
     base = _read_bases(spec, problems)
     item = base.items[0]
     pod = main_pod_spec(item)
-    container = _main_container(pod, spec.container_name)
+    container = main_container(pod, spec.container_name)
     _lay_container(container, pod, spec, problems)
     lay(pod, _POD, spec, problems)
     lay(item, _JOB, spec, problems)
@@ -136,6 +136,24 @@ def main_pod_spec(item: submit_pb2.JobSubmitRequestItem) -> core_v1_pb2.PodSpec:
     return item.pod_spec
 
 
+def main_container(pod: core_v1_pb2.PodSpec, name: str) -> core_v1_pb2.Container:
+    """The container that the short form means; added when there is none.
+
+    :param pod: the pod spec
+    :param name: the name that the author asked for, or empty
+    :return: the container, not a copy
+    """
+    wanted = name or DEFAULT_CONTAINER
+    for container in pod.containers:
+        if container.name == wanted:
+            return container
+    if pod.containers and not name:
+        container = pod.containers[0]
+        container.name = container.name or DEFAULT_CONTAINER
+        return container
+    return pod.containers.add(name=wanted)
+
+
 def _read_bases(spec: JobSpec, problems: list[Problem]) -> JobFile:
     job = _read_base(spec.job_request, "job_request", problems)
     pod = _read_base(spec.pod_spec, "pod_spec", problems)
@@ -156,18 +174,6 @@ def _read_base(value: Any, path: str, problems: list[Problem]) -> JobFile | None
     except InvalidJob as error:
         problems.extend(error.problems)
         return None
-
-
-def _main_container(pod: core_v1_pb2.PodSpec, name: str) -> core_v1_pb2.Container:
-    wanted = name or DEFAULT_CONTAINER
-    for container in pod.containers:
-        if container.name == wanted:
-            return container
-    if pod.containers and not name:
-        container = pod.containers[0]
-        container.name = container.name or DEFAULT_CONTAINER
-        return container
-    return pod.containers.add(name=wanted)
 
 
 def _lay_container(container: Any, pod: Any, spec: JobSpec, problems: list[Problem]) -> None:

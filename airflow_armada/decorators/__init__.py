@@ -1,0 +1,1 @@
+"""Task decorators: a Python function, or the command that it returns, as an Armada job."""
