@@ -62,10 +62,12 @@ class Service:
 
     :param arguments: what to run, after the Python interpreter
     :param python: the interpreter
+    :param grace: s that it has for its end
     """
 
-    def __init__(self, *arguments: str, python: str | Path = sys.executable) -> None:
+    def __init__(self, *arguments: str, python: str | Path = sys.executable, grace: float = 5.0) -> None:
         self._command = [str(python), *arguments]
+        self._grace = grace
         self._process: subprocess.Popen[str] | None = None
         self.hello: Plain = {}
 
@@ -73,12 +75,25 @@ class Service:
         self._process = subprocess.Popen(
             self._command, env=environment(), cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
+        self.hello = self._next()
+        return self
+
+    def _next(self) -> Plain:
+        assert self._process is not None
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
-            raise RuntimeError(f"{' '.join(self._command)} ended with {self._process.wait()} before it said hello")
-        self.hello = json.loads(line)
-        return self
+            raise RuntimeError(f"{' '.join(self._command)} ended with {self._process.wait()} instead of an answer")
+        answered: Plain = json.loads(line)
+        return answered
+
+    def ask(self, **order: Any) -> Plain:
+        """Give an order as a line of JSON, and return the line of JSON that answers it."""
+        assert self._process is not None
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(order) + "\n")
+        self._process.stdin.flush()
+        return self._next()
 
     @property
     def target(self) -> str:
@@ -98,7 +113,7 @@ class Service:
         assert self._process.stdin is not None
         self._process.stdin.close()
         try:
-            self._process.wait(5)
+            self._process.wait(self._grace)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()

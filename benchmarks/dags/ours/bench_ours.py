@@ -1,0 +1,33 @@
+"""Jobs of a given length with our operator."""
+
+import os
+import sys
+
+from airflow.sdk import DAG
+
+from airflow_armada.operators.armada import ArmadaOperator
+
+TASKS = int(os.environ.get("BENCH_TASKS", "2"))
+SECONDS = int(os.environ.get("BENCH_SECONDS", "20"))
+
+
+class Measured(ArmadaOperator):
+    """Tells whether the resume has imported what only calls need."""
+
+    def execute_complete(self, context, event):
+        facts = super().execute_complete(context, event)
+        return {**facts, "imported": [name for name in ("grpc", "google.protobuf") if name in sys.modules]}
+
+
+with DAG("bench_ours", schedule=None, max_active_tasks=1000):
+    for number in range(TASKS):
+        Measured(
+            task_id=f"t{number}",
+            armada_queue="bench",
+            image="busybox",
+            cmds=["sh", "-c"],
+            arguments=[f"sleep {SECONDS}; : t{number}"],
+            container_resources={"cpu": "100m", "memory": "64Mi"},
+            deferrable=True,
+            get_logs=os.environ.get("BENCH_LOGS") == "1",
+        )

@@ -1,0 +1,163 @@
+"""Tasks of a minute on real Airflow: ours, the peer's, and what Airflow itself costs."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from airflow_armada.standalone.server import StandaloneArmada
+from benchmarks import peer_env
+from benchmarks.children import ROOT, Service
+from benchmarks.plan import Plan
+from benchmarks.report import Cell, Section, Table, Target
+from benchmarks.stats import Sample, percentile
+
+DAGS = ROOT / "benchmarks" / "dags"
+IDLE = 20.0
+CASES = {
+    "ours": ("ours", "bench_ours"),
+    "peer": ("peer", "bench_peer"),
+    "bare deferral": ("ours", "bench_deferral"),
+    "no-op task": ("ours", "bench_noop"),
+    "bare deferral, the peer's Airflow": ("peer", "bench_deferral"),
+    "no-op task, the peer's Airflow": ("peer", "bench_noop"),
+}
+
+Runs = dict[str, list[dict[str, Any]]]
+
+
+def run(plan: Plan) -> Section:
+    """Run the DAGs in turn, on two Airflows that are up at the same time."""
+    python = {"ours": plan.python, "peer": peer_env.ensure()}
+    home = Path(tempfile.mkdtemp(prefix="airflow-armada-bench-"))
+    try:
+        with ExitStack() as stack:
+            armada = stack.enter_context(StandaloneArmada(cpus=1000, memory="1000Gi"))
+            armada.create_queue("bench")
+            sides = {
+                name: stack.enter_context(_airflow(name, python[name], home, armada.target, plan)) for name in python
+            }
+            _warm_up(sides)
+            idle = {name: sum(side.ask(do="idle", seconds=IDLE).values()) for name, side in sides.items()}
+            runs = _measure(plan, armada, sides, idle)
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+    return _tell(plan, runs, idle)
+
+
+@contextmanager
+def _airflow(name: str, python: Path, home: Path, target: str, plan: Plan) -> Iterator[Service]:
+    own = f"bench_{name}"
+    variables = {
+        "BENCH_TASKS": str(plan.tasks),
+        "BENCH_SECONDS": str(plan.job_seconds),
+        "BENCH_ARMADA": target,
+        "PYTHONPATH": str(ROOT),
+    }
+    order = {
+        "home": str(home / name),
+        "dag_folders": [str(DAGS / "floor"), str(DAGS / name)],
+        "target": target,
+        "env": variables,
+        "dags": [own, "bench_noop", "bench_deferral"],
+    }
+    with Service("-m", "benchmarks.airflow_side", json.dumps(order), python=python, grace=60) as side:
+        yield side
+
+
+def _warm_up(sides: Mapping[str, Service]) -> None:
+    """Let the first task pay for what Airflow builds at the first use."""
+    for side in sides.values():
+        side.ask(do="run", dag="bench_noop", deadline=180)
+
+
+def _measure(plan: Plan, armada: StandaloneArmada, sides: Mapping[str, Service], idle: Mapping[str, float]) -> Runs:
+    runs: Runs = {name: [] for name in CASES}
+    deadline = plan.job_seconds * 4 + plan.tasks * 4 + 60
+    for _ in range(plan.e2e_runs):
+        for name, (where, dag) in CASES.items():
+            calls, known = armada.calls, set(armada.jobs)
+            one = sides[where].ask(do="run", dag=dag, deadline=deadline)
+            ended = {task: at for job, (task, at) in _ends(armada).items() if job not in known}
+            one["rpcs"] = dict(armada.calls - calls)
+            one["late"] = [at["end_date"] - ended[task] for task, at in one["tasks"].items() if task in ended]
+            one["cpu_per_task"] = (sum(one["cpu"].values()) - idle[where] * one["measured"]) / plan.tasks
+            runs[name].append(one)
+    return runs
+
+
+def _ends(armada: StandaloneArmada) -> dict[str, tuple[str, float]]:
+    """Return, by job, its task and when it ended; the end of its command line names the task."""
+    found = {}
+    for job_id, job in armada.jobs.items():
+        task = re.search(r"t\d+$", job.pod_spec.containers[0].args[-1])
+        if task:
+            found[job_id] = task[0], job.history[-1][0]
+    return found
+
+
+def _figures(plan: Plan, one: dict[str, Any]) -> dict[str, float]:
+    calls, late, tasks = one["calls"], one["late"], plan.tasks
+    return {
+        "RPCs to Armada": sum(one["rpcs"].values()) / tasks,
+        "worker starts": calls.get("task-instances/run", 0) / tasks,
+        "execution API calls": sum(calls.values()) / tasks,
+        "CPU s over idle": one["cpu_per_task"],
+        "job's end to task's end, p50 s": percentile(late, 50) if late else float("nan"),
+        "job's end to task's end, p95 s": percentile(late, 95) if late else float("nan"),
+        "the whole run, s": one["wall"],
+    }
+
+
+def _tell(plan: Plan, runs: Runs, idle: Mapping[str, float]) -> Section:
+    figures = {name: [_figures(plan, one) for one in of] for name, of in runs.items()}
+    columns = list(figures["ours"][0])
+    table = Table(f"{plan.tasks} tasks of {plan.job_seconds} s, per task", ["", *columns, "failed tasks"])
+    for name, of in figures.items():
+        cells: list[Cell] = [Sample.of(one[column] for one in of if one[column] == one[column]) for column in columns]
+        failed = sum(task["state"] != "success" for one in runs[name] for task in one["tasks"].values())
+        table.rows.append([name, *cells, str(failed)])
+    notes = [
+        "Both Airflows are up at the same time (LocalExecutor, SQLite, the settings of the test harness) and take "
+        f"turns; idle they use {idle['ours']:.3f} and {idle['peer']:.3f} cores, which is subtracted. The embedded Armada and "
+        "its jobs run outside of what is counted. The peer is `armada-airflow` 1.1.3 on Airflow 3.2.2, deferrable, "
+        "with its default poll interval of 30 s."
+    ]
+    section = Section("end_to_end", "End to end on real Airflow", notes, [table], raw={"runs": runs, "idle": idle})
+    section.tables.append(_call_table(plan, runs))
+    section.targets = _targets(figures, runs)
+    return section
+
+
+def _call_table(plan: Plan, runs: Runs) -> Table:
+    """Show what the calls are, of the last run of each."""
+    table = Table("Which calls, in all tasks of the last run", ["", "execution API", "Armada"])
+    for name, of in runs.items():
+        cells = [
+            ", ".join(f"{key} {count}" for key, count in sorted(of[-1][what].items())) for what in ("calls", "rpcs")
+        ]
+        table.rows.append([name, *cells])
+    return table
+
+
+def _targets(figures: dict[str, list[dict[str, float]]], runs: Runs) -> list[Target]:
+    def median(name: str, column: str) -> float:
+        return Sample.of(one[column] for one in figures[name]).median
+
+    late, cpu = "job's end to task's end, p50 s", "CPU s over idle"
+    imported = max(len(one["imported"]) if one["imported"] is not None else 9 for one in runs["ours"])
+    return [
+        Target("RPCs per job", median("ours", "RPCs to Armada"), 2),
+        Target("worker starts", median("ours", "worker starts"), 2),
+        Target("execution API calls", median("ours", "execution API calls"), 12),
+        Target("times sooner than the peer, p50", median("peer", late) / median("ours", late), 4, at_least=True),
+        Target("CPU, as a share of the peer's", median("ours", cpu) / median("peer", cpu), 1 / 3),
+        Target("CPU, as a multiple of a bare deferral's", median("ours", cpu) / median("bare deferral", cpu), 2),
+        Target("grpc and protobuf imported by a resume with nothing to fetch", imported, 0),
+    ]
