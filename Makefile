@@ -1,7 +1,7 @@
 # Everything sets itself up: `make help` lists what there is.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test lint types contracts proto-check unit integration peer e2e environment environments proto constraints format clean
+.PHONY: help demo up test lint types contracts proto-check unit integration peer e2e bench environment environments proto constraints format clean
 
 # The first Python that is new enough; `make PYTHON=...` chooses another.
 PYTHON ?= $(firstword $(foreach candidate,python3 python3.13 python3.12 python3.11 python3.14,$(shell \
@@ -61,6 +61,9 @@ peer: environments ## against the published armada-client
 
 e2e: environments ## a real scheduler, triggerer and API server
 	$(PYTEST) tests/e2e --basetemp=.cache/e2e --junit-xml=$(REPORTS)/e2e.xml
+
+bench: environment ## benchmarks/report.md, beside the peer; half an hour, QUICK=1 for five minutes, ONLY="follow logs"
+	$(VENV)/python -m benchmarks $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY))
 
 environment:
 	@$(PYTHON) scripts/environment.py dev
