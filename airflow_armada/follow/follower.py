@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -61,6 +62,7 @@ async def follow(site: Site, job: FollowedJob, reporter: Reporter, options: Foll
     :return: how it ended; with status ``timed_out`` or ``queued_too_long`` it is still alive
     :raises ArmadaError: when the server has refused us on every way for so long that waiting on makes no sense
     """
+    await site.admit()
     watch, tracked = site.join(job)
     follower = _Follower(site, tracked, job, reporter, options or FollowOptions())
     try:
@@ -157,13 +159,14 @@ class _Follower:
 
     def _patience(self) -> float | None:
         """Return the seconds until something is to be done although nothing has changed."""
-        moments = [self._options.deadline]
-        if not self._tracked.state.ran:
-            moments.append(self._options.queued_deadline)
+        options, moment = self._options, math.inf
+        if options.deadline is not None:
+            moment = options.deadline
+        if options.queued_deadline is not None and not self._tracked.state.ran:
+            moment = min(moment, options.queued_deadline)
         if self._in_queue():
-            moments.append(self._explain_at)
-        waits = [moment - time.time() for moment in moments if moment is not None]
-        return max(0.01, min(waits)) if waits else None
+            moment = min(moment, self._explain_at)
+        return None if moment == math.inf else max(0.01, moment - time.time())
 
     def _in_queue(self) -> bool:
         return self._tracked.state.phase in (states.SUBMITTED, states.QUEUED)

@@ -14,6 +14,7 @@ from airflow_armada.client.errors import ArmadaError
 from airflow_armada.client.settings import SiteSettings
 from airflow_armada.follow import tasks
 from airflow_armada.follow.budget import TokenBucket
+from airflow_armada.follow.gate import Gate
 from airflow_armada.follow.health import look_after
 from airflow_armada.follow.job import FollowedJob
 from airflow_armada.follow.log_service import SiteLogs
@@ -25,6 +26,9 @@ from airflow_armada.follow.watch import JobSetWatch
 
 STREAMS_PER_CHANNEL = 80
 """Proxies commonly allow about 100 streams in a connection, and let more of them wait without a word."""
+
+STARTS_AT_ONCE = 200
+"""Followers that begin in one turn of the event loop, so that a restarted triggerer does not block it."""
 
 REPORTS_PER_SECOND = 1.0
 """Requests for the scheduler's reasons, over all jobs of a site."""
@@ -46,11 +50,16 @@ class Site:
         self._streams = StreamChannels(settings)
         self._client = ArmadaAsyncIOClient(self._calls, call_timeout=settings.call_timeout, retry_timeout=0)
         self.sweeper = Sweeper(self._client, self.watches, timings)
+        self._gate = Gate(STARTS_AT_ONCE)
         self._reports = TokenBucket(REPORTS_PER_SECOND, 20)
         self._tasks = (
             tasks.spawn(self.sweeper.run(), f"armada snapshots {settings.target}"),
             tasks.spawn(self._look_after(), f"armada site {settings.target}"),
         )
+
+    async def admit(self) -> None:
+        """Wait for one's turn to begin following: many who come at once begin a few at a time."""
+        await self._gate.pass_through()
 
     def join(self, job: FollowedJob) -> tuple[JobSetWatch, TrackedJob]:
         """Begin to follow a job; answered by ``watch.leave(tracked)``."""

@@ -7,6 +7,7 @@ from airflow_armada.follow import state as states
 from airflow_armada.follow.state import JobState
 
 _MAX_REPORT_LINES = 12
+_WAITING = {states.UNKNOWN: "", states.SUBMITTED: "is submitted", states.QUEUED: "is queued"}
 
 
 def phase_text(state: JobState) -> str:
@@ -19,7 +20,7 @@ def phase_text(state: JobState) -> str:
         return f"is starting on cluster {state.cluster}" + (f" as pod {state.pod}" if state.pod else "")
     if state.phase == states.RUNNING:
         return f"is running on {state.node or 'a node'} of cluster {state.cluster}"
-    return {states.UNKNOWN: "", states.SUBMITTED: "is submitted", states.QUEUED: "is queued"}[state.phase]
+    return _WAITING[state.phase]
 
 
 def _end_text(state: JobState) -> str:
