@@ -49,6 +49,9 @@ def _connection_fields() -> dict[str, Any]:
         "keepalive_time": _seconds(
             "Keepalive (s)", "Time between keepalive pings; the server refuses less than 10.", 30
         ),
+        "use_proxy": _flag(
+            "Proxies", "Honour https_proxy, http_proxy and no_proxy of workers and triggerers.", default=True
+        ),
     }
 
 

@@ -20,6 +20,7 @@ from airflow_armada.client.credentials import Anonymous, Credentials
 from airflow_armada.client.failure import SettingsError
 from airflow_armada.client.interceptors import aio_interceptors, interceptors
 from airflow_armada.client.settings import SiteSettings, TlsSettings
+from airflow_armada.client.web import system_roots
 
 logger = logging.getLogger(__name__)
 
@@ -29,8 +30,6 @@ MAX_RESPONSE_BYTES = 64 * 1024 * 1024
 PING_TIMEOUT_MS = 10_000
 MIN_KEEPALIVE_MS = 10_000
 LOG_KEEPALIVE_MS = 300_000
-
-_SYSTEM_ROOTS = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
 
 
 def open_channel(settings: SiteSettings, target: str | None = None, log_service: bool = False) -> grpc.Channel:
@@ -132,7 +131,7 @@ def tls_credentials(tls: TlsSettings) -> grpc.ChannelCredentials:
     :param tls: the settings
     :raises SettingsError: when a file cannot be read or does not hold what it should
     """
-    roots = _read(tls.ca_file, "CA bundle") if tls.ca_file else system_roots()
+    roots = _read(tls.ca_file, "CA bundle") if tls.ca_file else _default_roots()
     if tls.ca_file:
         _check_roots(tls.ca_file)
     if not tls.cert_file:
@@ -142,17 +141,10 @@ def tls_credentials(tls: TlsSettings) -> grpc.ChannelCredentials:
     return grpc.ssl_channel_credentials(root_certificates=roots, private_key=key, certificate_chain=chain)
 
 
-def system_roots() -> bytes | None:
-    """Return the system's CA bundle, or None to let gRPC use the one it brings along.
-
-    ``GRPC_DEFAULT_SSL_ROOTS_FILE_PATH`` (read by gRPC itself) and ``SSL_CERT_FILE`` go first.
-    """
-    if os.environ.get("GRPC_DEFAULT_SSL_ROOTS_FILE_PATH"):
-        return None
-    for path in (ssl.get_default_verify_paths().cafile, *_SYSTEM_ROOTS):
-        if path and Path(path).is_file():
-            return Path(path).read_bytes()
-    return None
+def _default_roots() -> bytes | None:
+    """Return the system's CA bundle, or None to let gRPC use the one it brings along, or that its variable names."""
+    path = None if os.environ.get("GRPC_DEFAULT_SSL_ROOTS_FILE_PATH") else system_roots()
+    return Path(path).read_bytes() if path else None
 
 
 def _read(path: str, what: str) -> bytes:

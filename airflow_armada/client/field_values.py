@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
 from airflow_armada.client.failure import SettingsError
+
+_TRUE = frozenset({"true", "t", "yes", "y", "on", "1"})
+_FALSE = frozenset({"false", "f", "no", "n", "off", "0"})
 
 
 class FieldValues:
@@ -37,12 +41,25 @@ class FieldValues:
             raise SettingsError(f"extra {name!r} is missing")
         return value
 
-    def flag(self, name: str) -> bool:
+    def flag(self, name: str, default: bool = False) -> bool:
         """Return whether something is switched on."""
         value = self.text(name).lower()
-        if value not in ("", "true", "false", "1", "0", "yes", "no"):
+        if not value:
+            return default
+        if value not in _TRUE | _FALSE:
             raise SettingsError(f"extra {name!r} must be true or false")
-        return value in ("true", "1", "yes")
+        return value in _TRUE
+
+    def number(self, name: str, default: float) -> float:
+        """Return a number of seconds."""
+        value = self.text(name)
+        try:
+            number = float(value) if value else default
+        except ValueError:
+            number = math.nan
+        if not math.isfinite(number):
+            raise SettingsError(f"extra {name!r} must be a number of seconds, not {value[:40]!r}")
+        return number
 
     def texts(self, name: str) -> tuple[str, ...]:
         """Return a list of texts."""

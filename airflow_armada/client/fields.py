@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow_armada.client.failure import ArmadaError, SettingsError
 from airflow_armada.client.field_values import FieldValues
@@ -65,16 +65,13 @@ FIELDS = (
 )
 
 
-def credentials_from(login: str, password: str, extra: Mapping[str, Any]) -> Credentials:
+def credentials_from(values: FieldValues) -> Credentials:
     """
     Make the one kind of credentials that a connection gives.
 
-    :param login: the connection's login
-    :param password: the connection's password
-    :param extra: the connection's extra; values may be texts, since a connection URI keeps no types
+    :param values: the connection's fields
     :raises SettingsError: when the kind is not known, incomplete or not clear; the text holds no secret
     """
-    values = FieldValues(login, password, extra)
     name = values.text(AUTH).lower().replace("-", "_") or _implied(values)
     if name not in KINDS:
         raise SettingsError(f"extra {AUTH!r} must be one of {', '.join(KINDS)}, not {name[:40]!r}")

@@ -18,6 +18,7 @@ from airflow_armada.client.credentials import bearer, read_secret
 from airflow_armada.client.failure import CredentialsError
 from airflow_armada.client.renewing import RenewedCredentials
 from airflow_armada.client.tokens import Token, jwt_expiry
+from airflow_armada.client.web import BUSY, exchange
 
 MOUNTED = "/var/run/secrets/kubernetes.io/serviceaccount"
 _SCHEME = "KubernetesAuth "
@@ -104,20 +105,19 @@ def _api_server() -> str:
 
 
 def _post(url: str, body: dict[str, Any], authorization: str, ca_file: str) -> dict[str, Any]:
-    import ssl
-    from http.client import HTTPException
-    from urllib.error import HTTPError
-    from urllib.request import HTTPSHandler, ProxyHandler, Request, build_opener
-
     headers = {"Authorization": authorization, "Content-Type": "application/json", "Accept": "application/json"}
+    text = json.dumps(body).encode()
+    status, answer = exchange(url, body=text, headers=headers, ca_file=ca_file, use_proxy=False, failure=_unreachable)
+    if not 200 <= status < 300:
+        raise CredentialsError(f"{url} answered {status} to the request for a token", transient=status in BUSY)
     try:
-        opener = build_opener(HTTPSHandler(context=ssl.create_default_context(cafile=ca_file)), ProxyHandler({}))
-        request = Request(url, json.dumps(body).encode(), headers)
-        with opener.open(request, timeout=10.0) as answer:
-            content = json.loads(answer.read(1 << 20))
-    except HTTPError as error:
-        raise CredentialsError(f"{url} answered {error.code} {error.reason} to the request for a token") from None
-    except (OSError, HTTPException, ValueError) as error:
-        reason = getattr(error, "reason", None) or error
-        raise CredentialsError(f"cannot request a token from {url}: {reason}", transient=True) from None
-    return content if isinstance(content, dict) else {}
+        content = json.loads(answer)
+    except (ValueError, RecursionError):
+        content = None
+    if not isinstance(content, dict):
+        raise CredentialsError(f"{url} answered the request for a token with something else than JSON")
+    return content
+
+
+def _unreachable(message: str) -> CredentialsError:
+    return CredentialsError(f"cannot request a token: {message}", transient=True)

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import quote_plus, urlsplit
 
 from airflow_armada.client.failure import CredentialsError
-from airflow_armada.client.web import LOOPBACK, exchange, one_line
+from airflow_armada.client.web import BUSY, LOOPBACK, exchange, one_line
 
 TIMEOUT = 10.0
 """Seconds that one HTTP request to a provider may take."""
@@ -163,15 +163,12 @@ def _request(client: OidcClient, url: str, form: Mapping[str, str] | None, heade
         return answer
     if not isinstance(answer, dict):
         text = f"{url} answered HTTP {status} and no JSON: is this an OpenID Connect provider?"
-        raise OidcError(text, transient=status in _BUSY)
+        raise OidcError(text, transient=status in BUSY)
     code = _text(answer.get("error"))
-    transient = status in _BUSY or code in ("temporarily_unavailable", "server_error")
+    transient = status in BUSY or code in ("temporarily_unavailable", "server_error")
     raise OidcError(
         _refusal(url, client.client_id, status, code, _text(answer.get("error_description"))), code, transient=transient
     )
-
-
-_BUSY = {429, 500, 502, 503, 504}
 
 
 def _unreachable(message: str) -> OidcError:

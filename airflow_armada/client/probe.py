@@ -10,15 +10,12 @@ import os
 import socket
 import ssl
 from dataclasses import dataclass
-from pathlib import Path
 
 from airflow_armada.client.settings import TlsSettings
-from airflow_armada.client.web import LOOPBACK, one_line
+from airflow_armada.client.web import LOOPBACK, one_line, system_roots
 
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"
 """How an HTTP/2 client begins (RFC 9113 section 3.4), with empty settings."""
-
-_ROOTS = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
 
 
 class ProbeError(Exception):
@@ -160,7 +157,8 @@ def _socket(address: Address, timeout: float) -> socket.socket:
 
 def _context(tls: TlsSettings) -> ssl.SSLContext:
     try:
-        context = ssl.create_default_context(cafile=tls.ca_file or _default_roots())
+        default = os.environ.get("GRPC_DEFAULT_SSL_ROOTS_FILE_PATH") or system_roots()
+        context = ssl.create_default_context(cafile=tls.ca_file or default)
     except (OSError, ValueError) as error:
         raise ProbeError(f"the CA file {tls.ca_file} cannot be used: {_reason(error)}", "give a PEM file") from None
     context.set_alpn_protocols(["h2"])
@@ -171,10 +169,6 @@ def _context(tls: TlsSettings) -> ssl.SSLContext:
             text = f"the client certificate {tls.cert_file} or its key {tls.key_file} cannot be used: {_reason(error)}"
             raise ProbeError(text, "give a matching PEM pair whose key has no pass phrase") from None
     return context
-
-
-def _default_roots() -> str | None:
-    return next((path for path in _ROOTS if Path(path).is_file()), None)
 
 
 def _certificate(error: ssl.SSLCertVerificationError, name: str, tls: TlsSettings) -> tuple[str, str]:

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Protocol
 
-from airflow_armada.client.credentials import Credentials
 from airflow_armada.client.failure import ArmadaError, SettingsError
+from airflow_armada.client.field_values import FieldValues
 from airflow_armada.client.fields import credentials_from
 from airflow_armada.client.settings import SiteSettings, TlsSettings
 
 DEFAULT_PORT = 50051
 
-_TRUE = {"true", "t", "yes", "y", "on", "1"}
-_FALSE = {"false", "f", "no", "n", "off", "0"}
 _GRPC_NAMES = ("dns:", "unix:", "ipv4:", "ipv6:", "xds:")
 _SCHEMES = {"https": True, "grpcs": True, "http": False, "grpc": False}
 
@@ -32,46 +28,6 @@ class ConnectionLike(Protocol):
     @property
     def extra_dejson(self) -> dict[str, Any]:
         """The extra as a dictionary."""
-
-
-class _Extra:
-    """
-    The extra of a connection, whose values may all be texts: Airflow keeps no types in connection URIs.
-
-    :param values: the extra as a dictionary.
-    """
-
-    def __init__(self, values: Mapping[str, Any]) -> None:
-        self.values = values
-
-    def text(self, name: str) -> str:
-        value = self.values.get(name)
-        return "" if value is None else str(value).strip()
-
-    def flag(self, name: str, default: bool) -> bool:
-        text = self.text(name).lower()
-        if not text:
-            return default
-        if text in _TRUE | _FALSE:
-            return text in _TRUE
-        raise SettingsError(f"extra {name!r} must be true or false, not {text!r}")
-
-    def number(self, name: str, default: float) -> float:
-        text = self.text(name)
-        try:
-            return float(text) if text else default
-        except ValueError:
-            raise SettingsError(f"extra {name!r} must be a number of seconds, not {text!r}") from None
-
-    def mapping(self, name: str) -> tuple[tuple[str, str], ...]:
-        value = self.values.get(name)
-        try:
-            content = json.loads(value) if isinstance(value, str) and value.strip() else (value or {})
-        except ValueError:
-            content = None
-        if not isinstance(content, Mapping):
-            raise SettingsError(f'extra {name!r} must be a JSON object, such as {{"cluster-a": "logs-a:50051"}}')
-        return tuple(sorted((str(key), str(address)) for key, address in content.items()))
 
 
 def _split_host(connection: ConnectionLike) -> tuple[str, bool]:
@@ -100,7 +56,7 @@ def _has_port(host: str) -> bool:
     return "]:" in host if host.startswith("[") else host.count(":") == 1
 
 
-def _tls(extra: _Extra, default: bool, switch: str = "tls") -> TlsSettings | None:
+def _tls(extra: FieldValues, default: bool, switch: str = "tls") -> TlsSettings | None:
     if not extra.flag(switch, default):
         return None
     names = ("ca_file", "cert_file", "key_file", "server_name")
@@ -116,37 +72,34 @@ def site_settings(connection: ConnectionLike) -> SiteSettings:
     :raises SettingsError: when the connection cannot work as it is; the text names the connection, no secret.
     """
     try:
-        extra = _Extra(connection.extra_dejson or {})
+        extra = FieldValues(connection.login or "", connection.password or "", connection.extra_dejson or {})
         base = _base(connection, extra)
         return replace(
             base,
             allow_plaintext_credentials=extra.flag("allow_plaintext_credentials", base.allow_plaintext_credentials),
             lookout_url=extra.text("lookout_url"),
             binoculars=extra.text("binoculars") or base.binoculars,
-            binoculars_by_cluster=extra.mapping("binoculars_by_cluster"),
+            binoculars_by_cluster=extra.pairs("binoculars_by_cluster"),
             binoculars_tls=_tls(extra, True, "binoculars_tls") if extra.text("binoculars_tls") else base.binoculars_tls,
             call_timeout=extra.number("call_timeout", base.call_timeout),
             keepalive_time=extra.number("keepalive_time", base.keepalive_time),
+            use_proxy=extra.flag("use_proxy", base.use_proxy),
         )
     except (ArmadaError, ValueError) as error:
         raise SettingsError(f"connection {connection.conn_id!r}: {error}") from None
 
 
-def _base(connection: ConnectionLike, extra: _Extra) -> SiteSettings:
+def _base(connection: ConnectionLike, extra: FieldValues) -> SiteSettings:
     """Find server and credentials: in the connection itself, in a file of armadactl, or where Lookout says."""
     if extra.text("armadactl"):
         return _from_armadactl(connection, extra)
     if not (connection.host or "").strip() and extra.text("lookout_url"):
         return _from_lookout(connection, extra)
     target, tls = _split_host(connection)
-    return SiteSettings(target=target, tls=_tls(extra, tls), credentials=_credentials(connection, extra))
+    return SiteSettings(target=target, tls=_tls(extra, tls), credentials=credentials_from(extra))
 
 
-def _credentials(connection: ConnectionLike, extra: _Extra) -> Credentials:
-    return credentials_from(connection.login or "", connection.password or "", extra.values)
-
-
-def _from_armadactl(connection: ConnectionLike, extra: _Extra) -> SiteSettings:
+def _from_armadactl(connection: ConnectionLike, extra: FieldValues) -> SiteSettings:
     from airflow_armada.client.armadactl import read_armadactl
 
     if connection.host or connection.login or connection.password or extra.text("auth"):
@@ -155,7 +108,7 @@ def _from_armadactl(connection: ConnectionLike, extra: _Extra) -> SiteSettings:
     return settings if settings.tls is None else replace(settings, tls=_tls(extra, True))
 
 
-def _from_lookout(connection: ConnectionLike, extra: _Extra) -> SiteSettings:
+def _from_lookout(connection: ConnectionLike, extra: FieldValues) -> SiteSettings:
     from airflow_armada.client.lookout import discovered, read_config
 
     config = read_config(extra.text("lookout_url"), ca_file=extra.text("ca_file"))
@@ -164,6 +117,6 @@ def _from_lookout(connection: ConnectionLike, extra: _Extra) -> SiteSettings:
     settings = SiteSettings(
         target=config.armada_target,
         tls=_tls(extra, config.armada_api.startswith("https:")),
-        credentials=_credentials(connection, extra),
+        credentials=credentials_from(extra),
     )
     return discovered(settings, config)

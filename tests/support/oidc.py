@@ -19,10 +19,10 @@ from urllib.parse import urlencode, urljoin
 from urllib.request import HTTPCookieProcessor, ProxyHandler, build_opener, urlopen
 
 import jwt
-import pytest
 
 from airflow_armada.client.oidc_http import OidcClient
 from airflow_armada.standalone.auth import Principal
+from tests.support.tools import needed
 
 SOURCE = Path(__file__).parent / "oidc_provider"
 CLIENT_SECRET = "CANARY-client-secret-0123456789"
@@ -36,8 +36,7 @@ def installed() -> Path:
     :return: the folder to run it from
     """
     folder = Path(os.environ.get("OIDC_PROVIDER_HOME") or SOURCE.parents[2] / ".cache" / "oidc-provider")
-    if not shutil.which("npm"):
-        pytest.fail("the OpenID provider for tests needs node and npm: apt-get install nodejs npm")
+    npm = needed("npm", "nodejs npm")
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / ".lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -46,7 +45,7 @@ def installed() -> Path:
         if not done.exists() or done.read_text() != wanted:
             for name in ("package.json", "package-lock.json"):
                 shutil.copy(SOURCE / name, folder / name)
-            command = ["npm", "ci", "--no-audit", "--no-fund", "--silent"]
+            command = [npm, "ci", "--no-audit", "--no-fund", "--silent"]
             subprocess.run(command, cwd=folder, check=True, timeout=300, stdin=subprocess.DEVNULL)
             done.write_text(wanted)
         shutil.copy(SOURCE / "server.mjs", folder / "server.mjs")

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from airflow_armada.client.credentials import Anonymous, Basic, BearerToken, Credentials, TokenFile
 from airflow_armada.client.failure import SettingsError
+from airflow_armada.client.field_values import FieldValues
 from airflow_armada.client.fields import FIELDS, KINDS, credentials_from, secrets_of
 from airflow_armada.client.kubernetes_native import KubernetesNative
 from airflow_armada.client.oidc import OidcClient, OidcClientCredentials, OidcKubernetes, OidcLogin, OidcPassword
@@ -60,7 +61,7 @@ EXAMPLES: list[tuple[str, str, dict[str, Any], Credentials]] = [
 def test_each_kind_is_made_from_its_fields(
     login: str, password: str, extra: dict[str, Any], credentials: Credentials
 ) -> None:
-    assert credentials_from(login, password, extra) == credentials
+    assert credentials_from(FieldValues(login, password, extra)) == credentials
 
 
 def test_every_kind_has_an_example_and_is_named_by_the_form() -> None:
@@ -90,7 +91,7 @@ def test_every_kind_has_an_example_and_is_named_by_the_form() -> None:
 )
 def test_what_cannot_work_is_said_without_a_secret(login: str, password: str, extra: dict[str, Any], says: str) -> None:
     with pytest.raises(SettingsError) as caught:
-        credentials_from(login, password, extra)
+        credentials_from(FieldValues(login, password, extra))
 
     assert says in str(caught.value)
     assert "CANARY" not in str(caught.value)
@@ -124,4 +125,4 @@ VALUES = st.none() | st.booleans() | st.integers() | st.text(max_size=10) | st.l
 )
 def test_no_values_crash_it(login: str, password: str, extra: dict[str, Any]) -> None:
     with suppress(SettingsError):
-        assert isinstance(credentials_from(login, password, extra), Credentials)
+        assert isinstance(credentials_from(FieldValues(login, password, extra)), Credentials)
