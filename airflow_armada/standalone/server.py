@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import tempfile
 import threading
 from collections import Counter
@@ -30,6 +31,8 @@ from airflow_armada.standalone.services.access import Access
 from airflow_armada.standalone.services.routes import Routes
 from airflow_armada.standalone.services.table import routes
 from airflow_armada.standalone.watchdog import Watchdog
+
+log = logging.getLogger(__name__)
 
 HOST = "127.0.0.1"
 START_SECONDS = 30.0
@@ -135,15 +138,18 @@ class StandaloneArmada:
         engine = self._engine = Engine(self.config, folder, self.faults, temporary=self._work_dir is None)
         self._routes = routes(Access(engine, self.authenticator, self.faults))
         self.faults.listen(lambda: self._call_soon(self._faults_changed))
-        work = asyncio.gather(engine.run(), Watchdog(engine).run())
+        work = [asyncio.create_task(part) for part in (engine.run(), Watchdog(engine).run())]
+        for task in work:
+            task.add_done_callback(_report_crash)
         try:
             await self._listen()
             self._ready.set()
             await self._stopping.wait()
             await self._close()
         finally:
-            work.cancel()
-            await asyncio.gather(work, return_exceptions=True)
+            for task in work:
+                task.cancel()
+            await asyncio.gather(*work, return_exceptions=True)
 
     async def _listen(self) -> None:
         server = grpc.aio.server(options=_OPTIONS)
@@ -239,6 +245,11 @@ class StandaloneArmada:
     def _faults_changed(self) -> None:
         events = self._in_engine.events
         events.wake_all()
+
+
+def _report_crash(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()):
+        log.error("the embedded Armada does not schedule any more", exc_info=error)
 
 
 def _configured(
