@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from typing import Any
 
 from airflow_armada.api import binoculars_pb2, core_v1_pb2, event_pb2, job_pb2, submit_pb2
 
 QUEUE = "bench"
 CLUSTER = "cluster-1"
+NODE = "node-17.example.internal"
 LIFE = ("submitted", "queued", "leased", "pending", "running", "succeeded")
 """The events of a job that succeeds, in order."""
 
+_RUN_STAMPS = {"leased": "leased_ts", "pending": "pending_ts", "running": "started_ts", "succeeded": "finished_ts"}
 _STATES = {
     "submitted": submit_pb2.JobState.Value("QUEUED"),
     "queued": submit_pb2.JobState.Value("QUEUED"),
@@ -37,14 +40,14 @@ def event_body(kind: str, job: str, job_set: str, moment: float) -> bytes:
     message = event_pb2.EventMessage()
     event = getattr(message, kind)
     event.job_id, event.job_set_id, event.queue = job, job_set, QUEUE
-    event.created.seconds, event.created.nanos = int(moment), int(moment % 1 * 1e9)
+    _stamp(event.created, moment)
     if kind in ("leased", "pending", "running", "utilisation"):
         event.cluster_id = CLUSTER
     if kind in ("pending", "running", "utilisation"):
         event.kubernetes_id = "6f1d7f0e-5a0c-4c1f-9d1e-1f6b8a3c2d4e"
         event.pod_name, event.pod_namespace = f"armada-{job}-0", "default"
     if kind in ("running", "utilisation"):
-        event.node_name = "node-17.example.internal"
+        event.node_name = NODE
     if kind == "utilisation":
         for name, amount in (("cpu", "950m"), ("memory", "1200Mi"), ("ephemeral-storage", "20Mi")):
             event.MaxResourcesForPeriod[name].string = amount
@@ -95,17 +98,26 @@ def lives(jobs: Sequence[str], job_set: str, moment: float) -> Iterator[bytes]:
             yield event_body(kind, job, job_set, moment)
 
 
-def details(job: str, job_set: str, kind: str, moment: float) -> job_pb2.JobDetails:
-    """Return what the query API says about a job whose latest event is of a kind."""
-    found = job_pb2.JobDetails(
-        job_id=job, queue=QUEUE, jobset=job_set, namespace="default", state=_STATES[kind], latest_run_id=f"run-{job}"
-    )
-    for stamp in (found.submitted_ts, found.last_transition_ts):
-        stamp.seconds = int(moment)
-    if LIFE.index(kind) >= LIFE.index("leased"):
-        run = found.job_runs.add(run_id=f"run-{job}", job_id=job, cluster=CLUSTER, node="node-17.example.internal")
-        run.leased_ts.seconds = int(moment)
+def details(job: str, job_set: str, moments: Mapping[str, float]) -> job_pb2.JobDetails:
+    """Return what the query API says about a job.
+
+    :param moments: when each of its events was, in order, in seconds since the epoch
+    """
+    kind = next(reversed(moments))
+    found = job_pb2.JobDetails(job_id=job, queue=QUEUE, jobset=job_set, namespace="default", state=_STATES[kind])
+    _stamp(found.submitted_ts, next(iter(moments.values())))
+    _stamp(found.last_transition_ts, moments[kind])
+    if "leased" in moments:
+        found.latest_run_id = f"run-{job}"
+        run = found.job_runs.add(run_id=found.latest_run_id, job_id=job, cluster=CLUSTER, node=NODE)
+        for past, moment in moments.items():
+            if past in _RUN_STAMPS:
+                _stamp(getattr(run, _RUN_STAMPS[past]), moment)
     return found
+
+
+def _stamp(stamp: Any, moment: float) -> None:
+    stamp.seconds, stamp.nanos = int(moment), int(moment % 1 * 1e9)
 
 
 def state(kind: str) -> int:

@@ -126,8 +126,8 @@ def _tell(plan: Plan, runs: Runs, idle: Mapping[str, float]) -> Section:
     notes = [
         "Both Airflows are up at the same time (LocalExecutor, SQLite, the settings of the test harness) and take "
         f"turns; idle they use {idle['ours']:.3f} and {idle['peer']:.3f} cores, which is subtracted. The embedded "
-        "Armada and its jobs run outside of what is counted. The peer is `armada-airflow` 1.1.3 on Airflow 3.2.2, deferrable, "
-        "with its default poll interval of 30 s."
+        "Armada and its jobs run outside of what is counted. The peer is `armada-airflow` 1.1.3 on Airflow 3.2.2, "
+        "deferrable, with its default poll interval of 30 s."
     ]
     section = Section("end_to_end", "End to end on real Airflow", notes, [table], raw={"runs": runs, "idle": idle})
     section.tables.append(_call_table(plan, runs))

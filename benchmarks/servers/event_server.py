@@ -88,7 +88,7 @@ class EventServer:
     def __init__(self) -> None:
         self.calls: Counter[str] = Counter()
         self.job_sets: dict[str, JobSet] = {}
-        self.jobs: dict[str, tuple[str, str]] = {}
+        self.jobs: dict[str, tuple[str, dict[str, float]]] = {}
         self.sent: dict[str, float] = {}
         self.happened: dict[str, float] = {}
         self.watching = 0
@@ -117,18 +117,16 @@ class EventServer:
 
     async def job_details(self, request: Any, context: Any) -> Any:
         answer = job_pb2.JobDetailsResponse()
-        now = time.time()
         for job in request.job_ids:
             if job in self.jobs:
-                job_set, kind = self.jobs[job]
-                answer.job_details[job].CopyFrom(synthetic.details(job, job_set, kind, now))
+                answer.job_details[job].CopyFrom(synthetic.details(job, *self.jobs[job]))
         return answer
 
     async def job_status(self, request: Any, context: Any) -> Any:
         unknown = submit_pb2.JobState.Value("UNKNOWN")
         states = {}
         for job in request.job_ids:
-            states[job] = synthetic.state(self.jobs[job][1]) if job in self.jobs else unknown
+            states[job] = synthetic.state(next(reversed(self.jobs[job][1]))) if job in self.jobs else unknown
         return job_pb2.JobStatusResponse(job_states=states)
 
     async def submit(self, request: Any, context: Any) -> Any:
@@ -159,7 +157,7 @@ class EventServer:
             kinds = LIFE[: LIFE.index(kind) + 1]
             bodies = [synthetic.event_body(past, job, job_set, now) for past in kinds for job in ids]
             found.remember(bodies, len(bodies), now - 0.5, now)
-            self.jobs.update(dict.fromkeys(ids, (job_set, kind)))
+            self.jobs.update({job: (job_set, dict.fromkeys(kinds, now)) for job in ids})
         return {"now": now, "jobs": dict(zip(job_sets, names, strict=True))}
 
     def do_history(self, job_set: str, events: int, seconds: float) -> dict[str, Any]:
@@ -192,10 +190,10 @@ class EventServer:
     def _send(self, events: Iterable[tuple[str, str]]) -> None:
         now = time.time()
         for job, kind in events:
-            job_set = self.jobs[job][0]
+            job_set, moments = self.jobs[job]
             self._sequence += 1
             if kind in LIFE:
-                self.jobs[job] = (job_set, kind)
+                moments[kind] = now
             self.happened[f"{job} {kind}"] = time.monotonic()
             identity = synthetic.message_id(int(now * 1000), self._sequence)
             self.job_sets[job_set].send(identity, synthetic.event_body(kind, job, job_set, now), f"{job} {kind}")
