@@ -75,7 +75,7 @@ def default_deferrable() -> bool:
     :return: the value of ``AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE`` if it is set, else true.
     """
     if "AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE" in os.environ:
-        return conf.getboolean("operators", "default_deferrable")
+        return bool(conf.getboolean("operators", "default_deferrable"))
     return True
 
 
@@ -91,4 +91,4 @@ def event_hold() -> float:
     configured = conf.get("armada", "event_hold", fallback="")
     if configured:
         return float(configured)
-    return conf.getfloat("workers", "min_heartbeat_interval", fallback=5.0) + 1.0
+    return float(conf.getfloat("workers", "min_heartbeat_interval", fallback=5.0)) + 1.0
