@@ -66,5 +66,5 @@ QUICK = Plan(
     job_seconds=20,
     e2e_runs=1,
     poll_interval=10.0,
-    clock=10_000.0,
+    clock=5_000.0,
 )

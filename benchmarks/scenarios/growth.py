@@ -11,7 +11,7 @@ from benchmarks.stats import Sample
 from benchmarks.svg import line_chart
 
 LENGTHS = {"1 min": 60, "10 min": 600, "1 h": 3_600, "6 h": 21_600, "1 day": 86_400}
-JOBS = (1, 1_000)
+JOBS = (1, 100)
 POLL = 30.0
 PEER_CALLS_PER_POLL = 2
 
