@@ -48,13 +48,15 @@ class Retention:
     :param deduplication: seconds that a client id stands for its job
     :param pods: seconds that an ended pod and its logs stay; pods of cancelled and preempted jobs go at once
     :param finished_jobs: how many ended jobs are kept at most, whatever their age
+    :param stored_events: above how many events in all those of the quietest job sets go, whatever their age
     """
 
     events: float = 336 * 3600.0
     jobs: float = 1008 * 3600.0
     deduplication: float = 168 * 3600.0
     pods: float = 180.0
-    finished_jobs: int = 200_000
+    finished_jobs: int = 50_000
+    stored_events: int = 2_000_000
 
 
 def machine_cpus() -> Fraction:

@@ -72,6 +72,7 @@ class Engine:
             self.store.apply_retention()
             self.scheduler.backlog.forget_ended_gangs()
             self.events.forget_older_than(self.config.retention.events)
+            self.events.forget_beyond(self.config.retention.stored_events)
 
     def wake(self) -> None:
         """Let the scheduler look at what has changed."""

@@ -109,6 +109,19 @@ class EventStore:
             log.positions.clear()
             log.events.clear()
 
+    def forget_beyond(self, most: int) -> None:
+        """Drop histories, of the job sets that were quiet longest, until no more events than this are left.
+
+        The history of the job set that was written to last is kept whole.
+        """
+        by_age = sorted((log.written, key) for key, log in self._logs.items() if log.events)
+        left = sum(len(log.events) for log in self._logs.values())
+        for _, key in by_age[:-1]:
+            if left <= most:
+                break
+            left -= len(self._logs[key].events)
+            self.forget(*key)
+
     def forget_older_than(self, seconds: float) -> None:
         """Drop the history of every job set in which nothing has happened for a time."""
         horizon = time.monotonic() - seconds

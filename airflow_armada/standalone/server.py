@@ -101,7 +101,8 @@ class StandaloneArmada:
         self._failure = None
         self._thread = threading.Thread(target=self._run, name="armada-standalone", daemon=True)
         self._thread.start()
-        self._ready.wait(START_SECONDS)
+        if not self._ready.wait(START_SECONDS):
+            raise TimeoutError(f"the embedded Armada did not start within {START_SECONDS:g} seconds")
         if self._failure is not None:
             self._thread.join()
             raise self._failure

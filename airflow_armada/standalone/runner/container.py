@@ -23,6 +23,8 @@ from airflow_armada.standalone.runner.processes import Ended, LogPipe, Process, 
 
 # containerd's exit code for a container whose command could not be executed.
 START_ERROR = 128
+# The folder that the commands start in, within the pod's; the rest of the pod's folder is the server's.
+HOME = "home"
 
 
 @dataclass
@@ -60,6 +62,10 @@ class RunningContainer:
         return self.spec.name
 
     @property
+    def _home(self) -> Path:
+        return self._folder / HOME
+
+    @property
     def started(self) -> bool:
         """Whether its process has been started, whatever became of it."""
         return self._process is not None and self._process.started.done()
@@ -80,7 +86,7 @@ class RunningContainer:
         :param started: set as soon as the process runs
         :raises CannotStart: the spec cannot be run here
         """
-        pipe = LogPipe(self._folder / f".{new_uuid()}.log")
+        pipe = LogPipe(self._folder / f"{new_uuid()}.log")
         loop = asyncio.get_running_loop()
         try:
             self._process = self._spawn(processes, pipe.path)
@@ -106,7 +112,7 @@ class RunningContainer:
             return Terminated(137, "Error", str(error))
 
     def _spawn(self, processes: Processes, log: Path) -> Process:
-        variables = environment(self._job, self.spec, self._folder)
+        variables = environment(self._job, self.spec, self._home)
         argv = [expand(part, variables) for part in (*self.spec.command, *self.spec.args)]
         if not argv:
             raise CannotStart(
@@ -118,10 +124,10 @@ class RunningContainer:
 
     def _working_folder(self) -> Path:
         """Return where to start: a missing working folder is made, as runtimes do, but within the pod's own."""
-        wanted = Path(self.spec.workingDir or self._folder)
+        wanted = Path(self.spec.workingDir or self._home)
         if wanted.is_absolute() and wanted.is_dir():
             return wanted
-        folder = self._folder.joinpath(*(part for part in wanted.parts if part not in ("/", "..")))
+        folder = self._home.joinpath(*(part for part in wanted.parts if part not in ("/", "..")))
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 

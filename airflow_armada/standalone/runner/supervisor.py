@@ -54,7 +54,9 @@ class Supervisor:
         self._by_key: dict[str, Process] = {}
         self._input = bytearray()
         self._sampled = time.monotonic()
-        self._wakeup = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        self._wakeup = os.pipe()
+        for end in self._wakeup:
+            os.set_blocking(end, False)
 
     def run(self) -> None:
         """Serve until standard input ends, then kill what is left."""
@@ -149,8 +151,8 @@ def _spawn(request: dict[str, Any]) -> int:
 
     :raises OSError: the command, its folder or its log cannot be opened
     """
-    log = os.open(request["log"], os.O_WRONLY | os.O_CLOEXEC)
-    reader, writer = os.pipe2(os.O_CLOEXEC)
+    log = os.open(request["log"], os.O_WRONLY)
+    reader, writer = os.pipe()
     pid = os.fork()
     if pid == 0:
         _become(request, log, writer)

@@ -83,10 +83,19 @@ def _since(since_time: str, options: PodLogOptions) -> int:
 
     Kubernetes takes whole seconds, so a fraction is cut off; a time that cannot be read is as none.
     """
-    match = _RFC3339.fullmatch(since_time)
-    if match:
-        whole = datetime.fromisoformat(match[1] + match[2].replace("Z", "+00:00"))
-        return int(whole.timestamp()) * 1_000_000_000
+    if (second := _whole_second(since_time)) is not None:
+        return second * 1_000_000_000
     if options.HasField("sinceSeconds"):
         return time.time_ns() - options.sinceSeconds * 1_000_000_000
     return 0
+
+
+def _whole_second(text: str) -> int | None:
+    """Return an RFC 3339 time as seconds since 1970, or None if the text is none."""
+    match = _RFC3339.fullmatch(text)
+    if match is None:
+        return None
+    try:
+        return int(datetime.fromisoformat(match[1] + match[2].replace("Z", "+00:00")).timestamp())
+    except ValueError:
+        return None

@@ -18,7 +18,6 @@ from airflow_armada.standalone.services.routes import Routes
 from airflow_armada.standalone.validation import InvalidRequest, check_request
 
 MAX_REASON = 50
-DEFAULT_CANCEL_REASON = "cancelled by user"
 # How many jobs are accepted before other calls get their turn.
 SLICE = 200
 
@@ -111,7 +110,7 @@ class SubmitService:
             )
             return submit_pb2.CancellationResult(cancelled_ids=[""])
         self._authorize(caller, request.queue, request.job_set_id, "cancel")
-        wish = Request(caller.name, request.reason or DEFAULT_CANCEL_REASON)
+        wish = Request(caller.name, request.reason)
         self._engine.request_cancel(request.queue, request.job_set_id, ids, wish)
         return submit_pb2.CancellationResult(cancelled_ids=ids)
 
@@ -123,7 +122,7 @@ class SubmitService:
             raise unknown("unsupported state combination - state PENDING and RUNNING must always be used together")
         self._authorize(caller, request.queue, request.job_set_id, "cancel")
         jobs = self._engine.store.live_in(request.queue, request.job_set_id)
-        wish = Request(caller.name, request.reason or DEFAULT_CANCEL_REASON)
+        wish = Request(caller.name, request.reason)
         self._engine.request_cancel_jobs([job for job in jobs if _selected(job, states)], wish)
         return empty_pb2.Empty()
 

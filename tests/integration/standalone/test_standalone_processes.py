@@ -115,7 +115,7 @@ def test_the_working_folder_is_the_one_asked_for(armada: Armada, tmp_path: Path)
 
 
 def test_each_job_has_a_private_folder(armada: Armada) -> None:
-    ids = armada.submit(*[job(shell("touch mine; ls")) for _ in range(2)])
+    ids = armada.submit(*[job(shell("touch mine; ls -A")) for _ in range(2)])
 
     for job_id in ids:
         armada.end_of(job_id)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -96,9 +98,19 @@ def test_old_and_unused_streams_are_dropped() -> None:
     assert not store.exists("q", "s")
 
 
-async def test_a_watcher_is_woken_by_an_event() -> None:
-    import asyncio
+def test_when_there_are_too_many_events_the_quietest_job_sets_lose_theirs() -> None:
+    store = EventStore()
+    for name in ("first", "second", "third"):
+        store.append("q", name, [queued("a"), queued("b")])
 
+    store.forget_beyond(4)
+    assert [store.exists("q", name) for name in ("first", "second", "third")] == [False, True, True]
+
+    store.forget_beyond(0)
+    assert store.exists("q", "third")
+
+
+async def test_a_watcher_is_woken_by_an_event() -> None:
     log = JobSetLog()
     watcher = asyncio.create_task(log.changed())
     await asyncio.sleep(0)
