@@ -33,6 +33,7 @@ class JobWait:
     :param job_set_id: the job's job set.
     :param job_id: the id that Armada gave it.
     :param submitted_at: when it was submitted, in seconds since the epoch.
+    :param job_url: its page in Lookout, or empty.
     :param namespace: namespace of its pod.
     :param containers: names of its containers, for their logs.
     :param get_logs: whether to show its log.
@@ -51,6 +52,7 @@ class JobWait:
     job_set_id: str
     job_id: str
     submitted_at: float
+    job_url: str = ""
     namespace: str = "default"
     containers: tuple[str, ...] = ()
     get_logs: bool = True

@@ -82,7 +82,7 @@ def test_credentials_are_what_the_connection_gives(fields: Any, extra: Any, cred
         ({"host": ""}, {}, "no host"),
         ({"host": "ftp://armada"}, {}, "unknown scheme"),
         ({"host": "armada", "port": 99999}, {}, "port"),
-        ({}, {"tls": "maybe"}, "'tls' must be true or false, not 'maybe'"),
+        ({}, {"tls": "maybe"}, "'tls' must be true or false"),
         ({}, {"call_timeout": "soon"}, "'call_timeout' must be a number of seconds"),
         ({}, {"call_timeout": 0}, "call_timeout must be more than 0"),
         ({}, {"cert_file": "/c.pem"}, "both cert_file and key_file"),

@@ -1,0 +1,111 @@
+"""Ending a job from the worker: at most once, and exactly this one."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
+
+from airflow_armada._compat import AirflowException
+
+if TYPE_CHECKING:
+    from airflow_armada.client.client import ArmadaClient
+    from airflow_armada.operators.attempt import Journal
+    from airflow_armada.triggers.wait import JobWait
+
+KILLED = "Airflow task was killed"
+"""Reason given to Armada, which takes at most 50 bytes."""
+
+_KILL_TIMEOUT = 3.0  # s; Airflow kills the process 5 s after SIGTERM
+
+log = logging.getLogger("airflow.task.operators.airflow_armada")
+
+
+class Ending:
+    """
+    Cancels jobs of a task.
+
+    :param client: opens a client of the site.
+    :param journal: record of the task's job.
+    """
+
+    def __init__(self, client: Callable[[], AbstractContextManager[ArmadaClient]], journal: Journal) -> None:
+        self._client = client
+        self._journal = journal
+        self._done: set[str] = set()
+        self._killed = threading.Event()
+
+    @property
+    def killed(self) -> bool:
+        """Whether the task was killed."""
+        return self._killed.is_set()
+
+    def pause(self, seconds: float) -> None:
+        """Wait, but no longer than until the task is killed."""
+        self._killed.wait(seconds)
+
+    def kill(self, wait: JobWait | None) -> None:
+        """
+        Note that the task was killed, and cancel its job.
+
+        Called from Airflow's signal handler, so nothing here may use the channel to Airflow's supervisor, which the
+        main thread may be using at this moment.
+
+        :param wait: the job; None while none is known.
+        """
+        self._killed.set()
+        if wait is None or wait.job_id in self._done:
+            return
+        if not wait.cancel_on_kill:
+            self._done.add(wait.job_id)
+            log.info("The task was killed; Armada job %s keeps running (cancel_on_kill=False)", wait.job_id)
+            return
+        # In a thread: this process is about to be killed, and a server that is silent must not use up that time.
+        thread = threading.Thread(target=self.cancel, args=(wait, KILLED), name="armada-cancel", daemon=True)
+        thread.start()
+        thread.join(_KILL_TIMEOUT)
+
+    def stop(self, wait: JobWait) -> None:
+        """
+        End the task after it was killed; the record keeps a retry from taking over what was cancelled.
+
+        :param wait: the job.
+        :raises AirflowException: always.
+        """
+        self.kill(wait)
+        if wait.cancel_on_kill:
+            self._journal.write_end(wait.job_id, "killed")
+        raise AirflowException(f"The task was killed while Armada job {wait.job_id} was running")
+
+    def cancel(self, wait: JobWait, reason: str) -> None:
+        """
+        Cancel a job; what goes wrong is logged, because something worse is about to be raised.
+
+        :param wait: the job.
+        :param reason: at most 50 bytes.
+        """
+        if wait.job_id in self._done:
+            return
+        self._done.add(wait.job_id)
+        try:
+            with self._client() as client:
+                client.cancel_jobs(wait.queue, wait.job_set_id, job_id=wait.job_id, reason=reason)
+        except Exception as error:
+            log.error("Cannot cancel Armada job %s: %s", wait.job_id, error)
+        else:
+            log.info("Cancelled Armada job %s: %s", wait.job_id, reason)
+
+    def give_up(self, wait: JobWait, *, leave: bool) -> None:
+        """
+        Stop waiting for a job that still runs.
+
+        :param wait: the job.
+        :param leave: whether another try will take it over; otherwise nobody would ever look after it again.
+        """
+        if leave:
+            log.warning("Armada job %s is left to the next try", wait.job_id)
+            return
+        self.cancel(wait, "the task stopped waiting for the job")
+        self._journal.write_end(wait.job_id, "killed")

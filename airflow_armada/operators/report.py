@@ -1,0 +1,73 @@
+"""What others see of a job: log line, XCom, link and return value."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from airflow_armada.links.armada import JOB_XCOM_KEY, LookoutLink
+
+if TYPE_CHECKING:
+    from airflow_armada.follow.outcome import Outcome
+    from airflow_armada.triggers.wait import JobWait
+
+_FACTS: dict[str, Any] = {
+    "status": "",
+    "cluster": "",
+    "pool": "",
+    "node": "",
+    "pod": "",
+    "run_id": "",
+    "exit_codes": {},
+    "resources": {},
+    "submitted_at": "",
+    "leased_at": "",
+    "pending_at": "",
+    "running_at": "",
+    "finished_at": "",
+}
+
+log = logging.getLogger("airflow.task.operators.airflow_armada")
+
+
+def announce(ti: Any, wait: JobWait) -> None:
+    """
+    Show a job before anything waits for it.
+
+    :param ti: Airflow's task instance.
+    :param wait: the job.
+    """
+    what = "Following" if wait.adopted else "Submitted"
+    url = f": {wait.job_url}" if wait.job_url else ""
+    log.info("%s Armada job %s (queue %s, job set %s)%s", what, wait.job_id, wait.queue, wait.job_set_id, url)
+    value = {
+        "job_id": wait.job_id,
+        "queue": wait.queue,
+        "job_set_id": wait.job_set_id,
+        "lookout_url": wait.job_url,
+        "resubmission": wait.resubmission,
+    }
+    ti.xcom_push(key=JOB_XCOM_KEY, value=value)
+    if wait.job_url:
+        ti.xcom_push(key=LookoutLink().xcom_key, value=wait.job_url)
+
+
+def facts(wait: JobWait, outcome: Outcome | None) -> dict[str, Any]:
+    """
+    Make the return value of a task.
+
+    :param wait: the job.
+    :param outcome: its end; None if nobody waited for it.
+    :return: builtins.
+    """
+    known: dict[str, Any] = {
+        "job_id": wait.job_id,
+        "queue": wait.queue,
+        "job_set_id": wait.job_set_id,
+        "lookout_url": wait.job_url,
+        "resubmissions": wait.resubmission,
+    }
+    if outcome is not None:
+        told = outcome.to_dict()
+        known |= {name: told.get(name, default) for name, default in _FACTS.items()}
+    return known
