@@ -40,10 +40,10 @@ class Plan:
     submits: int = 10_000
     submits_alone: int = 2_000
     log_jobs: int = 200
-    log_seconds: float = 30.0
+    log_seconds: float = 20.0
     tasks: int = 50
     job_seconds: int = 60
-    e2e_runs: int = 3
+    e2e_runs: int = 2
     poll_interval: float = 30.0
     clock: float = 2_000.0
     python: Path = Path(sys.executable)

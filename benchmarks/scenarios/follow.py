@@ -93,7 +93,7 @@ def _followers(plan: Plan) -> tuple[dict[tuple[int, int], list[dict[str, Any]]],
                     wanted = {"target": server.target, "jobs": jobs, "job_sets": sets, "kinds": _kinds(jobs)}
                     one = measure("benchmarks.measures.followers", rate=RATE, **wanted)
                     followers.setdefault((jobs, sets), []).append(one)
-                if number == 0:
+                if number == 0 and jobs > 100:
                     wanted = {"target": server.target, "jobs": jobs, "kinds": _kinds(jobs), "rate": RATE}
                     one = measure("benchmarks.measures.polling", python=peer, interval=plan.poll_interval, **wanted)
                     polling.setdefault(jobs, []).append(one)
