@@ -14,6 +14,7 @@ from airflow_armada.operators.attempt import Attempt, JobRecord, Journal
 if TYPE_CHECKING:
     from airflow_armada.api import submit_pb2
     from airflow_armada.client.client import ArmadaClient
+    from airflow_armada.client.errors import ArmadaRpcError
     from airflow_armada.jobs.identity import JobIdentity
 
 NEVER = "never"
@@ -26,10 +27,13 @@ ABANDONED = ("killed", "timed_out", "queued_too_long")
 
 _QUEUE_GRACE = 15.0  # s; a new queue is unknown to Submit for up to 10 s
 _LOOKUP_GRACE = 5.0  # s; the query service lags behind the submission
+_OUTAGE_GRACE = 600.0  # s for which a server that cannot be reached is waited for
+_ERROR_GRACE = 60.0  # s for which a server is asked again that answers with an error of its own
 _PAUSE = 0.5
 _STALE = 600.0  # s by which a job may seem older than its try before it is taken for somebody else's
 _ULID = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _CANCEL_REASON = "replaced by a new try of the task"
+_SURPLUS_REASON = "second job of one try of the task"
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +65,15 @@ def created_at(job_id: str) -> float | None:
     for char in head:
         milliseconds = milliseconds * 32 + _ULID.index(char)
     return milliseconds / 1000
+
+
+def _grace(error: ArmadaRpcError) -> float:
+    """Tell for how many seconds a submission is tried again after an error."""
+    from airflow_armada.client.errors import DeadlineExceeded, Unauthenticated, Unavailable
+
+    if isinstance(error, Unavailable | DeadlineExceeded):
+        return _OUTAGE_GRACE
+    return _ERROR_GRACE if error.transient or isinstance(error, Unauthenticated) else 0.0
 
 
 class Submission:
@@ -148,19 +161,29 @@ class Submission:
         )
 
     def _call_submit(self, record: JobRecord, item: submit_pb2.JobSubmitRequestItem) -> str:
-        """Submit; after a failure that leaves it open whether the server accepted, look for the job."""
+        """
+        Submit; after a failure that leaves it open whether the server accepted, look for the job before trying again.
+
+        Armada stores a client id only after it has published the job, so the client id alone may make a second one.
+        """
         from airflow_armada.client.errors import ArmadaError, ArmadaRpcError
 
         what = f"submit the job to queue {record.queue!r}"
-        try:
-            return self._submit_item(record, item)
-        except ArmadaRpcError as error:
-            job_id = self._find(record) if error.transient else ""
-            if not job_id:
-                raise call_error(error, what) from error
-            return job_id
-        except (ArmadaError, ValueError) as error:
-            raise ArmadaRefused(f"Could not {what}: {error}") from error
+        started = time.monotonic()
+        while True:
+            try:
+                return self._submit_item(record, item)
+            except ArmadaRpcError as error:
+                job_id = self._find(record) if error.transient else ""
+                if job_id:
+                    log.info("The submission was not answered, but Armada has the job %s", job_id)
+                    return job_id
+                if time.monotonic() - started >= _grace(error):
+                    raise call_error(error, what) from error
+                log.warning("Could not %s, trying again: %s", what, error)
+                time.sleep(_PAUSE)
+            except (ArmadaError, ValueError) as error:
+                raise ArmadaRefused(f"Could not {what}: {error}") from error
 
     def _submit_item(self, record: JobRecord, item: submit_pb2.JobSubmitRequestItem) -> str:
         from airflow_armada.client.errors import QueueNotFound
@@ -168,7 +191,9 @@ class Submission:
         give_up = time.monotonic() + _QUEUE_GRACE
         while True:
             try:
-                answer = self._client.submit_jobs(record.queue, record.job_set_id, [item]).job_response_items[0]
+                answer = self._client.submit_jobs(
+                    record.queue, record.job_set_id, [item], trust_client_ids=False
+                ).job_response_items[0]
             except QueueNotFound:
                 if time.monotonic() >= give_up or not self._queue_exists(record.queue):
                     raise
@@ -198,7 +223,7 @@ class Submission:
         epoch = self._attempt.epoch if number > self._attempt.epoch else -1
         for resubmission in range(self._resubmissions, -1, -1):
             identity = self._attempt.identity(resubmission, number)
-            record = self._intent(identity, epoch)
+            record = replace(self._intent(identity, epoch), submitted_at=0.0)
             # Only the newest may be so young that the query service does not know it yet.
             job_ids = [self._find(record)] if resubmission == self._resubmissions else self._found(record)
             if job_id := min(filter(None, job_ids), default=""):
@@ -259,23 +284,46 @@ class Submission:
         """Look for a job by its external URI; the query service may need a moment to know it."""
         give_up = time.monotonic() + _LOOKUP_GRACE
         while True:
-            job_ids = self._found(record)
-            if job_ids or time.monotonic() >= give_up:
-                # Several can exist if two submits raced; the oldest is the one that everybody picks.
-                return min(job_ids, default="")
+            # A DAG run that was deleted and made again has the same URIs.
+            oldest = record.submitted_at - _STALE
+            job_ids = sorted(one for one in self._found(record) if (created_at(one) or oldest) >= oldest)
+            if job_ids:
+                # Several exist if submissions raced; everybody picks the oldest.
+                self._cancel_surplus(record, job_ids[1:])
+                return job_ids[0]
+            if time.monotonic() >= give_up:
+                return ""
             time.sleep(_PAUSE)
 
-    def _found(self, record: JobRecord) -> list[str]:
+    def _cancel_surplus(self, record: JobRecord, job_ids: list[str]) -> None:
         from airflow_armada.client.errors import ArmadaRpcError
 
+        if not job_ids:
+            return
+        log.warning("Armada made more than one job of this try; cancelling %s", ", ".join(job_ids))
         try:
-            answer: Any = self._client.get_job_status_by_external_job_uri(
-                record.queue, record.job_set_id, record.external_job_uri
-            )
+            self._client.cancel_jobs(record.queue, record.job_set_id, job_ids=job_ids, reason=_SURPLUS_REASON)
         except ArmadaRpcError as error:
-            log.debug("Cannot look for %s: %s", record.external_job_uri, error)
-            return []
-        return list(answer.job_states)
+            log.error("Cannot cancel %s: %s", ", ".join(job_ids), error)
+
+    def _found(self, record: JobRecord) -> list[str]:
+        """Ask which jobs have the external URI; only an answer can tell that there is none."""
+        from airflow_armada.client.errors import ArmadaRpcError
+
+        started = time.monotonic()
+        while True:
+            try:
+                answer: Any = self._client.get_job_status_by_external_job_uri(
+                    record.queue, record.job_set_id, record.external_job_uri
+                )
+                return list(answer.job_states)
+            except ArmadaRpcError as error:
+                log.debug("Cannot look for %s: %s", record.external_job_uri, error)
+                if _grace(error) == 0:
+                    return []
+                if time.monotonic() - started >= _grace(error):
+                    raise call_error(error, f"look for the job of try {record.try_number}") from error
+            time.sleep(_PAUSE)
 
     def _state(self, job_id: str) -> str:
         """Ask for the state of a job; what the query service does not know yet counts as running."""

@@ -48,11 +48,8 @@ def private_postgres(settings: Mapping[str, str] | None = None) -> Iterator[str]
         if user:
             shutil.chown(folder, user)
         _create_cluster(binaries, folder, user)
-        port = free_port()
-        server = _start(binaries, folder, user, port, dict(settings or {}))
+        server, port = _serve(binaries, folder, user, dict(settings or {}))
         try:
-            ready = [str(binaries / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(port)]
-            wait_until(lambda: subprocess.run(ready, check=False).returncode == 0, f"PostgreSQL in {folder}", 30)
             yield f"postgresql+psycopg2://airflow@127.0.0.1:{port}/postgres"
         finally:
             server.send_signal(signal.SIGQUIT)
@@ -74,6 +71,24 @@ def _create_cluster(binaries: Path, folder: Path, user: str | None) -> None:
     )
     if done.returncode:
         raise RuntimeError(f"initdb failed:\n{done.stdout}")
+
+
+def _serve(
+    binaries: Path, folder: Path, user: str | None, settings: dict[str, str], attempts: int = 3
+) -> tuple[subprocess.Popen[bytes], int]:
+    """Start the server and wait until it answers; a port that somebody else has taken meanwhile gives way to another."""
+    for _ in range(attempts):
+        port = free_port()
+        server = _start(binaries, folder, user, port, settings)
+        ready = [str(binaries / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(port)]
+        wait_until(
+            lambda: server.poll() is not None or subprocess.run(ready, check=False).returncode == 0,  # noqa: B023
+            f"PostgreSQL in {folder}",
+            60,
+        )
+        if server.poll() is None:
+            return server, port
+    raise RuntimeError(f"PostgreSQL does not start:\n{(folder / 'server.log').read_text()}")
 
 
 def _start(

@@ -24,7 +24,12 @@ class JobMethods:
         return self._driver.run(operations.event_health())
 
     def submit_jobs(
-        self, queue: str, job_set_id: str, job_request_items: Iterable[submit_pb2.JobSubmitRequestItem]
+        self,
+        queue: str,
+        job_set_id: str,
+        job_request_items: Iterable[submit_pb2.JobSubmitRequestItem],
+        *,
+        trust_client_ids: bool = True,
     ) -> submit_pb2.JobSubmitResponse:
         """Submit jobs, in as many requests as the server's limit of 4 MiB asks for.
 
@@ -33,10 +38,14 @@ class JobMethods:
         :param queue: the queue
         :param job_set_id: the job set, a name of your choice for jobs that belong together
         :param job_request_items: made by ``create_job_request_item``
+        :param trust_client_ids: false if a lost answer is to be raised instead, so that the caller can look for the
+            jobs: a server that fails right after publishing them does not know their client ids
         :return: one item with a job id for each item of the request, in the same order
         :raises ArmadaRpcError: when a request is refused; its ``partial`` answers those before it, whose jobs exist
         """
-        return self._driver.run(operations.submit_jobs(queue, job_set_id, job_request_items))
+        return self._driver.run(
+            operations.submit_jobs(queue, job_set_id, job_request_items, trust_client_ids=trust_client_ids)
+        )
 
     def cancel_jobs(
         self,

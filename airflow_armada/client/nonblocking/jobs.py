@@ -30,13 +30,20 @@ class AsyncJobMethods:
         return await self._driver.run(operations.event_health())
 
     async def submit_jobs(
-        self, queue: str, job_set_id: str, job_request_items: Iterable[submit_pb2.JobSubmitRequestItem]
+        self,
+        queue: str,
+        job_set_id: str,
+        job_request_items: Iterable[submit_pb2.JobSubmitRequestItem],
+        *,
+        trust_client_ids: bool = True,
     ) -> submit_pb2.JobSubmitResponse:
         """Submit jobs, in as many requests as the server's limit of 4 MiB asks for.
 
         For details see :meth:`~airflow_armada.client.client.ArmadaClient.submit_jobs`.
         """
-        return await self._driver.run(operations.submit_jobs(queue, job_set_id, job_request_items))
+        return await self._driver.run(
+            operations.submit_jobs(queue, job_set_id, job_request_items, trust_client_ids=trust_client_ids)
+        )
 
     async def cancel_jobs(
         self,

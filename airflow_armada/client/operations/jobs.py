@@ -26,14 +26,16 @@ def event_health() -> Call[health_pb2.HealthCheckResponse]:
     return Call(Event.HEALTH, (empty_pb2.Empty(),))
 
 
-def submit_jobs(queue: str, job_set_id: str, job_request_items: Iterable[Any]) -> Call[submit_pb2.JobSubmitResponse]:
+def submit_jobs(
+    queue: str, job_set_id: str, job_request_items: Iterable[Any], *, trust_client_ids: bool = True
+) -> Call[submit_pb2.JobSubmitResponse]:
     items = adopt_all(job_request_items, submit_pb2.JobSubmitRequestItem)
     requests = (
         submit_pb2.JobSubmitRequest(queue=queue, job_set_id=job_set_id, job_request_items=part)
         for part in by_bytes(items)
     )
     # The server knows a repeated item by its client id; without one it would make a second job.
-    repeatable = all(item.client_id for item in items)
+    repeatable = trust_client_ids and all(item.client_id for item in items)
     return Call(Submit.SUBMIT_JOBS, tuple(requests), _join_submitted, repeatable)
 
 
