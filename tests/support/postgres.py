@@ -76,7 +76,7 @@ def _create_cluster(binaries: Path, folder: Path, user: str | None) -> None:
 def _serve(
     binaries: Path, folder: Path, user: str | None, settings: dict[str, str], attempts: int = 3
 ) -> tuple[subprocess.Popen[bytes], int]:
-    """Start the server and wait until it answers; a port that somebody else has taken meanwhile gives way to another."""
+    """Start the server and wait until it answers; a port that somebody has taken meanwhile gives way."""
     for _ in range(attempts):
         port = free_port()
         server = _start(binaries, folder, user, port, settings)

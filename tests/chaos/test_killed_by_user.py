@@ -1,0 +1,165 @@
+"""Kill means cancel: by exact id, within seconds, at most once, in both modes; and the log says so."""
+
+from __future__ import annotations
+
+import signal
+from collections import Counter
+
+import pytest
+
+from tests.chaos.records import Findings, Job, server_jobs
+from tests.chaos.world import CANCEL, TRIGGERERS, World
+from tests.support.airflow_api import DagRun
+from tests.support.components import wait_until
+
+MODES = ("deferred", "blocking")
+by_mode = pytest.mark.parametrize("mode", MODES)
+EXPECTED = {
+    "marked_failed_deferred": "failed",
+    "marked_failed_blocking": "failed",
+    "marked_success_deferred": "marked success",
+    "marked_success_blocking": "marked success",
+    "left_alone_deferred": "failed",
+    "left_alone_blocking": "failed",
+    "timed_out_deferred": "failed",
+    "timed_out_blocking": "failed",
+    "cleared_deferred": "failed",
+    "cleared_blocking": "failed",
+    "terminated": "failed",
+}
+LEFT_ALONE = ("left_alone_deferred", "left_alone_blocking")
+CANCELLED_WITHIN = 20.0
+
+
+@pytest.fixture(scope="module")
+def run(world: World) -> DagRun:
+    """One run whose tasks the cases end in different ways."""
+    return world.start("killed_by_user")
+
+
+def started(world: World, run: DagRun, task_id: str) -> Job:
+    """Wait until the job runs, and its task waits for it."""
+    job = world.wait_for_job(run, task_id)
+    if not task_id.endswith("blocking") and task_id != "terminated":
+        run.wait_for_task(task_id, "deferred", deadline=90)
+    return job
+
+
+def wait_for_cancel(world: World, run: DagRun, task_id: str, nth: int = 1) -> None:
+    wait_until(
+        lambda: world.jobs(run, task_id)[nth - 1].state == "CANCELLED",
+        f"job {nth} of {task_id} to be cancelled",
+        CANCELLED_WITHIN,
+    )
+
+
+@by_mode
+@pytest.mark.parametrize("state", ["failed", "success"])
+def test_marking_a_task_cancels_its_job(world: World, run: DagRun, state: str, mode: str) -> None:
+    task_id = f"marked_{state}_{mode}"
+    job = started(world, run, task_id)
+
+    run.mark_task(task_id, state)
+
+    wait_for_cancel(world, run, task_id)
+    wait_until(lambda: job.id in cancel_lines(run, task_id), f"the line about the cancel of {task_id}", 30)
+    assert run.task(task_id)["state"] == state
+
+
+def cancel_lines(run: DagRun, task_id: str) -> str:
+    return "\n".join(line for line in run.log_text(task_id).splitlines() if "ancelled Armada job" in line)
+
+
+@by_mode
+def test_clearing_a_task_replaces_its_job(world: World, run: DagRun, mode: str) -> None:
+    task_id = f"cleared_{mode}"
+    first = started(world, run, task_id)
+
+    run.clear([task_id])
+
+    wait_for_cancel(world, run, task_id)
+    second = world.wait_for_job(run, task_id, nth=2)
+    assert second.of.number > first.of.number
+    run.wait_for_task(task_id, "deferred" if mode == "deferred" else "running", deadline=60)
+    run.mark_task(task_id, "failed")
+    wait_for_cancel(world, run, task_id, nth=2)
+
+
+@by_mode
+def test_cancel_on_kill_false_leaves_the_job_and_says_so(world: World, run: DagRun, mode: str) -> None:
+    task_id = f"left_alone_{mode}"
+    job = started(world, run, task_id)
+
+    run.mark_task(task_id, "failed")
+
+    wait_until(lambda: "cancel_on_kill=False" in run.log_text(task_id), f"the line about the job of {task_id}", 40)
+    assert world.jobs(run, task_id)[0].state == "RUNNING"
+    world.cancel(job)
+
+
+def test_a_worker_that_is_told_to_end_cancels_its_job(world: World, run: DagRun) -> None:
+    started(world, run, "terminated")
+
+    world.kill_worker(run, "terminated", signal.SIGTERM)
+
+    wait_for_cancel(world, run, "terminated")
+
+
+@by_mode
+def test_execution_timeout_holds_across_the_deferral(world: World, run: DagRun, mode: str) -> None:
+    task_id = f"timed_out_{mode}"
+
+    assert run.wait_for_task(task_id, "failed", "success", deadline=120) == "failed"
+
+    wait_for_cancel(world, run, task_id)
+    assert "Timeout" in world.error_of(run, task_id) or "TimedOut" in world.error_of(run, task_id)
+
+
+@pytest.fixture(scope="module")
+def findings(world: World, run: DagRun) -> Findings:
+    return world.settle(run, EXPECTED, LEFT_ALONE)
+
+
+def test_no_record_contradicts_another(findings: Findings) -> None:
+    assert findings.problems == []
+
+
+def test_a_job_is_cancelled_once(world: World, run: DagRun, findings: Findings) -> None:
+    counts = {job.of.task_id: world.cancels[job.id] for job in server_jobs(world.armada, run)}
+    assert {task_id: count for task_id, count in counts.items() if count != 1} == {}
+
+
+def test_a_failed_run_takes_its_jobs_with_it(world: World) -> None:
+    run = world.start("run_failed")
+    for mode in MODES:
+        started(world, run, f"work_{mode}")
+
+    run.mark("failed")
+
+    for mode in MODES:
+        wait_for_cancel(world, run, f"work_{mode}")
+    states = {task["task_id"]: task["state"] for task in run.tasks()}
+    assert world.settle(run, states).problems == []
+
+
+def test_a_new_try_that_is_quicker_than_the_old_trigger_keeps_its_own_job(world: World) -> None:
+    run = world.start("cleared_late")
+    old = started(world, run, "work")
+    for name in TRIGGERERS:
+        world.airflow[name].pause()
+
+    run.clear(["work"])
+    new = world.wait_for_job(run, "work", nth=2)
+    run.wait_for_task("work", "deferred", deadline=60)
+    before = Counter(world.armada.calls)
+    for name in TRIGGERERS:
+        world.airflow[name].resume()
+    wait_until(lambda: world.airflow.api.health()["triggerer"] == "healthy", "a triggerer", 60)
+    wait_until(lambda: new.id in run.log_text("work", new.of.number), "a trigger for the new job", 60)
+
+    assert world.jobs(run, "work")[0].state == "CANCELLED"
+    assert world.jobs(run, "work")[0].id == old.id
+    assert world.jobs(run, "work")[1].state == "RUNNING"
+    assert world.calls_since(before)[CANCEL] == 0
+    run.mark_task("work", "failed")
+    assert world.settle(run, {"work": "failed"}).problems == []

@@ -1,0 +1,95 @@
+"""One job per try, whatever becomes of the answer to the submission."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import grpc
+import pytest
+
+from airflow_armada.client.channel import open_channel
+from airflow_armada.client.client import ArmadaClient
+from airflow_armada.client.settings import SiteSettings
+from airflow_armada.jobs.build import build_request
+from airflow_armada.jobs.identity import JobIdentity
+from airflow_armada.jobs.request import JobSpec
+from airflow_armada.operators.attempt import Attempt, Journal
+from airflow_armada.operators.submission import Submission
+from airflow_armada.standalone.server import StandaloneArmada
+from tests.chaos.world import World
+
+CODES = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.INTERNAL, grpc.StatusCode.DEADLINE_EXCEEDED)
+NAMES = [code.name for code in CODES]
+
+
+@pytest.fixture
+def armada() -> Iterator[StandaloneArmada]:
+    with StandaloneArmada(cpus=8, memory="8Gi") as server:
+        server.create_queue("chaos")
+        yield server
+
+
+def submission(client: ArmadaClient, started_at: float) -> Submission:
+    attempt = Attempt("dag", "run", "task", -1, 1, 0, started_at)
+
+    def build(identity: JobIdentity) -> object:
+        spec = JobSpec(
+            image="busybox:1.37",
+            cmds=["sleep", "30"],
+            container_resources={"cpu": "50m", "memory": "16Mi"},
+            client_id=identity.client_id,
+            external_job_uri=identity.external_job_uri,
+        )
+        return build_request(spec).item
+
+    return Submission(client, attempt, Journal({}), queue="chaos", job_set_id="set", build=build)  # type: ignore[arg-type]
+
+
+def submit(armada: StandaloneArmada, started_at: float) -> str:
+    with open_channel(SiteSettings(target=armada.target, tls=None)) as channel:
+        return submission(ArmadaClient(channel), started_at).acquire().record.job_id
+
+
+def test_concurrent_submits_of_one_identity_make_one_job(armada: StandaloneArmada) -> None:
+    now = time.time()
+    with ThreadPoolExecutor(8) as pool:
+        ids = set(pool.map(lambda _: submit(armada, now), range(8)))
+
+    assert len(armada.jobs) == 1
+    assert ids == set(armada.jobs)
+
+
+@pytest.mark.parametrize("losses", [1, 3])
+@pytest.mark.parametrize("code", CODES, ids=NAMES)
+def test_a_lost_answer_makes_no_second_job(armada: StandaloneArmada, code: grpc.StatusCode, losses: int) -> None:
+    armada.faults.lose_response("SubmitJobs", code, times=losses)
+
+    job_id = submit(armada, time.time())
+
+    assert list(armada.jobs) == [job_id]
+
+
+@pytest.mark.parametrize("code", CODES, ids=NAMES)
+def test_a_lost_answer_makes_no_second_job_even_if_armada_forgets_the_first(
+    armada: StandaloneArmada, code: grpc.StatusCode
+) -> None:
+    armada.faults.forget_client_ids = True
+    armada.faults.query_lag = 2.0
+    armada.faults.lose_response("SubmitJobs", code)
+
+    job_id = submit(armada, time.time())
+
+    assert list(armada.jobs) == [job_id]
+
+
+@pytest.mark.parametrize("code", CODES[:2], ids=NAMES[:2])
+def test_a_task_whose_submission_was_not_answered_has_one_job(world: World, code: grpc.StatusCode) -> None:
+    world.armada.faults.forget_client_ids = True
+    world.armada.faults.lose_response("SubmitJobs", code, times=2)
+
+    run = world.start("plain", seconds={"work_deferred": 4, "work_blocking": 4})
+
+    assert world.settle(run).problems == []
+    assert [task["try_number"] for task in run.tasks()] == [1, 1]
