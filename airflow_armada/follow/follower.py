@@ -211,7 +211,8 @@ class _Follower:
         if status == outcomes.QUEUED_TOO_LONG:
             result = replace(result, reason=await self._site.explain(self._job.job_id) or self._reason or result.reason)
         if not self._options.get_logs or not (result.ran or self._log_task):
-            return replace(result, log_positions={key: list(at) for key, at in self._options.log_positions.items()})
+            shown = {key: list(at) for key, at in self._options.log_positions.items()}
+            return replace(result, log_positions=shown) if shown else result
         if self._log_task is None:
             self._start_log()
         assert self._log is not None

@@ -113,6 +113,7 @@ def apply_snapshot(tracked: TrackedJob, details: Any, error: str = "") -> None:
     """
     for kind, body in snapshot.as_events(details, error):
         tracked.fold(kind, body)
+    tracked.wake()
     if details.latest_run_id and not tracked.state.run_id:
         tracked.state = tracked.state._replace(run_id=details.latest_run_id)
 

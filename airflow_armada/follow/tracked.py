@@ -27,6 +27,7 @@ class TrackedJob:
         "notice",
         "refusal",
         "state",
+        "stirred",
         "swept",
         "unknown_since",
         "waiters",
@@ -36,6 +37,7 @@ class TrackedJob:
         self.job = job
         self.state: JobState = NEW
         self.change = 0
+        self.stirred = False
         self.notice = ""
         self.followers = 0
         self.waiters: list[asyncio.Future[None]] = []
@@ -49,14 +51,16 @@ class TrackedJob:
         self.known = False
         self.unknown_since: float | None = None
 
-    def fold(self, kind: str, body: Any) -> None:
-        """Take an event, and wake the followers if it changed what they would say."""
+    def fold(self, kind: str, body: Any) -> bool:
+        """Take an event.
+
+        :return: whether it changed what the followers would say, so that they should be woken
+        """
         old, new = self.state, fold(self.state, kind, body)
         if new is old:
-            return
+            return False
         self.state = new
-        if new.phase != old.phase or new.notes != old.notes or new.end != old.end or new.cluster != old.cluster:
-            self.wake()
+        return new.phase != old.phase or new.notes != old.notes or new.end != old.end or new.cluster != old.cluster
 
     def end(self, state: JobState) -> None:
         """Take an end that no event told."""
@@ -78,6 +82,7 @@ class TrackedJob:
     def wake(self) -> None:
         """Let every waiter look again."""
         self.change += 1
+        self.stirred = False
         waiters, self.waiters = self.waiters, []
         for waiter in waiters:
             if not waiter.done():

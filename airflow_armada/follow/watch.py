@@ -18,6 +18,8 @@ from airflow_armada.follow.timings import Timings
 from airflow_armada.follow.tracked import TrackedJob
 
 _ENDINGS = frozenset({"failed", "succeeded", "cancelled", "preempted"})
+_WOKEN_AT_ONCE = 200
+"""Followers woken in one turn of the event loop."""
 
 
 class JobSetWatch:
@@ -42,7 +44,8 @@ class JobSetWatch:
         self._timings = timings
         self._stream: EventStream | None = None
         self._task: asyncio.Task[None] | None = None
-        self._clock = asyncio.get_running_loop().time
+        self._stirred: list[TrackedJob] = []
+        self._loop = asyncio.get_running_loop()
 
     @property
     def stream(self) -> EventStream:
@@ -55,7 +58,7 @@ class JobSetWatch:
         tracked = self.jobs.get(job.job_id)
         if tracked is None:
             tracked = self.jobs[job.job_id] = TrackedJob(job)
-            tracked.heard = self._clock()
+            tracked.heard = self._loop.time()
         tracked.followers += 1
         self.unused_since = None
         if self._task is None:
@@ -68,7 +71,7 @@ class JobSetWatch:
         if not tracked.followers:
             self.jobs.pop(tracked.job.job_id, None)
         if not self.jobs:
-            self.unused_since = self._clock()
+            self.unused_since = self._loop.time()
 
     def covers(self, job: FollowedJob) -> bool:
         """Whether every event of a job is still to come on the stream, so that joining needs no snapshot."""
@@ -109,7 +112,7 @@ class JobSetWatch:
                     continue
                 seen.add(event.job_id)
                 if kind in _ENDINGS or event.job_id in unheard:
-                    tracked.fold(kind, event)
+                    self._take(tracked, kind, event)
                     if tracked.state.end and all(other.state.end for other in wanted):
                         break
         except grpc.RpcError as error:
@@ -129,5 +132,20 @@ class JobSetWatch:
     def _receive(self, kind: str, event: Any) -> None:
         tracked = self.jobs.get(event.job_id)
         if tracked is not None:
-            tracked.heard = self._clock()
-            tracked.fold(kind, event)
+            tracked.heard = self._loop.time()
+            self._take(tracked, kind, event)
+
+    def _take(self, tracked: TrackedJob, kind: str, event: Any) -> None:
+        """Fold an event, and wake the job's followers soon; not for each event when they come in a flood."""
+        if tracked.fold(kind, event) and not tracked.stirred:
+            tracked.stirred = True
+            if not self._stirred:
+                self._loop.call_later(self._timings.wake, self._wake_stirred)
+            self._stirred.append(tracked)
+
+    def _wake_stirred(self) -> None:
+        batch, self._stirred = self._stirred[:_WOKEN_AT_ONCE], self._stirred[_WOKEN_AT_ONCE:]
+        for tracked in batch:
+            tracked.wake()
+        if self._stirred:
+            self._loop.call_soon(self._wake_stirred)
