@@ -56,6 +56,7 @@ class Processes:
 
     def __init__(self, temporary: Path | None = None) -> None:
         self._temporary = temporary
+        self._starting = asyncio.Lock()
         self._known: dict[str, Process] = {}
         self._supervisor: subprocess.Popen[bytes] | None = None
         self._requests: asyncio.WriteTransport | None = None
@@ -63,23 +64,28 @@ class Processes:
 
     async def start(self) -> None:
         """Start the supervisor, unless it runs."""
-        if self._supervisor is not None:
-            return
+        async with self._starting:
+            if self._supervisor is None:
+                await self._start_supervisor()
+
+    async def _start_supervisor(self) -> None:
         command = [sys.executable, "-I", "-S", str(SUPERVISOR)]
         command += [str(self._temporary)] if self._temporary else []
-        supervisor = self._supervisor = subprocess.Popen(  # noqa: ASYNC220 - once, and asyncio's needs a child watcher
+        supervisor = subprocess.Popen(  # noqa: ASYNC220 - once, and asyncio's needs a child watcher
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True, bufsize=0
         )
         loop = asyncio.get_running_loop()
         self._requests, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, supervisor.stdin)
         self._reader = asyncio.create_task(self._read(supervisor))
+        self._supervisor = supervisor
 
     async def stop(self) -> None:
         """Kill every process, wait until all are gone."""
         supervisor, self._supervisor = self._supervisor, None
         if supervisor is None or self._requests is None or self._reader is None:
             return
-        self._requests.abort()
+        self._requests.write(b'{"do": "stop"}\n')
+        self._requests.close()
         await self._reader
         await asyncio.to_thread(supervisor.wait)
 

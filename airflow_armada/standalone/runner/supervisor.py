@@ -4,7 +4,8 @@ The server runs this file as a program of its own, with an interpreter that impo
 lines of JSON. It has one thread, so it can fork; and when the server is gone, also by SIGKILL, its standard input ends
 and it kills everything that it started. A job costs one fork here, not the start of an interpreter.
 
-Requests: ``{"do": "start", "id", "argv", "env", "cwd", "log", "memory"}``, ``{"do": "signal", "id", "signal"}``.
+Requests: ``{"do": "start", "id", "argv", "env", "cwd", "log", "memory"}``, ``{"do": "signal", "id", "signal"}``,
+``{"do": "stop"}``.
 Answers: ``{"id", "pid"}``, ``{"id", "error", "errno"}``, ``{"id", "exit", "oom"}``,
 ``{"usage": {id: [bytes, cpu seconds]}}``. An exit is negative for the number of the signal that ended the process,
 as in ``subprocess``.
@@ -54,12 +55,16 @@ class Supervisor:
         self._by_key: dict[str, Process] = {}
         self._input = bytearray()
         self._sampled = time.monotonic()
+        self._server = os.getppid()
         self._wakeup = os.pipe()
         for end in self._wakeup:
             os.set_blocking(end, False)
 
     def run(self) -> None:
-        """Serve until standard input ends, then kill what is left."""
+        """Serve until asked to stop, until standard input ends or until the server is gone; then kill what is left.
+
+        The end of standard input is not enough: a child that the server has forked may hold the other end.
+        """
         signal.pthread_sigmask(signal.SIG_SETMASK, [])
         signal.set_wakeup_fd(self._wakeup[1], warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
@@ -72,14 +77,14 @@ class Supervisor:
             self._kill_all()
 
     def _turn(self) -> bool:
-        ready, _, _ = select.select([0, self._wakeup[0]], [], [], SAMPLE_SECONDS if self._by_pid else None)
+        ready, _, _ = select.select([0, self._wakeup[0]], [], [], SAMPLE_SECONDS)
         if self._wakeup[0] in ready:
             _drain(self._wakeup[0])
         alive = 0 not in ready or self._receive()
         self._reap()
         if self._by_pid and time.monotonic() - self._sampled >= SAMPLE_SECONDS:
             self._sample()
-        return alive
+        return alive and os.getppid() == self._server
 
     def _receive(self) -> bool:
         content = os.read(0, 1 << 16)
@@ -88,15 +93,16 @@ class Supervisor:
         self._input += content
         *lines, rest = self._input.split(b"\n")
         self._input = bytearray(rest)
-        for line in lines:
-            self._obey(json.loads(line))
-        return True
+        return all(self._obey(json.loads(line)) for line in lines)
 
-    def _obey(self, request: dict[str, Any]) -> None:
+    def _obey(self, request: dict[str, Any]) -> bool:
+        if request["do"] == "stop":
+            return False
         if request["do"] == "start":
             self._start(request)
         elif process := self._by_key.get(request["id"]):
             _kill_group(process.pid, request["signal"])
+        return True
 
     def _start(self, request: dict[str, Any]) -> None:
         key = request["id"]

@@ -230,6 +230,33 @@ def test_a_server_that_is_killed_leaves_no_process_and_no_folder(
     wait_until(lambda: list(tmp_path.iterdir()) == [])
 
 
+FORKING_SERVER = f"""
+import os, time
+from airflow_armada.standalone.server import StandaloneArmada
+server = StandaloneArmada().start()
+server.create_queue("{QUEUE}")
+child = os.fork()
+if child == 0:
+    time.sleep(1000)
+print(server.target, child, flush=True)
+time.sleep(1000)
+"""
+
+
+def test_a_forked_child_of_a_killed_server_keeps_no_job_alive(marker: str) -> None:
+    with subprocess.Popen([sys.executable, "-c", FORKING_SERVER], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        target, child = process.stdout.readline().split()
+        armada = Armada(target)
+        (job_id,) = armada.submit(job(container("sleep", "1000", env=[{"name": "MARK", "value": marker}])))
+        armada.events_until(job_id, "running")
+
+        process.kill()
+
+        wait_until(lambda: not marked(marker))
+        os.kill(int(child), signal.SIGKILL)
+
+
 def test_jobs_go_on_being_started_after_the_supervisor_was_killed(armada: Armada, marker: str) -> None:
     (lost,) = armada.submit(job(shell("echo $PPID; sleep 1000", env=[{"name": "MARK", "value": marker}])))
     wait_until(lambda: armada.log_code(lost).name == "OK" and armada.text(lost) != "")
