@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from airflow_armada._compat import conf
+from airflow_armada._compat import conf, process_age
 from airflow_armada.jobs.identity import JobIdentity
 
 STORE_KEY = "armada_job"
@@ -28,6 +28,7 @@ class Attempt:
     :param try_number: number of the try, which rises with every retry and clear.
     :param epoch: number of the last try before the user last cleared the task, 0 if never.
     :param started_at: when the try began, in seconds since the epoch; kept across deferrals.
+    :param startup: seconds that this process of the worker took to start.
     """
 
     dag_id: str
@@ -37,6 +38,7 @@ class Attempt:
     try_number: int
     epoch: int
     started_at: float
+    startup: float = 0.0
 
     @classmethod
     def of(cls, context: Mapping[str, Any], retries: int) -> Attempt:
@@ -60,6 +62,7 @@ class Attempt:
             try_number=ti.try_number,
             epoch=max(0, (ti.max_tries or 0) - retries),
             started_at=started.timestamp() if started else datetime.now().timestamp(),
+            startup=process_age(),
         )
 
     def identity(self, resubmission: int = 0, try_number: int | None = None) -> JobIdentity:

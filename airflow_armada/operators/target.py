@@ -101,5 +101,5 @@ def make_wait(
         queued_deadline=submitted_at + queued_timeout if queued_timeout else None,
         resubmission=record.resubmission,
         resubmit_on=tuple(operator.resubmit_on) if left else (),
-        not_before=now + event_hold() if operator.deferrable else 0.0,
+        not_before=now + event_hold(attempt.startup) if operator.deferrable else 0.0,
     )
