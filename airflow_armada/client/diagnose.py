@@ -137,11 +137,8 @@ def _credentials(settings: SiteSettings, _: str, timeout: float) -> list[Finding
         fix = _login_fix(settings.credentials, authorization)
         return [Finding("credentials", "failed", f"the server refuses them: {_text(error)}", fix)]
     except ArmadaRpcError as error:
-        return [
-            Finding(
-                "credentials", "failed", f"{error.method} answered {error.code().name}: {_text(error)}", _fix(error)
-            )
-        ]
+        text = f"{error.method} answered {error.code().name}: {_text(error)}"
+        return [Finding("credentials", "failed", text, _proxy_fix(error, settings) or _fix(error))]
     except ArmadaError as error:
         return [Finding("credentials", "failed", str(error))]
     text = "accepted without credentials" if kind == Anonymous.__name__ else f"credentials accepted ({kind})"
@@ -243,6 +240,13 @@ def _fix(error: ArmadaError) -> str:
     if isinstance(error, Unavailable):
         return "check the address, the port, TLS on or off, and that the server is healthy"
     return error.hint if isinstance(error, ArmadaRpcError) else ""
+
+
+def _proxy_fix(error: ArmadaRpcError, settings: SiteSettings) -> str:
+    """nginx ends the handshake before it looks for a client certificate, and then answers HTTP 400."""
+    if settings.tls is None or "status: 400" not in error.details():
+        return ""
+    return probe.client_certificate_fix(settings.tls)
 
 
 def _queue_fix(error: ArmadaRpcError, queue: str) -> str:

@@ -89,7 +89,9 @@ def handshake(address: Address, tls: TlsSettings, timeout: float) -> str:
                     "give the port of the gRPC service; a proxy in between must allow HTTP/2",
                 )
             if not _answers(encrypted):
-                raise ProbeError(f"{address.host}:{address.port} closed the connection after TLS", _client_fix(tls))
+                raise ProbeError(
+                    f"{address.host}:{address.port} closed the connection after TLS", client_certificate_fix(tls)
+                )
             return encrypted.version() or "TLS"
     except ssl.SSLCertVerificationError as error:
         raise ProbeError(*_certificate(error, name, tls)) from None
@@ -117,7 +119,10 @@ def _answers(encrypted: ssl.SSLSocket) -> bool:
         return False
 
 
-def _client_fix(tls: TlsSettings) -> str:
+def client_certificate_fix(tls: TlsSettings) -> str:
+    """
+    :return: what most likely helps when a server, or a proxy in front of it, wants another client certificate
+    """
     if tls.cert_file:
         return f"the server may not accept the client certificate {tls.cert_file}"
     return "the server may want a client certificate (cert_file, key_file)"
@@ -197,7 +202,7 @@ def _no_tls(error: OSError, address: Address, tls: TlsSettings) -> tuple[str, st
         fix = "turn TLS off" if address.host in LOOPBACK else "turn TLS off if this server really speaks plain text"
         return f"{where} does not speak TLS", f"{fix}, or check the port"
     if "CERTIFICATE_REQUIRED" in reason or "ALERT" in reason:
-        return f"{where} ended the TLS handshake: {reason}", _client_fix(tls)
+        return f"{where} ended the TLS handshake: {reason}", client_certificate_fix(tls)
     return f"the TLS handshake with {where} failed: {_reason(error)}", "check the port and a proxy in between"
 
 

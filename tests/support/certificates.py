@@ -44,11 +44,12 @@ class Certificates:
 
     def client(self) -> tuple[Path, Path]:
         """Return the files of a client certificate and its key."""
-        issued, certificate, key = (
-            self.authority.issue_cert("client@example.org"),
-            self.folder / "c.pem",
-            self.folder / "c.key",
-        )
+        return self.files("client@example.org")
+
+    def files(self, name: str) -> tuple[Path, Path]:
+        """Return the files of a certificate for a name and of its key."""
+        issued = self.authority.issue_cert(name)
+        certificate, key = self.folder / f"{name}.pem", self.folder / f"{name}.key"
         issued.cert_chain_pems[0].write_to_path(str(certificate))
         issued.private_key_pem.write_to_path(str(key))
         return certificate, key

@@ -1,28 +1,18 @@
-"""Airflow connections end to end: the Test button, and a job that outlives its tokens."""
+"""Airflow connections end to end: the Test button, changes, and a job that outlives its tokens."""
 
 from __future__ import annotations
 
-import asyncio
 import json
-import time
-from collections.abc import Sequence
 
 import pytest
 
-from airflow_armada.client.channel import open_channel
-from airflow_armada.client.client import ArmadaClient
 from airflow_armada.client.oidc import OidcClientCredentials
-from airflow_armada.follow.follower import follow
-from airflow_armada.follow.job import FollowedJob
-from airflow_armada.follow.site import shared_site
 from airflow_armada.hooks.armada import ArmadaHook, forget_connections
-from airflow_armada.jobs.forms import read_jobs
 from airflow_armada.standalone.auth import Credentials
 from airflow_armada.standalone.server import StandaloneArmada
-from tests.integration.connect.conftest import SCRIPT, plain
+from tests.integration.connect.conftest import plain
+from tests.integration.connect.following import counting, followed, submitted
 from tests.support.oidc import CLIENT_SECRET, oidc_provider
-
-SLOW = "import time; [(print(n, flush=True), time.sleep(1)) for n in range(8)]"
 
 
 def press_test(monkeypatch: pytest.MonkeyPatch, server: StandaloneArmada, **extra: object) -> tuple[bool, str]:
@@ -54,16 +44,6 @@ def test_the_test_button_says_what_works(monkeypatch: pytest.MonkeyPatch) -> Non
     assert "CANARY" not in works + fails
 
 
-class Remembering:
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def state(self, text: str) -> None: ...
-
-    async def log_lines(self, container: str, lines: Sequence[tuple[str, str]]) -> None:
-        self.lines += [text for _, text in lines]
-
-
 def test_a_job_that_outlives_three_tokens_is_followed_to_its_end_with_its_log() -> None:
     with (
         oidc_provider(tokenLifetime=2) as provider,
@@ -71,16 +51,7 @@ def test_a_job_that_outlives_three_tokens_is_followed_to_its_end_with_its_log() 
     ):
         server.create_queue("q")
         settings = plain(server, credentials=OidcClientCredentials(provider.client()))
-        file = read_jobs(SCRIPT.replace("print('hello from the job')", SLOW), "test")
-        with ArmadaClient(open_channel(settings)) as client:
-            (answer,) = client.submit_jobs("q", "set", file.items).job_response_items
-        job = FollowedJob("q", "set", answer.job_id, time.time(), containers=("main",))
-        reporter = Remembering()
+        job = submitted(settings, counting(8))
 
-        async def to_the_end() -> str:
-            async with shared_site(settings) as site:
-                return (await follow(site, job, reporter)).status
-
-        assert asyncio.run(asyncio.wait_for(to_the_end(), 60)) == "succeeded"
-        assert reporter.lines == [str(number) for number in range(8)]
+        assert followed(settings, job) == ("succeeded", [str(number) for number in range(8)])
         assert provider.grants()["client_credentials"] >= 3
