@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import shutil
 import tempfile
 import threading
 from collections import Counter
@@ -151,6 +152,8 @@ class StandaloneArmada:
             for task in work:
                 task.cancel()
             await asyncio.gather(*work, return_exceptions=True)
+            if self._work_dir is None:
+                shutil.rmtree(folder, ignore_errors=True)
 
     async def _listen(self) -> None:
         server = grpc.aio.server(options=_OPTIONS)

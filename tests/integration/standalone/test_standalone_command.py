@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -46,15 +47,21 @@ def test_credentials_come_from_files(tmp_path: Path) -> None:
         process.terminate()
 
 
-def test_a_port_in_use_is_one_clear_line() -> None:
+def test_a_port_in_use_is_one_clear_line(tmp_path: Path) -> None:
     with StandaloneArmada() as server:
         result = subprocess.run(
-            [*COMMAND, "--port", str(server.port)], capture_output=True, text=True, timeout=60, check=False
+            [*COMMAND, "--port", str(server.port)],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+            env={**os.environ, "TMPDIR": str(tmp_path)},
         )
 
     assert result.returncode == 1
     assert f"cannot listen on 127.0.0.1:{server.port}: the port is in use" in result.stderr
     assert "Traceback" not in result.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_quantity_that_makes_no_sense_is_one_clear_line() -> None:
