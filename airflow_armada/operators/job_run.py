@@ -11,14 +11,15 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow_armada._compat import AirflowTaskTimeout
+from airflow_armada import _metrics
+from airflow_armada._compat import AirflowTaskTimeout, event_hold
 from airflow_armada.exceptions import ArmadaResultError, ArmadaUnavailable, job_error
 from airflow_armada.follow.outcome import Outcome
 from airflow_armada.hooks.armada import ArmadaHook, settings_for_task
 from airflow_armada.links.armada import JOB_XCOM_KEY
 from airflow_armada.operators.attempt import Attempt, Journal
 from airflow_armada.operators.ending import Ending
-from airflow_armada.operators.report import announce, facts
+from airflow_armada.operators.report import announce, count_end, facts
 from airflow_armada.operators.submission import NEVER, Submission
 from airflow_armada.operators.target import Target, make_target, make_wait
 from airflow_armada.triggers.wait import JobWait, infrastructure_end, result_collector
@@ -64,8 +65,10 @@ class JobRun:
         :return: the facts about the job, or the result that it printed.
         """
         target = make_target(self._operator, self._attempt)
+        begun = time.monotonic()
         with self._client() as client:
             submitted = self._submission(client, target).acquire()
+        _metrics.timing(_metrics.SUBMIT, time.monotonic() - begun, queue=target.queue)
         wait = make_wait(self._operator, self._attempt, self._site(), target, submitted.record)
         return self._watch(replace(wait, adopted=submitted.adopted))
 
@@ -81,6 +84,7 @@ class JobRun:
             self._ending.give_up(wait, leave=self._next_try_adopts())
             raise ArmadaUnavailable(f"Armada job {wait.job_id} cannot be followed any further: {event['error']}")
         outcome = Outcome.from_dict(event["outcome"])
+        count_end(wait, outcome)
         collector = result_collector(wait, event.get("result"))
         last_lines = [*(event.get("last_lines") or ()), *self._rest_of_log(wait, outcome, event, collector)]
         if outcome.status == "queued_too_long" or (outcome.status == "timed_out" and wait.cancel_on_kill):
@@ -136,7 +140,8 @@ class JobRun:
     def _defer(self, wait: JobWait) -> None:
         from airflow_armada.triggers.armada import ArmadaJobTrigger
 
-        self._operator.defer(trigger=ArmadaJobTrigger(**wait.to_dict()), method_name="execute_complete")
+        deferred = replace(wait, not_before=time.time() + event_hold(self._attempt.startup))
+        self._operator.defer(trigger=ArmadaJobTrigger(**deferred.to_dict()), method_name="execute_complete")
 
     def _follow(self, wait: JobWait) -> dict[str, Any]:
         """Wait on the worker, the way a trigger does."""

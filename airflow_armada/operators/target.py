@@ -7,7 +7,6 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_armada._compat import event_hold
 from airflow_armada.exceptions import ArmadaRefused
 from airflow_armada.jobs.identity import default_job_set_id
 from airflow_armada.operators.arguments import seconds
@@ -81,8 +80,7 @@ def make_wait(
     :param record: the job.
     :return: what a trigger needs to wait for it.
     """
-    now = time.time()
-    submitted_at = record.submitted_at or now
+    submitted_at = record.submitted_at or time.time()
     queued_timeout = seconds(operator.queued_timeout)
     left = record.resubmission < int(operator.preemption_retries)
     return JobWait(
@@ -101,5 +99,4 @@ def make_wait(
         queued_deadline=submitted_at + queued_timeout if queued_timeout else None,
         resubmission=record.resubmission,
         resubmit_on=tuple(operator.resubmit_on) if left else (),
-        not_before=now + event_hold(attempt.startup) if operator.deferrable else 0.0,
     )

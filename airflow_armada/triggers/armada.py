@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from airflow_armada._compat import airflow_version
+from airflow_armada._compat import airflow_version, event_hold
 from airflow_armada.hooks.armada import ArmadaHook
 from airflow_armada.triggers.kill import cancel_job, was_killed
 from airflow_armada.triggers.reporter import TaskLogReporter
@@ -53,6 +53,7 @@ class ArmadaJobTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Follow the job to its end and fire an event with its outcome."""
+        started = time.time()
         reporter = TaskLogReporter(keep=bool(self.wait.resubmit_on))
         result = result_collector(self.wait)
         try:
@@ -63,7 +64,7 @@ class ArmadaJobTrigger(BaseTrigger):
             await self.log.aerror("Armada job %s cannot be followed any further: %s", self.wait.job_id, error)
             event = make_error_event(self.wait, error)
         await reporter.flush()
-        await self._hold()
+        await self._hold(started)
         self._ended = True
         yield TriggerEvent(event)  # type: ignore[no-untyped-call]
 
@@ -80,6 +81,8 @@ class ArmadaJobTrigger(BaseTrigger):
 
     async def _cancel_if_killed(self) -> None:
         job_id = self.wait.job_id
+        # Said first: the answer takes a new triggerer up to 13 s, and this log closes after one.
+        await self.log.ainfo("Trigger of Armada job %s was cancelled; was the task killed?", job_id)
         if not await was_killed(self.task_instance):
             await self.log.ainfo("Armada job %s is left alone: its task is still deferred", job_id)
         elif not self.wait.cancel_on_kill:
@@ -100,8 +103,13 @@ class ArmadaJobTrigger(BaseTrigger):
                 await self.log.awarning("Connection %r cannot be used yet: %s", hook.armada_conn_id, error)
             await asyncio.sleep(_LOOKUP_PAUSE)
 
-    async def _hold(self) -> None:
-        """Wait out the time in which Airflow would take the resume for a crash of the first worker process."""
+    async def _hold(self, started: float) -> None:
+        """
+        Wait out the time in which Airflow would take the resume for a crash of the first worker process.
+
+        Where this trigger was slow to start, so is everything else, the first worker's end included.
+        """
         if self.task_instance is None:
             return  # dag.test() has no executor that could report late
-        await asyncio.sleep(min(max(0.0, self.wait.not_before - time.time()), _MAX_HOLD))
+        until = max(self.wait.not_before, started + event_hold() - 1.0)
+        await asyncio.sleep(min(max(0.0, until - time.time()), _MAX_HOLD))
