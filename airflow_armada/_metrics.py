@@ -47,7 +47,7 @@ LOG_CALLS = "armada.log_calls"
 """Counter, tag ``site``: calls to the log services."""
 
 LOG_LINES = "armada.log_lines"
-"""Counter, tag ``where`` (``trigger`` or ``worker``): lines of jobs' logs written to task logs."""
+"""Counter: lines of jobs' logs written to task logs."""
 
 
 def incr(name: str, count: int = 1, **tags: str) -> None:

@@ -12,6 +12,8 @@ from datetime import datetime, timedelta, timezone
 from functools import cache
 from typing import Any
 
+from airflow_armada import _metrics
+
 JOB_LOGGER = "armada.job"
 POD_LOGGER = "armada.pod"
 """Names of the loggers, by which the Airflow UI can filter: the provider's own lines and the job's."""
@@ -97,6 +99,7 @@ class TaskLogReporter:
         """Take lines of the job's log; returns when they are written, which slows down a reader that is too fast."""
         self._add([LogRecord(POD_LOGGER, self._pod_time(container, at), text, container) for at, text in lines])
         self._last_lines.extend(text[:_LAST_LINE_LENGTH] for _, text in lines[-_LAST_LINES:])
+        _metrics.incr(_metrics.LOG_LINES, len(lines))
         await self.flush()
 
     async def flush(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -128,6 +129,7 @@ async def wait_for_job(
     """
     from airflow_armada.follow.follower import FollowOptions, follow
     from airflow_armada.follow.site import shared_site
+    from airflow_armada.triggers.metrics import reported
 
     if collector is not None:
         reporter = ResultReporter(reporter, collector, show=wait.get_logs)
@@ -139,7 +141,8 @@ async def wait_for_job(
         live_log_budget=live_log_budget() if budget and wait.get_logs else None,
     )
     async with shared_site(settings) as site:
-        return await follow(site, followed_job(wait), reporter, options)
+        with reported(site) if budget else nullcontext():
+            return await follow(site, followed_job(wait), reporter, options)
 
 
 def result_collector(wait: JobWait, state: Mapping[str, Any] | None = None) -> ResultCollector | None:
