@@ -51,11 +51,16 @@ class Inquiries:
         self._timings = timings
         self._running: dict[JobSetWatch, asyncio.Task[None]] = {}
 
-    def begin(self, watch: JobSetWatch, findings: Findings) -> None:
-        """Inquire, unless that is being done for the job set already; the next sweep comes back to it."""
-        if watch not in self._running:
-            task = self._running[watch] = tasks.spawn(self._inquire(watch, findings), "armada inquiry")
-            task.add_done_callback(lambda _: self._running.pop(watch, None))
+    def begin(self, watch: JobSetWatch, findings: Findings) -> bool:
+        """Inquire, unless that is being done for the job set already.
+
+        :return: whether it was begun; if not, a later sweep has to come back to it
+        """
+        if watch in self._running:
+            return False
+        task = self._running[watch] = tasks.spawn(self._inquire(watch, findings), "armada inquiry")
+        task.add_done_callback(lambda _: self._running.pop(watch, None))
+        return True
 
     async def close(self) -> None:
         """End all of them."""

@@ -15,6 +15,9 @@ from airflow_armada.follow.positions import Line
 LOG_CALLS = 8
 """Log calls at a time to one log service."""
 
+READERS = 200
+"""Followed logs up to which each is looked at as often as it should; more of them share that many calls."""
+
 
 class SiteLogs:
     """Reads pages of logs from each cluster's log service, a few at a time.
@@ -24,12 +27,17 @@ class SiteLogs:
 
     def __init__(self, settings: SiteSettings) -> None:
         self.calls = 0
+        self.readers = 0
         self._settings = settings
         self._services: dict[str, tuple[Any, JobLogAsyncIOClient, asyncio.Semaphore]] = {}
 
     def available(self, cluster: str) -> bool:
         """Whether a log service is known for a cluster."""
         return bool(self._settings.binoculars_target(cluster))
+
+    def pace(self) -> float:
+        """Return how many times slower than usual to look for new lines, because very many do."""
+        return max(1.0, self.readers / READERS)
 
     async def page(self, cluster: str, job: FollowedJob, container: str, since_time: str) -> Sequence[Line]:
         """Read one page of a container's log.

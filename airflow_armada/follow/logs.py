@@ -36,7 +36,11 @@ _NOTED_AFTER = 3
 class LogService(Protocol):
     """Reads pages of logs in the cluster where the job is, no more than the site's share at a time."""
 
+    readers: int
+
     def available(self, cluster: str) -> bool: ...
+
+    def pace(self) -> float: ...
 
     async def page(self, cluster: str, job: FollowedJob, container: str, since_time: str) -> Sequence[Line]: ...
 
@@ -94,12 +98,19 @@ class LogFollower:
 
         :return: whether all of the log that could be had was shown
         """
+        self._service.readers += 1
+        try:
+            await self._follow()
+            return await self._finish()
+        finally:
+            self._service.readers -= 1
+
+    async def _follow(self) -> None:
         quiet = 0
         while not self._ending.is_set():
             quiet = 0 if await self._round() else quiet + 1
             pause = min(self._timings.log_interval * 2 ** min(quiet, 10), self._timings.max_log_interval)
-            await self._pause(pause)
-        return await self._finish()
+            await self._pause(pause * self._service.pace())
 
     async def _pause(self, seconds: float) -> None:
         try:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -23,6 +24,8 @@ from airflow_armada.follow.texts import scheduler_reason
 from airflow_armada.follow.timings import DEFAULT, Timings
 from airflow_armada.follow.tracked import TrackedJob
 from airflow_armada.follow.watch import JobSetWatch
+
+logger = logging.getLogger(__name__)
 
 STREAMS_PER_CHANNEL = 80
 """Proxies commonly allow about 100 streams in a connection, and let more of them wait without a word."""
@@ -94,9 +97,16 @@ class Site:
     async def _look_after(self) -> None:
         while True:
             await asyncio.sleep(self.timings.tick)
-            for watch in await look_after(self.watches.values(), self.sweeper, self.settings.target, self.timings):
-                if watch.unused_since is None:
-                    continue
+            try:
+                unused = await look_after(self.watches.values(), self.sweeper, self.settings.target, self.timings)
+                await self._close_unused(unused)
+            except Exception:
+                logger.exception("Looking after the watches of %s failed; it is tried again", self.settings.target)
+
+    async def _close_unused(self, unused: Iterable[JobSetWatch]) -> None:
+        for watch in unused:
+            # Somebody may have joined it while another one was being closed.
+            if watch.unused_since is not None:
                 del self.watches[watch.queue, watch.job_set_id]
                 await watch.close()
                 await self._streams.give_back(watch.channel)

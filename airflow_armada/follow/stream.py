@@ -51,6 +51,7 @@ class EventStream:
         self._job_set_id = job_set_id
         self._receive = receive
         self._timings = timings
+        self._clock = asyncio.get_running_loop().time
         self._call: Any = None
         self._cut = False
         self._silent = 0
@@ -64,7 +65,9 @@ class EventStream:
             error = await self._read()
             progress = self.events > before
             self._silent = 0 if progress else self._silent + 1
-            failures = 0 if progress or self._cut else failures + 1
+            # Proxies end silent streams every minute or so: one that was open for a while did not fail.
+            lasted = self._clock() - self.opened_at >= self._timings.max_back_off
+            failures = 0 if progress or lasted or self._cut else failures + 1
             if not self._cut:
                 self._went_down(error)
             await asyncio.sleep(self._back_off(failures))
@@ -83,7 +86,7 @@ class EventStream:
         self._call = call = open_events(self._channel, self._queue, self._job_set_id, from_id=self.position)
         self._cut = False
         self.opened += 1
-        self.opened_at = asyncio.get_running_loop().time()
+        self.opened_at = self._clock()
         self._watch_over()
         try:
             await self._consume(call)
@@ -148,7 +151,7 @@ class EventStream:
     def _went_down(self, error: ArmadaError | None) -> None:
         self.error = error
         if self.down_since is None:
-            self.down_since = asyncio.get_running_loop().time()
+            self.down_since = self._clock()
 
     def _back_off(self, failures: int) -> float:
         longest = min(self._timings.first_back_off * 2 ** min(failures, 16), self._timings.max_back_off)

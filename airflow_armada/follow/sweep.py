@@ -153,7 +153,13 @@ class Sweeper:
             tracked.unknown_since = None
             tracked.known = True
         for watch, found in findings.items():
-            self._inquiries.begin(watch, found)
+            if not self._inquiries.begin(watch, found):
+                self._come_back([*found.missing, *(tracked for tracked, _ in found.failed)])
+
+    def _come_back(self, jobs: Iterable[TrackedJob]) -> None:
+        for tracked in jobs:
+            tracked.interval = self._timings.degraded_sweep
+            tracked.next_sweep = self._clock() + self._jittered(tracked.interval)
 
     def _suspect(self, watch: JobSetWatch, tracked: TrackedJob) -> None:
         """Open a stream again that has let a snapshot be first: it may be half-open."""
@@ -171,8 +177,7 @@ class Sweeper:
             tracked.unknown_since = now
         if now - tracked.unknown_since >= self._timings.lost_grace:
             return True
-        tracked.interval = self._timings.degraded_sweep
-        tracked.next_sweep = now + self._jittered(tracked.interval)
+        self._come_back([tracked])
         return False
 
     @staticmethod
