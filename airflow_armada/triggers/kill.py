@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -13,7 +15,11 @@ KILLED = "Airflow task was killed"
 """Reason given to Armada, which takes at most 50 bytes."""
 
 _STATE_TIMEOUT = 30.0  # s; the first question in a triggerer's life takes up to 13 s
+_CANCEL_GRACE = 3600.0  # s for which a cancel is tried again
+_CANCEL_PAUSE = 5.0
 _DEFERRED = "deferred"
+
+log = logging.getLogger(__name__)
 
 
 async def task_state(task_instance: Any) -> str | None:
@@ -68,14 +74,27 @@ async def was_killed(task_instance: Any) -> bool:
 
 async def cancel_job(wait: JobWait, settings: SiteSettings, reason: str = KILLED) -> None:
     """
-    Cancel exactly this job.
+    Cancel exactly this job, however long Armada is away: nobody else would look after it.
 
     :param wait: the job.
     :param settings: the site.
     :param reason: at most 50 bytes.
+    :raises ArmadaRpcError: when Armada refuses, or has not answered for long.
     """
     from airflow_armada.client.asyncio_client import ArmadaAsyncIOClient
     from airflow_armada.client.channel import open_aio_channel
+    from airflow_armada.client.errors import ArmadaRpcError, Unauthenticated
 
+    give_up = time.monotonic() + _CANCEL_GRACE
     async with open_aio_channel(settings) as channel:
-        await ArmadaAsyncIOClient(channel).cancel_jobs(wait.queue, wait.job_set_id, job_id=wait.job_id, reason=reason)
+        client = ArmadaAsyncIOClient(channel)
+        while True:
+            try:
+                await client.cancel_jobs(wait.queue, wait.job_set_id, job_id=wait.job_id, reason=reason)
+                return
+            except ArmadaRpcError as error:
+                hopeless = not error.transient and not isinstance(error, Unauthenticated)
+                if hopeless or time.monotonic() >= give_up:
+                    raise
+                log.warning("Armada job %s is not cancelled yet, trying again: %s", wait.job_id, error)
+            await asyncio.sleep(_CANCEL_PAUSE)
