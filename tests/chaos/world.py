@@ -136,6 +136,20 @@ class World:
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.worker_pids(run, task_id)[0], number)
 
+    def newest_worker(self, run: DagRun, task_id: str) -> tuple[int, int] | None:
+        """Return the ids of the process that runs a task now and of its supervisor; None when there is none."""
+        markers = sorted(
+            (self.folder / "workers").glob(f"{run.run_id}.{task_id}.-1.*"), key=lambda one: one.stat().st_mtime
+        )
+        if not markers:
+            return None
+        child, parent = map(int, markers[-1].read_text().split())
+        with contextlib.suppress(psutil.Error):
+            process = psutil.Process(child)
+            if process.ppid() == parent and process.create_time() < markers[-1].stat().st_mtime:
+                return child, parent
+        return None
+
     def serving_triggerer(self) -> str:
         """Return the triggerer with the most connections to Armada."""
         return max(TRIGGERERS, key=self._streams)
@@ -174,6 +188,7 @@ class World:
         expected: Mapping[str, str] | None = None,
         left_alone: Iterable[str] = (),
         patience: float = PATIENCE,
+        repeated: Iterable[str] = (),
     ) -> Findings:
         """Wait for the end of a run and of its jobs, and compare the records.
 
@@ -186,7 +201,7 @@ class World:
         with contextlib.suppress(TimeoutError):
             rest = max(15.0, min(30.0, give_up - time.monotonic()))
             wait_until(lambda: not self._live_jobs(run, allowed), f"the end of the jobs of {run.dag_id}", rest)
-        found = audit(self.armada, self.ledger, run, expected, allowed)
+        found = audit(self.armada, self.ledger, run, expected, allowed, set(repeated))
         lives = [life for life in machine_lives(self.ledger, run) if life.of.task_id not in allowed]
         if not self._live_jobs(run, allowed):
             with contextlib.suppress(TimeoutError):

@@ -26,6 +26,7 @@ SECONDS = "{{ (dag_run.conf.get('seconds') or {}).get(ti.task_id, params.seconds
 EXIT_CODE = "{{ ((dag_run.conf.get('exit_codes') or {}).get(ti.task_id, []) + [0] * 99)[ti.try_number - 1] }}"
 JOB = "{{ [dag.dag_id, run_id, ti.task_id, ti.map_index, ti.try_number] | join('|') }}"
 AGAIN = {"retries": 3, "retry_delay": timedelta(seconds=1)}
+OFTEN = {"retries": 6, "retry_delay": timedelta(seconds=1)}
 BLOCKING = {"deferrable": False}
 
 
@@ -112,7 +113,7 @@ with dag("many_short"):
 
 with dag("mixed"):
     for number in range(6):
-        job(f"deferred_{number}", 20, **AGAIN)
+        job(f"deferred_{number}", 20, **OFTEN)
     for number in range(2):
-        job(f"blocking_{number}", 20, **BLOCKING, **AGAIN)
-    job("budget", 20, preemption_retries=50, resubmit_on=["preempted", "evicted", "lease_expired"], **AGAIN)
+        job(f"blocking_{number}", 20, **BLOCKING, **OFTEN)
+    job("budget", 20, preemption_retries=50, resubmit_on=["preempted", "evicted", "lease_expired"], **OFTEN)
