@@ -106,8 +106,10 @@ def _reach(settings: SiteSettings, _: str, timeout: float) -> list[Finding]:
 
 def _reach_target(target: str, tls: TlsSettings | None, use_proxy: bool, timeout: float) -> list[Finding]:
     address = probe.address_of(target)
-    if address is None or (use_proxy and probe.behind_proxy(address.host)):
-        return [Finding("address", "skipped", f"{target} is reached by gRPC only (proxy or other kind of name)")]
+    proxy = probe.proxy_of(address.host) if address and use_proxy else ""
+    if address is None or proxy:
+        way = f"through the proxy {proxy}" if proxy else "by gRPC only, which resolves the name"
+        return [Finding("address", "skipped", f"{target} is reached {way}")]
     try:
         probe.connect(address, timeout)
     except probe.ProbeError as error:
@@ -243,7 +245,15 @@ def _fix(error: ArmadaError) -> str:
 
 
 def _proxy_fix(error: ArmadaRpcError, settings: SiteSettings) -> str:
-    """nginx ends the handshake before it looks for a client certificate, and then answers HTTP 400."""
+    """
+    Tell what helps against a proxy on either side.
+
+    nginx ends the handshake before it looks for a client certificate, and then answers HTTP 400.
+    """
+    address = probe.address_of(settings.target)
+    proxy = probe.proxy_of(address.host) if address and settings.use_proxy else ""
+    if proxy and isinstance(error, Unavailable):
+        return f"the proxy {proxy} of the environment may not let it through: check it, or set use_proxy to false"
     if settings.tls is None or "status: 400" not in error.details():
         return ""
     return probe.client_certificate_fix(settings.tls)

@@ -173,6 +173,7 @@ def _client(values: FieldValues, secret: str = "") -> OidcClient:
         parameters=values.pairs("oidc_parameters"),
         ca_file=values.text("oidc_ca_file"),
         allow_http=values.flag("oidc_allow_http"),
+        use_proxy=values.flag("use_proxy", True),
     )
 
 

@@ -39,17 +39,18 @@ class LookoutConfig:
         return _grpc_target(self.binoculars)
 
 
-def read_config(lookout_url: str, *, ca_file: str = "", timeout: float = 10.0) -> LookoutConfig:
+def read_config(lookout_url: str, *, ca_file: str = "", timeout: float = 10.0, use_proxy: bool = True) -> LookoutConfig:
     """
     Read the configuration that Lookout gives to every browser, without authentication.
 
     :param lookout_url: base URL of Lookout
     :param ca_file: PEM bundle to trust instead of the system's roots
     :param timeout: s
+    :param use_proxy: honour the environment's proxies
     :raises SettingsError: when there is no Lookout at that address
     """
     url = lookout_url.rstrip("/") + PATH
-    status, body = exchange(url, ca_file=ca_file, timeout=timeout)
+    status, body = exchange(url, ca_file=ca_file, timeout=timeout, use_proxy=use_proxy)
     if status != 200:
         raise SettingsError(f"{url} answered HTTP {status}: check the Lookout URL")
     return parse_config(body, url)

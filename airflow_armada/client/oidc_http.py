@@ -43,6 +43,7 @@ class OidcClient:
     :param parameters: more parameters of a token request, e.g. (("audience", "armada"),).
     :param ca_file: PEM file of the provider's CA; "" = the system's roots.
     :param allow_http: let secrets go over plain HTTP to a host that is not this one.
+    :param use_proxy: honour the environment's proxies.
     """
 
     provider_url: str
@@ -52,6 +53,7 @@ class OidcClient:
     parameters: tuple[tuple[str, str], ...] = ()
     ca_file: str = ""
     allow_http: bool = False
+    use_proxy: bool = True
 
     def endpoint(self, name: str) -> str:
         """
@@ -119,7 +121,7 @@ class OidcClient:
         return {}, {"client_id": self.client_id, "client_secret": self.client_secret}
 
 
-_discovered: dict[tuple[str, str, bool], tuple[float, dict[str, Any]]] = {}
+_discovered: dict[tuple[str, str, bool, bool], tuple[float, dict[str, Any]]] = {}
 _discovering = threading.Lock()
 
 
@@ -129,7 +131,7 @@ def discover(client: OidcClient) -> dict[str, Any]:
 
     :raises OidcError: if it cannot be read, or is another issuer's.
     """
-    key = (client.provider_url, client.ca_file, client.allow_http)
+    key = (client.provider_url, client.ca_file, client.allow_http, client.use_proxy)
     with _discovering:
         known = _discovered.get(key)
     if known and time.monotonic() - known[0] < _DISCOVERY_LIFETIME:
@@ -153,7 +155,13 @@ def _read_discovery(client: OidcClient) -> dict[str, Any]:
 def _request(client: OidcClient, url: str, form: Mapping[str, str] | None, headers: dict[str, str]) -> dict[str, Any]:
     headers = {"Accept": "application/json", **headers}
     status, body = exchange(
-        url, form=form, headers=headers, ca_file=client.ca_file, timeout=TIMEOUT, failure=_unreachable
+        url,
+        form=form,
+        headers=headers,
+        ca_file=client.ca_file,
+        timeout=TIMEOUT,
+        use_proxy=client.use_proxy,
+        failure=_unreachable,
     )
     try:
         answer = json.loads(body)

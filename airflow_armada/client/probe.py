@@ -50,15 +50,18 @@ def address_of(target: str) -> Address | None:
     return Address(host.strip("[]"), int(port)) if colon and host and port.isdigit() else None
 
 
-def behind_proxy(host: str) -> bool:
+def proxy_of(host: str) -> str:
     """
     :param host: a name or address
-    :return: whether gRPC would go there through a proxy of the environment
+    :return: the proxy of the environment through which gRPC would go there, without its credentials; "" for none
     """
     from urllib.request import proxy_bypass
 
-    names = ("grpc_proxy", "https_proxy", "http_proxy")
-    return any(os.environ.get(name) for name in names) and not proxy_bypass(host)
+    chosen = next(filter(None, map(os.environ.get, ("grpc_proxy", "https_proxy", "http_proxy"))), "")
+    if not chosen or proxy_bypass(host):
+        return ""
+    scheme, separator, rest = chosen.rpartition("://")
+    return f"{scheme}{separator}{rest.rpartition('@')[2]}"
 
 
 def connect(address: Address, timeout: float) -> None:

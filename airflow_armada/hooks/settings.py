@@ -111,7 +111,8 @@ def _from_armadactl(connection: ConnectionLike, extra: FieldValues) -> SiteSetti
 def _from_lookout(connection: ConnectionLike, extra: FieldValues) -> SiteSettings:
     from airflow_armada.client.lookout import discovered, read_config
 
-    config = read_config(extra.text("lookout_url"), ca_file=extra.text("ca_file"))
+    use_proxy = extra.flag("use_proxy", True)
+    config = read_config(extra.text("lookout_url"), ca_file=extra.text("ca_file"), use_proxy=use_proxy)
     if not config.armada_target:
         raise SettingsError("the connection has no host, and Lookout does not say where the Armada server is")
     settings = SiteSettings(

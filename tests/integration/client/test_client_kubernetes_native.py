@@ -109,3 +109,26 @@ def test_an_api_server_of_another_authority_is_not_trusted(api_server: ApiServer
         KubernetesNative(directory=str(tmp_path)).authorization()
 
     assert api_server.requests == []
+
+
+def test_a_header_made_of_what_is_mounted_follows_the_kubelet(
+    api_server: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SERVICE_ACCOUNT")
+    credentials = KubernetesNative(directory=str(tmp_path))
+    before = credentials.authorization()
+    (tmp_path / "token").write_text("mounted-again")
+
+    retry = credentials.refused(before)
+
+    assert (shown_token(before), retry) == ("mounted", True)
+    assert shown_token(credentials.authorization()) == "mounted-again"
+    assert api_server.requests == []
+
+
+@pytest.mark.parametrize("missing", ["token", "ca.crt", "namespace"])
+def test_a_file_that_is_not_mounted_is_named(api_server: ApiServer, tmp_path: Path, missing: str) -> None:
+    (tmp_path / missing).unlink()
+
+    with pytest.raises(CredentialsError, match=f"cannot read .*/{missing}"):
+        KubernetesNative(directory=str(tmp_path), service_account="robot").authorization()

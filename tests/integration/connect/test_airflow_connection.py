@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import pytest
 
+from airflow_armada.client.credentials import BearerToken
 from airflow_armada.client.oidc import OidcClientCredentials
 from airflow_armada.hooks.armada import ArmadaHook, forget_connections
 from airflow_armada.standalone.auth import Credentials
 from airflow_armada.standalone.server import StandaloneArmada
 from tests.integration.connect.conftest import plain
 from tests.integration.connect.following import counting, followed, submitted
+from tests.support.components import wait_until
 from tests.support.oidc import CLIENT_SECRET, oidc_provider
 
 
@@ -55,3 +58,20 @@ def test_a_job_that_outlives_three_tokens_is_followed_to_its_end_with_its_log() 
 
         assert followed(settings, job) == ("succeeded", [str(number) for number in range(8)])
         assert provider.grants()["client_credentials"] >= 3
+
+
+def test_a_changed_connection_is_used_without_a_restart(monkeypatch: pytest.MonkeyPatch) -> None:
+    def change(token: str) -> None:
+        values = {"tls": False, "allow_plaintext_credentials": True, "token": token}
+        connection = {"conn_type": "armada", "host": "127.0.0.1", "port": 50051, "extra": values}
+        monkeypatch.setenv("AIRFLOW_CONN_CHANGING", json.dumps(connection))
+
+    monkeypatch.setenv("AIRFLOW__ARMADA__CONNECTION_CACHE_TTL", "0.5")
+    hook = ArmadaHook("changing")
+    change("CANARY-old")
+    assert hook.settings().credentials == asyncio.run(hook.asettings()).credentials == BearerToken("CANARY-old")
+
+    change("CANARY-new")
+
+    wait_until(lambda: hook.settings().credentials == BearerToken("CANARY-new"), "the new token on workers")
+    assert asyncio.run(hook.asettings()).credentials == BearerToken("CANARY-new")
