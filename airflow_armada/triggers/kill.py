@@ -15,6 +15,8 @@ KILLED = "Airflow task was killed"
 """Reason given to Armada, which takes at most 50 bytes."""
 
 _STATE_TIMEOUT = 30.0  # s; the first question in a triggerer's life takes up to 13 s
+_STATE_GRACE = 300.0  # s for which Airflow is asked again if it does not answer
+_STATE_PAUSE = 5.0
 _CANCEL_GRACE = 3600.0  # s for which a cancel is tried again
 _CANCEL_PAUSE = 5.0
 _DEFERRED = "deferred"
@@ -68,7 +70,11 @@ async def was_killed(task_instance: Any) -> bool:
     :param task_instance: the one that Airflow gave the trigger.
     :return: whether the job should be cancelled.
     """
+    give_up = time.monotonic() + _STATE_GRACE
     state = await task_state(task_instance)
+    while state is None and task_instance is not None and time.monotonic() < give_up:
+        await asyncio.sleep(_STATE_PAUSE)
+        state = await task_state(task_instance)
     return state is not None and state != _DEFERRED
 
 

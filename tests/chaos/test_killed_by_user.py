@@ -28,7 +28,7 @@ EXPECTED = {
     "terminated": "failed",
 }
 LEFT_ALONE = ("left_alone_deferred", "left_alone_blocking")
-CANCELLED_WITHIN = 20.0
+CANCELLED_WITHIN = 60.0
 
 
 @pytest.fixture(scope="module")
