@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
@@ -19,6 +20,8 @@ KILLED = "Airflow task was killed"
 """Reason given to Armada, which takes at most 50 bytes."""
 
 _KILL_TIMEOUT = 3.0  # s; Airflow kills the process 5 s after SIGTERM
+_CANCEL_GRACE = 600.0  # s for which a server that is away is waited for, as long as this process lives
+_CANCEL_PAUSE = 5.0
 
 log = logging.getLogger("airflow.task.operators.airflow_armada")
 
@@ -89,13 +92,22 @@ class Ending:
         if wait.job_id in self._done:
             return
         self._done.add(wait.job_id)
+        give_up = time.monotonic() + _CANCEL_GRACE
+        while (error := self._try_cancel(wait, reason)) is not None:
+            if not _may_pass(error) or time.monotonic() >= give_up:
+                log.error("Cannot cancel Armada job %s: %s", wait.job_id, error)
+                return
+            log.warning("Armada job %s is not cancelled yet, trying again: %s", wait.job_id, error)
+            time.sleep(_CANCEL_PAUSE)
+        log.info("Cancelled Armada job %s: %s", wait.job_id, reason)
+
+    def _try_cancel(self, wait: JobWait, reason: str) -> Exception | None:
         try:
             with self._client() as client:
                 client.cancel_jobs(wait.queue, wait.job_set_id, job_id=wait.job_id, reason=reason)
         except Exception as error:
-            log.error("Cannot cancel Armada job %s: %s", wait.job_id, error)
-        else:
-            log.info("Cancelled Armada job %s: %s", wait.job_id, reason)
+            return error
+        return None
 
     def give_up(self, wait: JobWait, *, leave: bool) -> None:
         """
@@ -109,3 +121,10 @@ class Ending:
             return
         self.cancel(wait, "the task stopped waiting for the job")
         self._journal.write_end(wait.job_id, "killed")
+
+
+def _may_pass(error: Exception) -> bool:
+    """Tell whether the same call may succeed later: the server is away, or refuses credentials for the moment."""
+    from airflow_armada.client.errors import ArmadaRpcError, Unauthenticated
+
+    return isinstance(error, ArmadaRpcError) and (error.transient or isinstance(error, Unauthenticated))

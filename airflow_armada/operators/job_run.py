@@ -153,6 +153,9 @@ class JobRun:
             event: dict[str, Any] = self._follower.run(lambda: follow_to_event(wait, settings))
         except AirflowTaskTimeout:
             self._journal.write_end(wait.job_id, "killed")
+            if wait.cancel_on_kill:
+                # Here, and not in the on_kill that follows: nobody is about to end this process, so there is time.
+                self._ending.cancel(wait, _DEADLINE_REASONS["timed_out"])
             raise
         except (asyncio.CancelledError, Exception):
             if self._ending.killed:
