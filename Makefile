@@ -1,7 +1,7 @@
 # Everything sets itself up: `make help` lists what there is.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test lint types contracts proto-check unit integration peer e2e bench environment environments proto constraints format clean
+.PHONY: help demo up test lint types contracts proto-check unit integration peer e2e chaos-quick chaos-cases chaos bench environment environments proto constraints format clean
 
 # The first Python that is new enough; `make PYTHON=...` chooses another.
 PYTHON ?= $(firstword $(foreach candidate,python3 python3.13 python3.12 python3.11 python3.14,$(shell \
@@ -23,9 +23,9 @@ demo: environment ## run an example DAG on a real Airflow, its jobs on the embed
 up: environment ## Airflow with its UI, the examples and the embedded Armada, until Ctrl-C
 	@$(VENV)/python -m scripts.up
 
-test: environments ## everything: lint, types, import contracts, generated code, unit, integration, peer, end to end
+test: environments ## everything: lint, types, import contracts, generated code, unit, integration, peer, end to end, chaos
 	@rm -rf $(REPORTS)
-	@for stage in lint types contracts proto-check unit integration peer e2e; do \
+	@for stage in lint types contracts proto-check unit integration peer e2e chaos-quick; do \
 		echo "=== $$stage"; $(MAKE) --no-print-directory $$stage || { echo "make test: FAILED in the stage '$$stage'"; exit 1; }; \
 	done
 	@$(VENV)/python -m scripts.summary $(REPORTS)
@@ -61,6 +61,21 @@ peer: environments ## against the published armada-client
 
 e2e: environments ## a real scheduler, triggerer and API server
 	$(PYTEST) tests/e2e --basetemp=.cache/e2e --junit-xml=$(REPORTS)/e2e.xml
+
+# A chaos suite needs PostgreSQL's server; where it is missing the cases are skipped, but not in CI.
+CHAOS := tests/chaos
+chaos-quick: environment ## the quickest chaos cases: workers killed, tasks killed by users, answers lost
+	$(PYTEST) $(CHAOS)/test_submits.py $(CHAOS)/test_worker_killed.py $(CHAOS)/test_killed_by_user.py \
+		--basetemp=.cache/chaos-quick --junit-xml=$(REPORTS)/chaos.xml
+
+chaos-cases: environment ## every named chaos case, TIMES=10 in a row; SHORT=many_short for 100 jobs of each length
+	CHAOS_TIMES=$(or $(TIMES),1) CHAOS_SHORT_JOBS=$(or $(SHORT),short) $(PYTEST) $(CHAOS) \
+		--basetemp=.cache/chaos-cases --ignore=$(CHAOS)/test_short_jobs.py
+	CHAOS_TIMES=$(or $(TIMES),1) CHAOS_SHORT_JOBS=$(or $(SHORT),short) CHAOS_HEARTBEAT=5 $(PYTEST) \
+		$(CHAOS)/test_short_jobs.py --basetemp=.cache/chaos-short
+
+chaos: environment ## faults by chance while tasks run: SEED=7 MINUTES=20
+	$(VENV)/python -m tests.chaos.random_mode $(if $(SEED),--seed $(SEED)) --minutes $(or $(MINUTES),20)
 
 bench: environment ## benchmarks/report.md, beside the peer; half an hour, QUICK=1 for five minutes, ONLY="follow logs"
 	$(VENV)/python -m benchmarks $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY))
