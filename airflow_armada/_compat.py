@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from airflow.sdk.configuration import conf as conf
@@ -101,9 +102,10 @@ def event_hold(startup: float = 0.0) -> float:
     Time after a deferral in which a trigger must not fire.
 
     The executor may report the exit of the first worker process as late as ``[workers] min_heartbeat_interval`` after
-    the process has ended; a task that is queued again by then looks to the scheduler like one that crashed. On a
-    machine that is short of CPU the process also takes long to end, and the scheduler to read the report: together
-    about a quarter of what the process took to start (measured with ten runnable processes to each CPU).
+    the process has ended, and the scheduler must have read the report in an earlier loop than the one that queues the
+    task again; otherwise it takes the task for one that crashed. On a machine that is short of CPU the process also
+    takes long to end, and the loops of the scheduler are long: twice what the process took to start covers both
+    (seen with nine runnable processes to each CPU: a start of 5 s, a loop of 10 s).
 
     :param startup: seconds that the first worker process took to start.
     :return: seconds.
@@ -112,4 +114,38 @@ def event_hold(startup: float = 0.0) -> float:
     if configured:
         return float(configured)
     interval: float = conf.getfloat("workers", "min_heartbeat_interval", fallback=5.0)
-    return interval + min(max(1.0, startup / 3), _MAX_SLOWNESS)
+    return interval + min(max(1.0, 2 * startup), _MAX_SLOWNESS)
+
+
+def is_sensitive_name(name: str) -> bool:
+    """
+    Whether Airflow hides the value of something with this name.
+
+    :param name: such as ``PASSWORD``.
+    :return: what Airflow's secrets masker says.
+    """
+    try:
+        from airflow.sdk._shared.secrets_masker import should_hide_value_for_key
+    except ImportError:  # Airflow 3.1
+        from airflow.sdk.execution_time.secrets_masker import should_hide_value_for_key
+    return bool(should_hide_value_for_key(name))
+
+
+def is_resumed(ti: Any) -> bool:
+    """
+    Whether a task goes on after it was deferred.
+
+    :param ti: the task instance of the context.
+    :return: false also where Airflow does not tell.
+    """
+    return bool(getattr(getattr(ti, "_ti_context_from_server", None), "next_method", None))
+
+
+def runs_task() -> bool:
+    """
+    Whether this process was made to run one task; it parses a DAG file only to find it.
+
+    :return: false in the DAG processor, which talks to its supervisor the same way, and in a user's own script.
+    """
+    runner = sys.modules.get("airflow.sdk.execution_time.task_runner")
+    return hasattr(runner, "SUPERVISOR_COMMS") and "airflow.dag_processing.processor" not in sys.modules
