@@ -89,5 +89,6 @@ def clean(value: object) -> str:
 
 def fail(message: str, as_json: bool) -> None:
     """Print an error where errors go."""
-    text = clean(" ".join(message.split("\n"))) if as_json else message
-    print(json.dumps({"error": text}) if as_json else f"airflow-armada: {message}", file=sys.stderr)
+    lines = [clean(line) for line in message.split("\n")]
+    text = json.dumps({"error": " ".join(lines)}) if as_json else "airflow-armada: " + "\n".join(lines)
+    print(text, file=sys.stderr)

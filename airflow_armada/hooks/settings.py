@@ -72,7 +72,7 @@ def site_settings(connection: ConnectionLike) -> SiteSettings:
     :raises SettingsError: when the connection cannot work as it is; the text names the connection, no secret.
     """
     try:
-        extra = FieldValues(connection.login or "", connection.password or "", connection.extra_dejson or {})
+        extra = FieldValues(connection.login or "", connection.password or "", _extra_of(connection))
         base = _base(connection, extra)
         return replace(
             base,
@@ -87,6 +87,16 @@ def site_settings(connection: ConnectionLike) -> SiteSettings:
         )
     except (ArmadaError, ValueError) as error:
         raise SettingsError(f"connection {connection.conn_id!r}: {error}") from None
+
+
+def _extra_of(connection: ConnectionLike) -> dict[str, Any]:
+    try:
+        extra: Any = connection.extra_dejson or {}
+    except (ValueError, RecursionError):
+        extra = None
+    if not isinstance(extra, dict):
+        raise SettingsError("the extra must be a JSON object")
+    return extra
 
 
 def _base(connection: ConnectionLike, extra: FieldValues) -> SiteSettings:

@@ -148,7 +148,7 @@ def _has(data: Mapping[str, Any], *keys: str) -> bool:
 
 
 def _kind_problem(kind: Any, path: str) -> Problem:
-    hint = "give the pod template in it (spec.template)" if kind in _WORKLOADS else "leave that document out"
+    hint = "give the pod template in it (spec.template)" if str(kind) in _WORKLOADS else "leave that document out"
     return Problem(f"{path}.kind", str(kind), "expected Pod or PodTemplate", hint)
 
 
