@@ -120,7 +120,7 @@ def _line(name: str, line: Points, across: Axis, upward: Axis, position: int) ->
     colour = COLOURS[position % len(COLOURS)]
     places = [(across.place(x), upward.place(y)) for x, y in sorted(line)]
     path = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
-    legend = LEFT + 8 + position * 155
+    legend = LEFT + 8 + position * 126
     return [
         f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>',
         *(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" fill="{colour}"/>' for x, y in places),

@@ -16,11 +16,13 @@ class Timings:
     :param recent: how far back from now a watch begins at most; what is older, snapshots tell
     :param first_back_off: wait before a broken stream is reopened for the first time
     :param max_back_off: the longest such wait
-    :param idle: silence after which a stream is reopened, in case it is half-open; doubles while nothing arrives
+    :param idle: silence after which a stream is reopened, in case it is half-open; doubles while nothing arrives. That
+        is seldom, because keepalive notices a dead connection, and a snapshot that knows more reopens the stream
     :param max_idle: the longest such silence
     :param snapshot_window: how long joiners are collected for one snapshot call
     :param sweep_tick: how often it is looked for jobs that are due for a snapshot
-    :param sweep: silence of a job after which a snapshot is taken; doubles while the job stays silent
+    :param sweep: silence of a job after which a snapshot is taken; doubles while the job stays silent. A running pod is
+        heard of every 5 minutes, by its ``utilisation``, so that healthy ones need none
     :param max_sweep: the longest such silence
     :param degraded_sweep: the same while the job's stream is down, and while no source knows the job
     :param lost_grace: how long no source may know a job before it counts as lost
@@ -41,12 +43,12 @@ class Timings:
     recent: float = 120.0
     first_back_off: float = 0.5
     max_back_off: float = 30.0
-    idle: float = 300.0
-    max_idle: float = 3600.0
+    idle: float = 86_400.0
+    max_idle: float = 86_400.0
     snapshot_window: float = 0.5
     sweep_tick: float = 5.0
-    sweep: float = 60.0
-    max_sweep: float = 900.0
+    sweep: float = 600.0
+    max_sweep: float = 3600.0
     degraded_sweep: float = 15.0
     lost_grace: float = 300.0
     refused_grace: float = 900.0

@@ -17,6 +17,9 @@ from benchmarks.measures.watch import Silent
 from benchmarks.servers.control import Control
 from benchmarks.synthetic import QUEUE, job_id
 
+UTILISATION = 300.0
+"""s between two events of a running pod: the executor's ``utilisationEventReportingInterval``."""
+
 CLOCKLESS = ("look_back", "recent")
 """Timings that are compared with times of the server, which do not run faster."""
 
@@ -31,7 +34,16 @@ def faster(factor: float) -> Timings:
     return dataclasses.replace(DEFAULT, **changed)
 
 
-async def _measure(target: str, jobs: int, seconds: float, clock: float) -> dict[str, Any]:
+async def _run_for(control: Control, jobs: list[str], seconds: float, clock: float, silent: bool) -> None:
+    """Let running jobs run, with a report of their utilisation every five minutes unless they are silent."""
+    end = time.monotonic() + seconds / clock
+    while not silent and time.monotonic() + UTILISATION / clock < end:
+        await asyncio.sleep(UTILISATION / clock)
+        await asyncio.to_thread(control.do, "play", kinds=["utilisation"], rate=1e6, jobs=jobs)
+    await asyncio.sleep(max(0.0, end - time.monotonic()))
+
+
+async def _measure(target: str, jobs: int, seconds: float, clock: float, silent: bool) -> dict[str, Any]:
     control = Control(target)
     control.do("reset")
     control.do("create", job_sets=["long"], jobs=jobs)
@@ -43,23 +55,31 @@ async def _measure(target: str, jobs: int, seconds: float, clock: float) -> dict
         await asyncio.sleep(0.05)
         everybody = [job.job_id for job in followed]
         control.do("play", kinds=["leased", "pending", "running"], rate=1e6, jobs=everybody)
-        await asyncio.sleep(seconds / clock)
+        await _run_for(control, everybody, seconds, clock, silent)
         control.do("play", kinds=["succeeded"], rate=1e6, jobs=everybody)
         await asyncio.wait_for(asyncio.gather(*tasks), 60)
         calls = control.do("status")["calls"]
     streams = calls.get("/api.Event/GetJobSetEvents", 0)
-    return {"jobs": jobs, "seconds": seconds, "calls": calls, "streams": streams, "all": sum(calls.values())}
+    return {
+        "jobs": jobs,
+        "seconds": seconds,
+        "silent": silent,
+        "calls": calls,
+        "streams": streams,
+        "all": sum(calls.values()),
+    }
 
 
-def run(target: str, jobs: int, seconds: float, clock: float) -> dict[str, Any]:
+def run(target: str, jobs: int, seconds: float, clock: float, silent: bool) -> dict[str, Any]:
     """Follow jobs of one job set for a time and count the calls.
 
     :param target: the event server
     :param jobs: how many jobs
     :param seconds: how long they run
     :param clock: how much faster than real time it passes
+    :param silent: whether nothing is heard of them while they run
     """
-    return asyncio.run(_measure(target, jobs, seconds, clock))
+    return asyncio.run(_measure(target, jobs, seconds, clock, silent))
 
 
 if __name__ == "__main__":
