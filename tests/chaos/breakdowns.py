@@ -76,21 +76,25 @@ def restart_server(game: Game) -> bool:
 
 def cut_off(game: Game) -> bool:
     """Let nobody reach the server for a while."""
+    if not game.may_isolate():
+        return False
     game.world.network.do(FaultProxy.refuse)
     game.world.network.do(FaultProxy.reset)
-    game.later(game.dice.uniform(3, 30), lambda: game.world.network.do(FaultProxy.heal))
+    game.isolate(game.dice.uniform(3, 30), lambda: game.world.network.do(FaultProxy.heal))
     return True
 
 
 def black_hole(game: Game) -> bool:
     """Swallow everything for a while; the connections that were open are lost."""
+    if not game.may_isolate():
+        return False
     game.world.network.do(FaultProxy.black_hole)
 
     def heal() -> None:
         game.world.network.do(FaultProxy.reset)
         game.world.network.do(FaultProxy.heal)
 
-    game.later(game.dice.uniform(3, 25), heal)
+    game.isolate(game.dice.uniform(3, 25), heal)
     return True
 
 
@@ -107,8 +111,11 @@ def slow_network(game: Game) -> bool:
 
 
 def refuse_credentials(game: Game) -> bool:
+    if not game.may_isolate():
+        return False
     faults = game.world.armada.faults
     faults.refuse("*", grpc.StatusCode.UNAUTHENTICATED, "token is expired", times=game.dice.randint(5, 40))
+    game.isolate(30, lambda: None)
     faults.break_streams(grpc.StatusCode.UNAUTHENTICATED, "token is expired")
     return True
 
@@ -164,8 +171,8 @@ def kill_worker(game: Game) -> bool:
 
 
 def _triggerer(game: Game) -> str | None:
-    """Choose a triggerer, as long as none is disturbed already."""
-    if game.stalled or not all(game.world.airflow[name].running for name in TRIGGERERS):
+    """Choose a triggerer, as long as none is disturbed already and no kill is under way."""
+    if game.stalled or not game.may_isolate() or not all(game.world.airflow[name].running for name in TRIGGERERS):
         return None
     return game.dice.choice(TRIGGERERS)
 
@@ -173,6 +180,7 @@ def _triggerer(game: Game) -> str | None:
 def restart_triggerer(game: Game) -> bool:
     if name := _triggerer(game):
         game.world.airflow[name].restart()
+        game.isolate(20, lambda: None)
     return bool(name)
 
 
@@ -180,6 +188,7 @@ def kill_triggerer(game: Game) -> bool:
     if name := _triggerer(game):
         game.world.airflow[name].kill9()
         game.world.airflow[name].start()
+        game.isolate(20, lambda: None)
     return bool(name)
 
 
@@ -198,11 +207,18 @@ def stall_triggerer(game: Game) -> bool:
     return True
 
 
-# Users and schedulers
+# Users and schedulers. Whom they kill has somebody alive who can reach Armada: what else happens, docs/faults.md says.
+
+
+def _user_victim(game: Game) -> tuple[Played, str] | None:
+    found = None if game.isolated else _victim(game, *ALIVE)
+    if found:
+        game.stay_connected()
+    return found
 
 
 def mark_failed(game: Game) -> bool:
-    found = _victim(game, *ALIVE)
+    found = _user_victim(game)
     if found:
         played, task_id = found
         played.expected[task_id] = "failed"
@@ -211,7 +227,7 @@ def mark_failed(game: Game) -> bool:
 
 
 def mark_success(game: Game) -> bool:
-    found = _victim(game, *ALIVE)
+    found = _user_victim(game)
     if found:
         played, task_id = found
         played.expected[task_id] = "marked success"
@@ -220,7 +236,7 @@ def mark_success(game: Game) -> bool:
 
 
 def clear(game: Game) -> bool:
-    found = _victim(game, *ALIVE)
+    found = _user_victim(game)
     if found:
         played, task_id = found
         played.repeated.add(task_id)

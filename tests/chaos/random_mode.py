@@ -26,6 +26,8 @@ ACTIVE_RUNS = 3
 PAUSE = (4.0, 12.0)
 LAST_WAIT = 300.0
 MAX_HITS = 3
+SETTLE = 10.0
+KILL_SECONDS = 25.0
 POINTS = ("intended", "submitted", "noted", "deferring", "resuming", "finishing")
 TASKS = (*(f"deferred_{number}" for number in range(6)), "blocking_0", "blocking_1", "budget")
 
@@ -63,6 +65,8 @@ class Game:
         self.played: list[Played] = []
         self.faults: Counter[str] = Counter()
         self.stalled = False
+        self._isolated_until = 0.0
+        self._connected_until = 0.0
         self.undo: list[tuple[float, Callable[[], None]]] = []
 
     def play(self, minutes: float) -> Findings:
@@ -87,6 +91,24 @@ class Game:
     def later(self, seconds: float, work: Callable[[], None]) -> None:
         """Undo a fault after a time."""
         self.undo.append((time.monotonic() + seconds, work))
+
+    @property
+    def isolated(self) -> bool:
+        """Whether somebody may be dead or cut off who has to cancel the jobs of killed tasks."""
+        return time.monotonic() < self._isolated_until
+
+    def isolate(self, seconds: float, undo: Callable[[], None]) -> None:
+        """Note that Armada or a triggerer is away for a time."""
+        self._isolated_until = time.monotonic() + seconds + SETTLE
+        self.later(seconds, undo)
+
+    def may_isolate(self) -> bool:
+        """Tell whether all kills have had the time to reach Armada."""
+        return time.monotonic() > self._connected_until and not self.isolated
+
+    def stay_connected(self) -> None:
+        """Give a kill the time to reach Armada."""
+        self._connected_until = time.monotonic() + KILL_SECONDS
 
     def _keep_running(self) -> None:
         if len(self.active()) >= ACTIVE_RUNS:
