@@ -57,8 +57,6 @@ def test_a_dag_file_that_is_read_by_a_worker_imports_nothing_heavy() -> None:
 
     assert heavy_modules(ON_WORKER + textwrap.dedent(code)) == "[]"
 
-    assert heavy_modules(code) == "[]"
-
 
 def test_the_trigger_hook_and_provider_info_import_nothing_heavy() -> None:
     code = """
