@@ -59,13 +59,14 @@ def test_preemption(airflow: AirflowStack) -> None:
     assert run.task("patient")["try_number"] == 1
 
 
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("jobs", [200])
 def test_mapped_tasks_share_one_event_stream(airflow: AirflowStack, armada: StandaloneArmada, jobs: int) -> None:
     before = Counter(armada.calls)
 
     run = airflow.api.trigger("armada_mapped", conf={"jobs": jobs})
 
-    assert run.wait(540) == "success"
+    assert run.wait(1100) == "success"
     work = [task for task in run.tasks() if task["task_id"] == "work"]
     assert [task["try_number"] for task in work] == [1] * jobs
     calls = Counter(armada.calls) - before
