@@ -27,6 +27,7 @@ class Plan:
     :param e2e_runs: runs of the end-to-end DAGs
     :param poll_interval: s between the peer's polls; 30 is its default
     :param clock: how much faster than real time a job of a day passes
+    :param lengths: of jobs whose calls are counted, in s
     :param python: the interpreter of the environment with this package and Airflow
     """
 
@@ -46,6 +47,7 @@ class Plan:
     e2e_runs: int = 2
     poll_interval: float = 30.0
     clock: float = 2_000.0
+    lengths: tuple[int, ...] = (60, 600, 3_600, 21_600, 86_400)
     python: Path = Path(sys.executable)
 
 
@@ -66,5 +68,6 @@ QUICK = Plan(
     job_seconds=20,
     e2e_runs=1,
     poll_interval=10.0,
-    clock=5_000.0,
+    clock=2_500.0,
+    lengths=(60, 3_600, 21_600),
 )

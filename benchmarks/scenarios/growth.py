@@ -10,7 +10,7 @@ from benchmarks.report import Section, Table, Target
 from benchmarks.stats import Sample
 from benchmarks.svg import line_chart
 
-LENGTHS = {"1 min": 60, "10 min": 600, "1 h": 3_600, "6 h": 21_600, "1 day": 86_400}
+LENGTHS = {60: "1 min", 600: "10 min", 3_600: "1 h", 21_600: "6 h", 86_400: "1 day"}
 CASES = {"1 job": (1, False), "100 jobs": (100, False), "1 silent job": (1, True), "100 silent jobs": (100, True)}
 POLL = 30.0
 PEER_CALLS_PER_POLL = 2
@@ -21,28 +21,28 @@ def run(plan: Plan) -> Section:
     raw: dict[str, list[dict[str, Any]]] = {name: [] for name in CASES}
     with Service("-m", "benchmarks.servers.event_server") as server:
         for name, (jobs, silent) in CASES.items():
-            for seconds in LENGTHS.values():
+            for seconds in plan.lengths:
                 wanted = {"target": server.target, "jobs": jobs, "seconds": seconds, "clock": plan.clock}
                 raw[name].append(measure("benchmarks.measures.length", silent=silent, **wanted))
     table = Table(
         "Calls for one job set", ["in the set", "length", "event streams", "snapshots", "calls per job with its submit"]
     )
     for name, runs in raw.items():
-        for length, one in zip(LENGTHS, runs, strict=True):
+        for one in runs:
             cells = [Sample.of([value]) for value in (one["streams"], one["all"] - one["streams"], _per_job(one))]
-            table.rows.append([name, length, *cells])
+            table.rows.append([name, LENGTHS[one["seconds"]], *cells])
     targets = [
         Target(f"calls per job of a day, {name} in the set", _per_job(runs[-1]), 2) for name, runs in raw.items()
     ]
     streams = max(one["streams"] for runs in raw.values() for one in runs)
-    targets.append(Target("event-stream calls of a job set in a day", streams, 1.05))
+    targets.append(Target(f"event-stream calls of a job set in {longest}", streams, 1.05))
     notes = [
         f"The follower's waiting times are {plan.clock:g} times shorter than in production, so that a day passes in "
-        f"{86_400 / plan.clock:.0f} s. Armada tells of a running pod every 5 minutes (`utilisation`). The silent jobs are "
-        "of a cluster that does not, or hang in a queue: of those a snapshot is taken after 10 minutes, and then at "
+        f"{86_400 / plan.clock:.0f} s. Armada tells of a running pod every 5 minutes (`utilisation`). The silent jobs "
+        "are of a cluster that does not, or hang in a queue: of those a snapshot is taken after 10 minutes, and then at "
         "growing intervals of up to an hour, for up to 500 jobs with one call. That is the price of finding an end "
-        "that no event told, and why a single silent job of a day does not keep to the target. The peer polls: two calls "
-        "per job every 30 s."
+        "that no event told, and why a single silent job of a day does not keep to the target. The peer polls: two "
+        "calls per job every 30 s."
     ]
     return Section("growth", "Growth with a job's length", notes, [table], targets, _plots(raw), dict(raw))
 
@@ -52,7 +52,7 @@ def _per_job(one: dict[str, Any]) -> float:
 
 
 def _plots(raw: dict[str, list[dict[str, Any]]]) -> dict[str, str]:
-    hours = [seconds / 3600 for seconds in LENGTHS.values()]
+    hours = [one["seconds"] / 3600 for one in next(iter(raw.values()))]
     series = {f"ours, {name}": list(zip(hours, map(_per_job, runs), strict=True)) for name, runs in raw.items()}
     series["peer"] = [(length, 2 + PEER_CALLS_PER_POLL * length * 3600 / POLL) for length in hours]
     title = "Calls per job against its length"
