@@ -140,7 +140,7 @@ class _Follower:
         text = phase_text(state)
         if text and text != self._said:
             self._said = text
-            self._reporter.state(f"Job {self._job.job_id} {text}")
+            self._reporter.state(f"Job {self._job.job_id} {text}", state.finished_at if state.end else state.at)
         if self._tracked.notice != self._notice:
             self._notice = self._tracked.notice
             self._say(self._notice)

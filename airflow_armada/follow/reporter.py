@@ -9,8 +9,12 @@ from typing import Protocol
 class Reporter(Protocol):
     """Receives what a follower sees. One reporter serves one job; its methods are called from the event loop."""
 
-    def state(self, text: str) -> None:
-        """Take one line about the job: a change of its state, or what it is waiting for."""
+    def state(self, text: str, at: str = "") -> None:
+        """Take one line about the job: a change of its state, or what it is waiting for.
+
+        :param text: the line
+        :param at: RFC 3339 time of the change, by Armada's clock; "" for now
+        """
 
     async def log_lines(self, container: str, lines: Sequence[tuple[str, str]]) -> None:
         """Take lines of the job's own log, in order and each one once.

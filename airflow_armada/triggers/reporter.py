@@ -88,16 +88,16 @@ class TaskLogReporter:
         self._last_lines: deque[str] = deque(maxlen=_LAST_LINES)
         self._kept: deque[LogRecord] = deque(maxlen=_KEPT_RECORDS if keep else 0)
 
-    def state(self, text: str) -> None:
-        """Take one line about the job."""
-        self._add([LogRecord(JOB_LOGGER, self._time(_OWN, _now()), text)])
+    def state(self, text: str, at: str = "") -> None:
+        """Take one line about the job; its own time puts it where it belongs among the job's log lines."""
+        self._add([LogRecord(JOB_LOGGER, self._time_of(_OWN, at), text)])
         flush = asyncio.ensure_future(self.flush())
         self._flushes.add(flush)
         flush.add_done_callback(self._flushes.discard)
 
     async def log_lines(self, container: str, lines: Sequence[tuple[str, str]]) -> None:
         """Take lines of the job's log; returns when they are written, which slows down a reader that is too fast."""
-        self._add([LogRecord(POD_LOGGER, self._pod_time(container, at), text, container) for at, text in lines])
+        self._add([LogRecord(POD_LOGGER, self._time_of(container, at), text, container) for at, text in lines])
         self._last_lines.extend(text[:_LAST_LINE_LENGTH] for _, text in lines[-_LAST_LINES:])
         _metrics.incr(_metrics.LOG_LINES, len(lines))
         await self.flush()
@@ -133,7 +133,7 @@ class TaskLogReporter:
         self._pending.extend(records)
         self._kept.extend(records)
 
-    def _pod_time(self, container: str, timestamp: str) -> str:
+    def _time_of(self, container: str, timestamp: str) -> str:
         return self._time(container, _parse(timestamp) or _now())
 
     def _time(self, source: str, at: datetime) -> str:
