@@ -16,7 +16,7 @@ from airflow_armada.standalone.config import DEFAULT_PRIORITY_CLASS, GPU_RESOURC
 from airflow_armada.standalone.gangs import Gang
 from airflow_armada.standalone.identity import timestamp
 from airflow_armada.standalone.model import Job
-from airflow_armada.standalone.quantity import add, amounts, parse_quantity
+from airflow_armada.standalone.quantity import add, amount_of, amounts
 
 DEFAULT_RESOURCES = {"cpu": "1", "memory": "1Gi", "ephemeral-storage": "8Gi"}
 DEFAULT_DEADLINE = 72 * 3600
@@ -107,7 +107,7 @@ def _fill_pod(spec: PodSpec) -> None:
 
 def _wants_gpu(container: Container) -> bool:
     requests = container.resources.requests
-    return any(name in requests and parse_quantity(requests[name].string) > 0 for name in GPU_RESOURCES)
+    return any(name in requests and amount_of(requests[name]) > 0 for name in GPU_RESOURCES)
 
 
 def _fill_resources(container: Container) -> None:

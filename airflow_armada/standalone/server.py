@@ -19,6 +19,7 @@ import grpc
 import grpc.aio
 
 from airflow_armada.api.event_pb2 import EventMessage
+from airflow_armada.api.quantity import parse_quantity
 from airflow_armada.api.submit_pb2 import Queue
 from airflow_armada.standalone.auth import Authenticator, Credentials
 from airflow_armada.standalone.config import Config, Retention
@@ -27,7 +28,6 @@ from airflow_armada.standalone.disruptions import Disruptions
 from airflow_armada.standalone.engine import Engine
 from airflow_armada.standalone.faults import Faults
 from airflow_armada.standalone.model import Job
-from airflow_armada.standalone.quantity import parse_quantity
 from airflow_armada.standalone.services.access import Access
 from airflow_armada.standalone.services.routes import Routes
 from airflow_armada.standalone.services.table import routes

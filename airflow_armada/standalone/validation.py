@@ -6,12 +6,14 @@ Source of the rules and of their order: ``internal/server/submit/validation`` of
 from __future__ import annotations
 
 from collections.abc import Iterable
+from fractions import Fraction
 
 from airflow_armada.api.core_v1_pb2 import Container, PodSpec
+from airflow_armada.api.quantity import milli_value, parse_quantity, whole_value
 from airflow_armada.api.submit_pb2 import JobSubmitRequest, JobSubmitRequestItem
 from airflow_armada.standalone.affinity import affinity_problem
 from airflow_armada.standalone.gangs import FAIL_FAST, Gang, gang_of
-from airflow_armada.standalone.quantity import amounts, parse_quantity
+from airflow_armada.standalone.quantity import amount_of, amounts
 
 MAX_JOB_SET_ID = 1024
 MAX_CLIENT_ID = 100
@@ -95,27 +97,26 @@ def _check_resources(container: Container) -> None:
     for kind, values in (("request", requests), ("limit", limits)):
         for resource, amount in values.items():
             _require(amount >= 0, f"container {name} defines negative resource {kind} for resource {resource}")
-    for resource, request in requests.items():
+    for resource, requested in requests.items():
         _require(resource in limits, f"container {name} defines {resource} for requests but not limits")
-        limit = limits[resource]
+        limit, request = milli_value(limits[resource]), milli_value(requested)
         _require(limit >= request, f"container {name} defines {resource} with limits smaller than requests")
         _require(limit <= request, f"container {name} defines {resource} with limits great than 1.00*requests")
     for resource, minimum in MIN_RESOURCES.items():
         if resource in requests:
             written = container.resources.requests[resource].string
             _require(
-                requests[resource] >= parse_quantity(minimum),
+                whole_value(requests[resource]) >= whole_value(parse_quantity(minimum)),
                 f'container "{name}" {resource} requests ({written}) below server minimum ({minimum})',
             )
 
 
 def _check_init_cpu(container: Container) -> None:
     for values in (container.resources.requests, container.resources.limits):
-        written = values["cpu"].string if "cpu" in values else "0"
-        cpu = parse_quantity(written)
+        cpu = amount_of(values["cpu"]) if "cpu" in values else Fraction(0)
         _require(
-            cpu == 0 or cpu.denominator != 1,
-            f"Init container {container.name} contains invalid cpu value {written}. "
+            cpu == 0 or milli_value(cpu) % 1000 != 0,
+            f"Init container {container.name} contains invalid cpu value {values['cpu'].string}. "
             "All init containers must set requests/limits to fractional cpu e.g. 900m",
         )
 

@@ -15,7 +15,7 @@ from airflow_armada.api import event_pb2
 from airflow_armada.api.core_v1_pb2 import Container
 from airflow_armada.standalone.identity import new_uuid
 from airflow_armada.standalone.model import Job
-from airflow_armada.standalone.quantity import parse_quantity
+from airflow_armada.standalone.quantity import amount_of
 from airflow_armada.standalone.runner.environment import CannotStart, environment
 from airflow_armada.standalone.runner.expansion import expand
 from airflow_armada.standalone.runner.logs import ContainerLog, read_available
@@ -119,7 +119,7 @@ class RunningContainer:
                 f"container {self.name} has no command, and the embedded Armada runs commands as local processes "
                 "without pulling images: set the container's command"
             )
-        limit = int(parse_quantity(self.spec.resources.limits["memory"].string))
+        limit = int(amount_of(self.spec.resources.limits["memory"]))
         return processes.spawn(log.stem, argv, variables, self._working_folder(), log, limit)
 
     def _working_folder(self) -> Path:

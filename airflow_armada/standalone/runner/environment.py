@@ -14,7 +14,7 @@ from airflow_armada.standalone import gangs
 from airflow_armada.standalone.config import NODE
 from airflow_armada.standalone.identity import pod_name
 from airflow_armada.standalone.model import Job
-from airflow_armada.standalone.quantity import parse_quantity
+from airflow_armada.standalone.quantity import amount_of
 from airflow_armada.standalone.runner.expansion import expand
 
 # What a command needs to be found and to print text. The rest of the server's environment may hold secrets.
@@ -113,6 +113,6 @@ def _resource(job: Job, container: Container, reference: ResourceFieldSelector) 
     if kind not in ("limits", "requests"):
         raise CannotStart(f"resource field {reference.resource!r} is not supported")
     amounts = owner.resources.limits if kind == "limits" else owner.resources.requests
-    amount = parse_quantity(amounts[name].string) if name in amounts else Fraction(0)
-    divisor = parse_quantity(reference.divisor.string) or Fraction(1)
+    amount = amount_of(amounts[name]) if name in amounts else Fraction(0)
+    divisor = amount_of(reference.divisor) or Fraction(1)
     return str(math.ceil(amount / divisor))

@@ -30,6 +30,12 @@ def refusal(items: list[Any], queue: str = "q", job_set_id: str = "s") -> str:
     return ""
 
 
+def agrees_both_ways(item_: Any) -> None:
+    """Of resources the server looks at nothing but what the check looks at."""
+    refused, found = refusal([item_]), request_problems([item_], "q", "s")
+    assert bool(refused) == bool(found), (refused, found)
+
+
 def agrees(items: list[Any], queue: str = "q", job_set_id: str = "s") -> None:
     refused = refusal(items, queue, job_set_id)
     if refused:
@@ -47,7 +53,9 @@ def test_any_job(items: list[Any]) -> None:
     agrees(items)
 
 
-QUANTITIES = st.sampled_from(["1", "1000m", "500m", "0", "2", "-1", "1Gi", "1024Mi", "1Ki", "1e3", "x", "", "1Mi"])
+PLAIN = ["1", "1000m", "500m", "0", "2", "-1", "1Gi", "1024Mi", "1Ki", "1e3", "x", "", "1Mi"]
+ROUNDED_UP = ["1u", "999u", "1001u", "999999u", "1000001u", "1048575", "1048575500m", "1048575001m", "1048576", "1n"]
+QUANTITIES = st.sampled_from(PLAIN + ROUNDED_UP)
 RESOURCES = st.dictionaries(st.sampled_from(["cpu", "memory", "nvidia.com/gpu"]), QUANTITIES, max_size=2)
 SAME = RESOURCES.map(lambda values: {"requests": values, "limits": values})
 BOTH = SAME | st.fixed_dictionaries({}, optional={"requests": RESOURCES, "limits": RESOURCES})
@@ -102,6 +110,16 @@ ONE_PART = (
 @given(ONE_PART)
 def test_jobs_near_the_edges_of_the_rules(data: dict[str, Any]) -> None:
     agrees([item(data)])
+
+
+@LENIENT
+@given(
+    st.dictionaries(st.sampled_from(["cpu", "memory"]), QUANTITIES.filter(bool), min_size=1), st.booleans(), st.data()
+)
+def test_quantities_are_rounded_alike(requests: dict[str, str], init: bool, data: st.DataObject) -> None:
+    limits = {name: data.draw(QUANTITIES.filter(bool)) for name in requests}
+    first = {"name": "a", "image": "b", "resources": {"requests": requests, "limits": limits}}
+    agrees_both_ways(item(job(pod={"initContainers": [first]}) if init else job(container=first)))
 
 
 @LENIENT

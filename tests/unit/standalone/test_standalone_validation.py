@@ -196,7 +196,7 @@ BAD: dict[str, tuple[list[Change], str]] = {
     "limit below request": ([set_resource("cpu", "2", "1")], "limits smaller than requests"),
     "limit above request": ([set_resource("cpu", "1", "2")], "limits great than 1.00*requests"),
     "little memory": ([set_resource("memory", "1000Ki", "1000Ki")], "below server minimum (1Mi)"),
-    "no quantity": ([set_resource("memory", "lots", "lots")], "'lots' is not a resource quantity"),
+    "no quantity": ([set_resource("memory", "lots", "lots")], "'lots' is not a quantity"),
     "init container with a whole cpu": ([add_init("2")], "Init container init contains invalid cpu value 2"),
     "unknown class": ([of_class("armada-luxury")], "priority class armada-luxury is not supported"),
     "long grace period": ([set_spec(terminationGracePeriodSeconds=301)], "must be [1s, 5m0s], or omitted"),

@@ -7,18 +7,20 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
+from functools import lru_cache
 from math import ceil
 
 _SYNTAX = re.compile(
     r"(?P<number>[+-]?(?:\d+(?:\.\d*)?|\.\d+))(?P<suffix>[eE][+-]?\d{1,3}|[KMGTPE]i|[numkMGTPE]?)", re.ASCII
 )
-_BINARY = {f"{letter}i": Fraction(1024**power) for power, letter in enumerate("KMGTPE", start=1)}
-_DECIMAL = {letter: Fraction(10) ** power for letter, power in zip("num", (-9, -6, -3), strict=True)} | {
+BINARY_UNITS = {f"{letter}i": Fraction(1024**power) for power, letter in enumerate("KMGTPE", start=1)}
+_DECIMAL_UNITS = {letter: Fraction(10) ** power for letter, power in zip("num", (-9, -6, -3), strict=True)} | {
     letter: Fraction(1000**power) for power, letter in enumerate("kMGTPE", start=1)
 }
-_FACTORS = {"": Fraction(1), **_BINARY, **_DECIMAL}
+_UNITS = {"": Fraction(1), **BINARY_UNITS, **_DECIMAL_UNITS}
 
 
+@lru_cache(maxsize=4096)
 def parse_quantity(text: str) -> Fraction:
     """The exact value of a quantity.
 
@@ -30,10 +32,10 @@ def parse_quantity(text: str) -> Fraction:
     if match is None:
         raise ValueError(f"{text!r} is not a quantity; write a number with an optional unit, such as 500m, 2 or 1Gi")
     suffix = match["suffix"]
-    factor = _FACTORS.get(suffix)
-    if factor is None:
-        factor = Fraction(10) ** int(suffix[1:])
-    return Fraction(match["number"]) * factor
+    unit = _UNITS.get(suffix)
+    if unit is None:
+        unit = Fraction(10) ** int(suffix[1:])
+    return Fraction(match["number"]) * unit
 
 
 def milli_value(value: Fraction) -> int:
