@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -125,10 +126,10 @@ def is_sensitive_name(name: str) -> bool:
     :return: what Airflow's secrets masker says.
     """
     try:
-        from airflow.sdk._shared.secrets_masker import should_hide_value_for_key
+        masker = import_module("airflow.sdk._shared.secrets_masker")
     except ImportError:  # Airflow 3.1
-        from airflow.sdk.execution_time.secrets_masker import should_hide_value_for_key
-    return bool(should_hide_value_for_key(name))
+        masker = import_module("airflow.sdk.execution_time.secrets_masker")
+    return bool(masker.should_hide_value_for_key(name))
 
 
 def is_resumed(ti: Any) -> bool:
@@ -147,5 +148,10 @@ def runs_task() -> bool:
 
     :return: false in the DAG processor, which talks to its supervisor the same way, and in a user's own script.
     """
+    from airflow.sdk import get_parsing_context
+
+    if get_parsing_context().task_id is not None:
+        return True
+    # A mapped task is made after the file was parsed.
     runner = sys.modules.get("airflow.sdk.execution_time.task_runner")
     return hasattr(runner, "SUPERVISOR_COMMS") and "airflow.dag_processing.processor" not in sys.modules

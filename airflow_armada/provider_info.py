@@ -105,6 +105,18 @@ def _options() -> dict[str, Any]:
             "example": None,
             "default": "20",
         },
+        "server_rules": {
+            "description": (
+                "What the Armada servers of this deployment accept where they differ from Armada's own defaults, as "
+                "JSON: priority_classes (list, or null for any), max_pod_spec_bytes, oversubscription, min_resources, "
+                "termination_grace, fractional_init_cpu, restricted_tolerations; and connections, which maps the id "
+                "of a connection to such an object of its own. Jobs are checked against it before they are submitted."
+            ),
+            "version_added": "0.1.0",
+            "type": "string",
+            "example": '{"priority_classes": ["batch", "urgent"], "oversubscription": {"memory": 2}}',
+            "default": "",
+        },
         "event_hold": {
             "description": (
                 "Seconds for which a trigger holds back the end of a job after the task was deferred. Airflow takes an "
@@ -136,6 +148,10 @@ def get_provider_info() -> dict[str, Any]:
         "hooks": [{"integration-name": _INTEGRATION, "python-modules": ["airflow_armada.hooks.armada"]}],
         "triggers": [{"integration-name": _INTEGRATION, "python-modules": ["airflow_armada.triggers.armada"]}],
         "connection-types": [_connection_type()],
+        "task-decorators": [
+            {"name": "armada", "class-name": "airflow_armada.decorators.armada.armada_task"},
+            {"name": "armada_cmd", "class-name": "airflow_armada.decorators.armada.armada_cmd_task"},
+        ],
         "cli": ["airflow_armada.cli.provider.get_commands"],
         "extra-links": ["airflow_armada.links.armada.LookoutLink"],
         "config": {"armada": {"description": "Settings of the Armada provider.", "options": _options()}},

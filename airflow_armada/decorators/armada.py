@@ -144,7 +144,7 @@ class _ArmadaCmdDecoratedOperator(DecoratedOperator, ArmadaOperator):
     """
     Run the command that a function returns.
 
-    The function runs on the worker, also when the job is submitted again; it gets Airflow's context as other tasks do.
+    The function runs on the worker, once before each submission; it gets Airflow's context as other tasks do.
 
     :param python_callable: returns the command as a list of texts, which may hold templates.
     :param args_only: the command is given to the image's own entry point.
@@ -161,20 +161,10 @@ class _ArmadaCmdDecoratedOperator(DecoratedOperator, ArmadaOperator):
     def __init__(self, *, python_callable: Callable[..., Any], args_only: bool = False, **kwargs: Any) -> None:
         super().__init__(python_callable=python_callable, **kwargs)
         self.args_only = args_only
-        self._render_context: Context | None = None
+        self._made: list[str] = []
         made = "arguments" if args_only else "cmds"
         if getattr(self, made) is not None:
             raise ValueError(f"{made} cannot be given to @task.armada_cmd: the function returns it")
-
-    def render_template_fields(self, context: Context, jinja_env: jinja2.Environment | None = None) -> None:
-        """
-        Render the arguments, and keep what the function will be called with.
-
-        :param context: Airflow's context.
-        :param jinja_env: environment to render in.
-        """
-        super().render_template_fields(context, jinja_env)
-        self._render_context = context
 
     def build_request(self, identity: JobIdentity) -> JobRequest:
         """
@@ -184,13 +174,14 @@ class _ArmadaCmdDecoratedOperator(DecoratedOperator, ArmadaOperator):
         :return: the request.
         :raises ArmadaRefused: when the arguments do not make a job, or the function returned no command.
         """
-        setattr(self, "arguments" if self.args_only else "cmds", self._command())
+        self._made = self._made or self._command()
+        setattr(self, "arguments" if self.args_only else "cmds", self._made)
         return super().build_request(identity)
 
     def _command(self) -> list[str]:
         from airflow_armada.exceptions import ArmadaRefused
 
-        context: Any = self._render_context or {}
+        context: Any = self._context or {}
         known = {**context, **self.op_kwargs}
         command = self.python_callable(*self.op_args, **determine_kwargs(self.python_callable, self.op_args, known))
         if not isinstance(command, list) or not command or not all(isinstance(part, str) for part in command):

@@ -216,7 +216,7 @@ def _lay_annotations(item: Any, spec: JobSpec, problems: list[Problem]) -> None:
         if value not in (None, ""):
             item.annotations[PREFIX + annotation] = str(value)
     if spec.fail_fast is not None:
-        if isinstance(spec.fail_fast, bool):
+        if str(spec.fail_fast).lower() in ("true", "false"):  # text is what a template renders to
             item.annotations[f"{PREFIX}failFast"] = str(spec.fail_fast).lower()
         else:
             problems.append(Problem("fail_fast", repr(spec.fail_fast), "expected True or False"))

@@ -101,7 +101,7 @@ def _priority_class(pod: core_v1_pb2.PodSpec, path: str, rules: ServerRules) -> 
     name, allowed = pod.priorityClassName, rules.priority_classes
     if name and allowed is not None and name not in allowed:
         rule = f"must be one of {', '.join(sorted(allowed))}" if allowed else "the site allows none"
-        hint = "leave it out for the server's default, or add the site's own classes to what is allowed"
+        hint = "leave it out for the server's default, or name the site's own in Airflow's option [armada] server_rules"
         yield Problem(f"{path}.priorityClassName", repr(name), rule, hint)
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
+from typing import Any
+
+from airflow_armada.api.quantity import parse_quantity
 
 SHIPPED_PRIORITY_CLASSES = frozenset(
     {"armada-default", "armada-preemptible", "armada-resilient", "armada-high-priority"}
@@ -34,3 +37,62 @@ class ServerRules:
 
 
 DEFAULT_RULES = ServerRules()
+
+
+def rules_from(data: Mapping[str, Any]) -> ServerRules:
+    """Read what differs from the defaults.
+
+    :param data: fields of :class:`ServerRules` by name, as JSON has them
+    :return: the rules
+    :raises ValueError: naming the field that is unknown or not what it must be
+    """
+    unknown = sorted(set(data) - set(_READERS))
+    if unknown:
+        raise ValueError(f"{unknown[0]!r} is unknown; known are {', '.join(_READERS)}")
+    read: dict[str, Any] = {}
+    for name, value in data.items():
+        expected, reader = _READERS[name]
+        try:
+            read[name] = reader(value)
+        except (TypeError, ValueError, AttributeError):
+            raise ValueError(f"{name} must be {expected}, not {value!r}") from None
+    return replace(DEFAULT_RULES, **read)
+
+
+def _names(value: Any) -> frozenset[str]:
+    if not isinstance(value, list | tuple) or not all(isinstance(name, str) for name in value):
+        raise TypeError
+    return frozenset(value)
+
+
+def _grace(value: Any) -> tuple[int, int]:
+    least, most = value
+    return int(least), int(most)
+
+
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError
+    return value
+
+
+_READERS: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    "priority_classes": ("a list of names, or null for any", lambda value: None if value is None else _names(value)),
+    "max_pod_spec_bytes": ("a number of bytes", int),
+    "oversubscription": (
+        "numbers by resource",
+        lambda value: MappingProxyType({name: float(times) for name, times in value.items()}),
+    ),
+    "min_resources": (
+        "quantities by resource",
+        lambda value: MappingProxyType({name: _quantity(text) for name, text in value.items()}),
+    ),
+    "termination_grace": ("two numbers of seconds, the least and the most", _grace),
+    "fractional_init_cpu": ("true or false", _flag),
+    "restricted_tolerations": ("a list of toleration keys", _names),
+}
+
+
+def _quantity(text: Any) -> str:
+    parse_quantity(text)
+    return str(text)

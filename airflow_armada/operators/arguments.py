@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from airflow_armada._compat import runs_task
+from airflow_armada.operators.submission import REATTACH_POLICIES
+
+if TYPE_CHECKING:
+    from airflow_armada.operators.armada import ArmadaOperator
 
 RESUBMIT_ON = ("preempted", "evicted", "lease_expired")
+_SOMETHING_TO_RUN = ("image", "pod_spec", "job_request")
+
+
+def is_template(text: str) -> bool:
+    """
+    Tell whether Airflow will change a text when it renders it.
+
+    :param text: any text.
+    :return: true for templates.
+    """
+    return any(mark in text for mark in ("{{", "{%", "{#"))
 
 
 def is_known(value: Any) -> bool:
@@ -17,7 +34,7 @@ def is_known(value: Any) -> bool:
     :return: false for templates, and for what another task will give (``XComArg``).
     """
     if isinstance(value, str):
-        return "{{" not in value and "{%" not in value
+        return not is_template(value)
     return value is None or isinstance(value, bool | int | float | timedelta | Sequence)
 
 
@@ -107,3 +124,69 @@ def check_something_to_run(fields: dict[str, Any]) -> None:
     """
     if all(value is None or value == "" for value in fields.values()):
         raise ValueError(f"nothing to run: give one of {', '.join(fields)}")
+
+
+def check_containers(value: Any) -> None:
+    """
+    Check what says whose logs to show.
+
+    :param value: true or false, or one or several names of containers.
+    :raises ValueError: when it is something else.
+    """
+    names = [value] if isinstance(value, str) else value
+    if not isinstance(value, bool) and not (
+        isinstance(names, list | tuple) and names and all(isinstance(name, str) and name for name in names)
+    ):
+        raise ValueError(f"get_logs must be True, False, or names of containers, not {value!r}")
+
+
+def check_operator(operator: ArmadaOperator) -> None:
+    """
+    Refuse what can never work, as early as a DAG file is parsed; what is not known yet is checked later.
+
+    :param operator: as its author made it.
+    :raises ValueError: with every problem.
+    """
+    checks: list[Callable[[], None]] = [
+        lambda: check_choice("reattach", operator.reattach, REATTACH_POLICIES),
+        lambda: check_choice("resubmit_on", operator.resubmit_on, RESUBMIT_ON),
+        lambda: check_count("preemption_retries", operator.preemption_retries),
+        lambda: check_duration("queued_timeout", operator.queued_timeout),
+        lambda: check_containers(operator.get_logs),
+        lambda: check_something_to_run({name: getattr(operator, name) for name in _SOMETHING_TO_RUN}),
+    ]
+    if operator.job_request is None:
+        checks.append(lambda: check_text("armada_queue", operator.armada_queue))
+    found = [text for check in checks if (text := _complaint(check))]
+    # A worker reads the DAG file as well, to run a task that was checked before and is checked again when it submits.
+    if not runs_task() and not any(text.startswith("nothing to run") for text in found):
+        found += _job_complaints(operator)
+    if found:
+        raise ValueError(_summary(operator.task_id, found))
+
+
+def _complaint(check: Callable[[], None]) -> str:
+    try:
+        check()
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+def _job_complaints(operator: ArmadaOperator) -> list[str]:
+    from airflow_armada.jobs.problems import InvalidJob
+    from airflow_armada.operators.parse_check import known_problems
+    from airflow_armada.operators.site_rules import site_rules
+
+    try:
+        return [str(problem) for problem in known_problems(operator, site_rules(str(operator.armada_conn_id)))]
+    except InvalidJob as error:
+        return [str(problem) for problem in error.problems]
+    except ValueError as error:
+        return [str(error)]
+
+
+def _summary(task_id: str, found: list[str]) -> str:
+    if len(found) == 1:
+        return f"task {task_id!r}: {found[0]}"
+    return "\n  - ".join([f"task {task_id!r} has {len(found)} problems:", *found])

@@ -1,72 +1,66 @@
-"""The operator's arguments as a job request."""
+"""The operator's arguments as a job request, checked and shown."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
+from airflow_armada._compat import is_sensitive_name
 from airflow_armada.exceptions import ArmadaRefused
+from airflow_armada.jobs.identity import default_job_set_id
+from airflow_armada.operators.job_arguments import JOB_ARGUMENTS
+from airflow_armada.operators.site_rules import site_rules
+from airflow_armada.operators.task_facts import job_context
 
 if TYPE_CHECKING:
+    from airflow_armada.api import submit_pb2
     from airflow_armada.jobs.build import JobRequest
     from airflow_armada.jobs.identity import JobIdentity
     from airflow_armada.operators.armada import ArmadaOperator
 
-_ARGUMENTS = (
-    "job_request",
-    "pod_spec",
-    "container_name",
-    "image",
-    "cmds",
-    "arguments",
-    "env_vars",
-    "container_resources",
-    "env_from",
-    "secrets",
-    "configmaps",
-    "ports",
-    "volumes",
-    "volume_mounts",
-    "working_dir",
-    "image_pull_policy",
-    "container_security_context",
-    "node_selector",
-    "affinity",
-    "tolerations",
-    "security_context",
-    "service_account_name",
-    "image_pull_secrets",
-    "init_containers",
-    "containers",
-    "termination_grace_period_seconds",
-    "services",
-    "ingress",
-    "gang_id",
-    "gang_cardinality",
-    "gang_node_uniformity_label",
-    "namespace",
-    "priority",
-    "priority_class_name",
-    "labels",
-    "annotations",
-    "active_deadline_seconds",
-    "fail_fast",
-)
-"""Arguments of the operator that mean the same to the job."""
+_LONGEST_SHOWN = 1000  # characters of a variable; @task.armada carries its function in one
 
 
-def build_request(operator: ArmadaOperator, identity: JobIdentity) -> JobRequest:
+@dataclass(frozen=True)
+class Prepared:
+    """
+    A request that passed every check, and where it goes.
+
+    :param request: the request.
+    :param queue: its queue.
+    :param job_set_id: its job set.
+    """
+
+    request: JobRequest
+    queue: str
+    job_set_id: str
+
+    def show(self) -> str:
+        """
+        Write the request as a person may see it.
+
+        :return: an armadactl submit file; variables with telling names, such as ``PASSWORD``, show no value.
+        """
+        from airflow_armada.jobs.render import render
+
+        return render(_without_secrets(self.request.item), self.queue, self.job_set_id)
+
+
+def build_request(operator: ArmadaOperator, identity: JobIdentity, context: Mapping[str, Any] | None) -> JobRequest:
     """
     Build the request for a job.
 
     :param operator: the operator, with its arguments rendered.
     :param identity: identity of the job.
+    :param context: Airflow's context, as far as there is one.
     :return: the request.
     :raises ArmadaRefused: when the arguments do not make a job.
     """
     from airflow_armada.jobs.build import build_request
     from airflow_armada.jobs.request import JobSpec
 
-    arguments = {name: getattr(operator, name) for name in _ARGUMENTS}
+    arguments = {name: getattr(operator, name) for name in JOB_ARGUMENTS}
     try:
         return build_request(
             JobSpec(
@@ -75,7 +69,43 @@ def build_request(operator: ArmadaOperator, identity: JobIdentity) -> JobRequest
                 external_job_uri=identity.external_job_uri,
                 identity_labels=identity.labels(),
                 identity_annotations=identity.annotations(),
+                context_env=job_context(identity, context or {}).env(),
             )
         )
     except ValueError as error:
         raise ArmadaRefused(f"{error}") from None
+
+
+def prepare(operator: ArmadaOperator, identity: JobIdentity) -> Prepared:
+    """
+    Build the request for a job and check it.
+
+    :param operator: the operator, with its arguments rendered.
+    :param identity: identity of the job.
+    :return: the request and where it goes.
+    :raises ArmadaRefused: when the arguments do not make a job that Armada would take; the text has every problem.
+    """
+    from airflow_armada.jobs.validation import check
+
+    request = operator.build_request(identity)
+    job_set_id = operator.job_set_id or request.job_set_id or default_job_set_id(identity.dag_id, identity.run_id)
+    queue = operator.armada_queue or request.queue
+    try:
+        check(request.item, queue, job_set_id, site_rules(operator.armada_conn_id))
+    except ValueError as error:
+        raise ArmadaRefused(str(error)) from None
+    return Prepared(request, queue, job_set_id)
+
+
+def _without_secrets(item: submit_pb2.JobSubmitRequestItem) -> submit_pb2.JobSubmitRequestItem:
+    from airflow_armada.jobs.build import main_pod_spec
+
+    shown = type(item).FromString(item.SerializeToString())
+    pod = main_pod_spec(shown)
+    for container in (*pod.containers, *pod.initContainers):
+        for variable in container.env:
+            if variable.value and is_sensitive_name(variable.name):
+                variable.value = "***"
+            elif len(variable.value) > _LONGEST_SHOWN:
+                variable.value = f"({len(variable.value)} characters)"
+    return shown

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow_armada.exceptions import ArmadaRefused
-from airflow_armada.jobs.identity import default_job_set_id
 from airflow_armada.operators.arguments import seconds
+from airflow_armada.operators.request import Prepared, prepare
 from airflow_armada.triggers.wait import JobWait
 
 if TYPE_CHECKING:
@@ -28,13 +29,15 @@ class Target:
     :param queue: queue to submit to.
     :param job_set_id: job set to submit to.
     :param namespace: namespace of its pod.
-    :param containers: names of its containers.
+    :param containers: names of the containers whose logs are read.
+    :param shown: names of the containers whose logs are shown.
     """
 
     queue: str
     job_set_id: str
     namespace: str
     containers: tuple[str, ...]
+    shown: tuple[str, ...]
 
 
 def make_target(operator: ArmadaOperator, attempt: Attempt) -> Target:
@@ -46,25 +49,33 @@ def make_target(operator: ArmadaOperator, attempt: Attempt) -> Target:
     :return: where the job goes.
     :raises ArmadaRefused: when the arguments do not make a job that Armada would take.
     """
+    prepared = prepare(operator, attempt.identity())
+    shown = _shown_containers(operator.get_logs, prepared)
+    operator.rendered_job = prepared.show()
+    for note in prepared.request.notes:
+        log.info("%s", note)
+    # Any container may print the result.
+    read = tuple(dict.fromkeys((*shown, *_containers(prepared)))) if operator.get_result else shown
+    return Target(prepared.queue, prepared.job_set_id, prepared.request.item.namespace, read, shown)
+
+
+def _containers(prepared: Prepared, *, init: bool = False) -> tuple[str, ...]:
     from airflow_armada.jobs.build import main_pod_spec
 
-    request = operator.build_request(attempt.identity())
-    for note in request.notes:
-        log.info("%s", note)
-    job_set_id = operator.job_set_id or request.job_set_id or default_job_set_id(attempt.dag_id, attempt.run_id)
-    queue = operator.armada_queue or request.queue
-    _check(request.item, queue, job_set_id)
-    containers = tuple(container.name for container in main_pod_spec(request.item).containers)
-    return Target(queue, job_set_id, request.item.namespace, containers)
+    pod = main_pod_spec(prepared.request.item)
+    return tuple(container.name for container in (pod.initContainers if init else pod.containers))
 
 
-def _check(item: Any, queue: str, job_set_id: str) -> None:
-    from airflow_armada.jobs.validation import check
-
-    try:
-        check(item, queue, job_set_id)
-    except ValueError as error:
-        raise ArmadaRefused(str(error)) from None
+def _shown_containers(get_logs: bool | str | Sequence[str], prepared: Prepared) -> tuple[str, ...]:
+    """Give the containers whose logs are shown; init containers only if they are named."""
+    if isinstance(get_logs, bool):
+        return _containers(prepared) if get_logs else ()
+    names = (get_logs,) if isinstance(get_logs, str) else tuple(get_logs)
+    known = (*_containers(prepared), *_containers(prepared, init=True))
+    for name in names:
+        if name not in known:
+            raise ArmadaRefused(f"get_logs names container {name!r}, but the job has only {', '.join(known)}")
+    return names
 
 
 def make_wait(
@@ -92,7 +103,8 @@ def make_wait(
         job_url=settings.job_url(record.job_id),
         namespace=target.namespace,
         containers=target.containers,
-        get_logs=operator.get_logs,
+        get_logs=bool(operator.get_logs),
+        shown=target.shown if operator.get_result else (),
         get_result=operator.get_result and operator.wait_for_completion,
         cancel_on_kill=operator.cancel_on_kill,
         deadline=attempt.deadline(operator.execution_timeout),

@@ -109,7 +109,7 @@ async def show_rest_of_log(
     from airflow_armada.follow.logs import fetch_remaining_logs
 
     reporter = TaskLogReporter(shown_until=shown_until)
-    target = reporter if collector is None else ResultReporter(reporter, collector, show=wait.get_logs)
+    target = reporter if collector is None else ResultReporter(reporter, collector, wait.shows)
     if not await fetch_remaining_logs(settings, followed_job(wait), outcome, target):
         reporter.state(f"Job {wait.job_id}: the rest of its log cannot be read")
     await reporter.flush()

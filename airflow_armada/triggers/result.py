@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from airflow_armada.follow.lines import MAX_BYTES
@@ -20,17 +20,17 @@ class ResultReporter:
 
     :param inner: where the rest goes.
     :param collector: receives every line.
-    :param show: whether the job's own lines are passed on.
+    :param shows: tells of a container, by its name, whether its lines are passed on.
     """
 
-    def __init__(self, inner: Reporter, collector: ResultCollector, *, show: bool) -> None:
+    def __init__(self, inner: Reporter, collector: ResultCollector, shows: Callable[[str], bool]) -> None:
         self._inner = inner
         self._collector = collector
-        self._show = show
+        self._shows = shows
 
-    def state(self, text: str) -> None:
+    def state(self, text: str, at: str = "") -> None:
         """Pass on a line about the job."""
-        self._inner.state(text)
+        self._inner.state(text, at)
 
     async def log_lines(self, container: str, lines: Sequence[tuple[str, str]]) -> None:
         """Take lines of the job's log."""
@@ -42,7 +42,7 @@ class ResultReporter:
                 shown += pieces
             elif rest is not None:
                 shown.append((pieces[0][0], rest))
-        if shown and self._show:
+        if shown and self._shows(container):
             await self._inner.log_lines(container, shown)
 
 

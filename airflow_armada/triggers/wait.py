@@ -36,8 +36,9 @@ class JobWait:
     :param submitted_at: when it was submitted, in seconds since the epoch.
     :param job_url: its page in Lookout, or empty.
     :param namespace: namespace of its pod.
-    :param containers: names of its containers, for their logs.
+    :param containers: names of the containers whose logs are read.
     :param get_logs: whether to show its log.
+    :param shown: names of the containers whose logs are shown; empty for all that are read.
     :param get_result: whether to look for the result that it prints on its log.
     :param cancel_on_kill: whether to cancel it when the task is killed.
     :param deadline: when ``execution_timeout`` passes, in seconds since the epoch.
@@ -57,6 +58,7 @@ class JobWait:
     namespace: str = "default"
     containers: tuple[str, ...] = ()
     get_logs: bool = True
+    shown: tuple[str, ...] = ()
     get_result: bool = False
     cancel_on_kill: bool = True
     deadline: float | None = None
@@ -65,6 +67,10 @@ class JobWait:
     resubmit_on: tuple[str, ...] = ()
     adopted: bool = False
     not_before: float = 0.0
+
+    def shows(self, container: str) -> bool:
+        """Tell whether the log of a container is shown, or only searched for a result."""
+        return self.get_logs and (not self.shown or container in self.shown)
 
     def to_dict(self) -> dict[str, Any]:
         """Give the fields that differ from their default, so that an older triggerer still understands most waits."""
@@ -132,7 +138,7 @@ async def wait_for_job(
     from airflow_armada.triggers.metrics import reported
 
     if collector is not None:
-        reporter = ResultReporter(reporter, collector, show=wait.get_logs)
+        reporter = ResultReporter(reporter, collector, wait.shows)
     options = FollowOptions(
         get_logs=wait.get_logs or wait.get_result,
         containers=wait.containers,

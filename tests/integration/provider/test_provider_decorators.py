@@ -13,15 +13,13 @@ both_modes = pytest.mark.parametrize("deferrable", [True, False], ids=["deferred
 @both_modes
 def test_a_function_runs_as_a_job_and_its_value_comes_back(airflow: InlineAirflow, deferrable: bool) -> None:
     run = airflow.run(f"""
-        from airflow_armada.decorators.armada import armada_task
-
-        @armada_task(**SMALL, deferrable={deferrable})
+        @task.armada(**SMALL, deferrable={deferrable})
         def add(a, b, run_id=None):
             import os
             print("adding in", os.environ["ARMADA_JOB_ID"])
             return {{"sum": a + b, "run": run_id}}
 
-        @armada_task(**SMALL, deferrable={deferrable})
+        @task.armada(**SMALL, deferrable={deferrable})
         def double(value):
             return value["sum"] * 2
 
@@ -36,13 +34,11 @@ def test_a_function_runs_as_a_job_and_its_value_comes_back(airflow: InlineAirflo
 
 def test_mapped_functions_and_what_comes_after_them(airflow: InlineAirflow) -> None:
     run = airflow.run("""
-        from airflow_armada.decorators.armada import armada_task
-
-        @armada_task(**SMALL)
+        @task.armada(**SMALL)
         def square(n):
             return n * n
 
-        @armada_task(**SMALL)
+        @task.armada(**SMALL)
         def total(numbers):
             return sum(numbers)
 
@@ -55,9 +51,7 @@ def test_mapped_functions_and_what_comes_after_them(airflow: InlineAirflow) -> N
 @both_modes
 def test_an_exception_comes_back_by_name(airflow: InlineAirflow, deferrable: bool) -> None:
     run = airflow.run(f"""
-        from airflow_armada.decorators.armada import armada_task
-
-        @armada_task(**SMALL, deferrable={deferrable})
+        @task.armada(**SMALL, deferrable={deferrable})
         def broken():
             raise LookupError("nothing there")
 
@@ -72,9 +66,7 @@ def test_an_exception_comes_back_by_name(airflow: InlineAirflow, deferrable: boo
 
 def test_arguments_of_the_operator_are_arguments_of_the_decorator(airflow: InlineAirflow) -> None:
     run = airflow.run("""
-        from airflow_armada.decorators.armada import armada_task
-
-        @armada_task(**SMALL, env_vars={"DAY": "{{ ds_nodash }}"}, multiple_outputs=True)
+        @task.armada(**SMALL, env_vars={"DAY": "{{ ds_nodash }}"}, multiple_outputs=True)
         def facts(given, ds_nodash=None):
             import os
             return {"same": os.environ["DAY"] == ds_nodash == given}
@@ -87,9 +79,7 @@ def test_arguments_of_the_operator_are_arguments_of_the_decorator(airflow: Inlin
 
 def test_a_value_that_cannot_travel_fails_the_task(airflow: InlineAirflow) -> None:
     run = airflow.run("""
-        from airflow_armada.decorators.armada import armada_task
-
-        @armada_task(**SMALL)
+        @task.armada(**SMALL)
         def returns_a_set():
             return {1}
 
@@ -103,9 +93,7 @@ def test_a_value_that_cannot_travel_fails_the_task(airflow: InlineAirflow) -> No
 @both_modes
 def test_a_function_may_return_the_command(airflow: InlineAirflow, deferrable: bool) -> None:
     run = airflow.run(f"""
-        from airflow_armada.decorators.armada import armada_cmd_task
-
-        @armada_cmd_task(**SMALL, deferrable={deferrable})
+        @task.armada_cmd(**SMALL, deferrable={deferrable})
         def say(what, ti=None):
             return ["echo", what, ti.task_id, "{{{{ run_id }}}}"]
 
@@ -118,9 +106,7 @@ def test_a_function_may_return_the_command(airflow: InlineAirflow, deferrable: b
 
 def test_what_is_no_command_fails_the_task_at_once(airflow: InlineAirflow) -> None:
     run = airflow.run("""
-        from airflow_armada.decorators.armada import armada_cmd_task
-
-        @armada_cmd_task(**SMALL)
+        @task.armada_cmd(**SMALL)
         def say():
             return "echo hello"
 

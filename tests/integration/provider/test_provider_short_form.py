@@ -10,27 +10,6 @@ from tests.integration.provider.conftest import InlineAirflow
 pytestmark = pytest.mark.timeout(300)
 
 
-def test_every_argument_of_the_job_is_an_argument_of_the_operator() -> None:
-    import inspect
-    from dataclasses import fields
-
-    from airflow_armada.jobs.request import JobSpec
-    from airflow_armada.operators.armada import ArmadaOperator
-
-    made_by_the_operator = {
-        "client_id",
-        "external_job_uri",
-        "identity_labels",
-        "identity_annotations",
-        "context_env",
-        "scheduler",
-    }
-    of_the_job = {field.name for field in fields(JobSpec)} - made_by_the_operator
-    of_the_operator = set(inspect.signature(ArmadaOperator.__init__).parameters)
-    assert of_the_job <= of_the_operator
-    assert of_the_job - {"fail_fast"} <= set(ArmadaOperator.template_fields)
-
-
 def test_arguments_reach_the_pod_also_when_they_are_templates(airflow: InlineAirflow, client: ArmadaClient) -> None:
     run = airflow.run("""
         sh(
@@ -55,12 +34,12 @@ def test_arguments_reach_the_pod_also_when_they_are_templates(airflow: InlineAir
     assert pod.initContainers[0].name == "first"
 
 
-def test_a_mistake_in_any_argument_is_told_before_anything_is_submitted(airflow: InlineAirflow) -> None:
+def test_a_mistake_that_only_shows_in_the_run_is_told_before_anything_is_submitted(airflow: InlineAirflow) -> None:
     run = airflow.run("""
-        sh("work", "true", volumes=[{"name": "v", "emptydir": {}}], tolerations=[{"efect": "x"}])
+        sh("work", "true", labels={"team": "{{ 'a b' }}"}, container_resources={"memory": "{{ 4 }}GB"})
     """)
 
     ((kind, text),) = run.errors()
     assert kind == "ArmadaRefused"
-    assert "volumes[0].emptydir: unknown field; did you mean emptyDir?" in text
-    assert "tolerations[0].efect: unknown field; did you mean effect?" in text
+    assert "labels['team']" in text
+    assert "requests['memory']: must be a quantity such as 500m, 2 or 1Gi, got '4GB'; write 4G" in text

@@ -45,6 +45,8 @@ def test_every_class_and_module_it_names_exists(info: dict[str, Any]) -> None:
         assert resolve_name(connection["hook-class-name"])
     for link in info["extra-links"]:
         assert resolve_name(link)
+    for decorator in info["task-decorators"]:
+        assert resolve_name(decorator["class-name"])
 
 
 def test_connection_type_is_the_hooks(info: dict[str, Any]) -> None:

@@ -1,0 +1,58 @@
+"""The request as it would be sent, without a server."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from airflow_armada.jobs.identity import JobIdentity
+from airflow_armada.operators.arguments import check_operator
+from airflow_armada.operators.attempt import Attempt
+from airflow_armada.operators.request import Prepared, prepare
+
+if TYPE_CHECKING:
+    from airflow_armada.operators.armada import ArmadaOperator
+
+log = logging.getLogger("airflow.task.operators.airflow_armada")
+
+
+def show(operator: ArmadaOperator, context: Mapping[str, Any] | None) -> str:
+    """
+    Build a job and check it.
+
+    :param operator: the operator; without a context its templates are what their author wrote.
+    :param context: Airflow's context, if there is one.
+    :return: the request as an armadactl submit file.
+    :raises ArmadaRefused: with every problem.
+    :raises ValueError: likewise, without a context.
+    """
+    prepared = _unrendered(operator) if context is None else prepare(operator, _identity(operator, context))
+    notes = "".join(f"# {note}\n" for note in prepared.request.notes)
+    return notes + prepared.show()
+
+
+def _identity(operator: ArmadaOperator, context: Mapping[str, Any]) -> JobIdentity:
+    return Attempt.of(context, operator.retries or 0).identity()
+
+
+def _unrendered(operator: ArmadaOperator) -> Prepared:
+    """Check what can be known now, and put the rest into the request as it was written."""
+    check_operator(operator)
+    identity = JobIdentity(operator.dag_id, "dry_run", operator.task_id, -1, 1)
+    request = operator.build_request(identity)
+    return Prepared(request, operator.armada_queue or request.queue, operator.job_set_id or request.job_set_id)
+
+
+def run(operator: ArmadaOperator, context: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Stand in for a run of the job.
+
+    :param operator: the operator, with its arguments rendered.
+    :param context: Airflow's context.
+    :return: the request, as the task's return value.
+    :raises ArmadaRefused: with every problem.
+    """
+    text = operator.rendered_job = show(operator, context)
+    log.info("Dry run: this is what would be submitted\n%s", text)
+    return {"dry_run": True, "request": text}

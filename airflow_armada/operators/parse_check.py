@@ -1,0 +1,135 @@
+"""
+What is wrong with a job when its DAG file is parsed, as far as that can be known then.
+
+What templates and other tasks will give is not known. It is replaced by values that no author writes, twice by
+different ones: a problem that is there both times, word for word, has nothing to do with them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+from airflow_armada.operators.arguments import is_template
+from airflow_armada.operators.job_arguments import JOB_ARGUMENTS
+
+if TYPE_CHECKING:
+    from airflow_armada.jobs.problems import Problem
+    from airflow_armada.jobs.rules import ServerRules
+    from airflow_armada.operators.armada import ArmadaOperator
+
+_BASES = ("job_request", "pod_spec")
+_FREESTANDING = frozenset(
+    {"cmds", "arguments", "env_vars", "env_from", "container_resources", "node_selector", "tolerations", "affinity"}
+    | {"security_context", "container_security_context", "labels", "image_pull_secrets"}
+)
+"""Arguments without which a job is as good as with them, so that the rest can be checked."""
+
+_UNKNOWN = object()
+
+StandIn = Callable[[], Any]
+
+
+def known_problems(operator: ArmadaOperator, rules: ServerRules) -> list[Problem]:
+    """
+    Find what is wrong whatever the values turn out to be that are not known yet.
+
+    :param operator: the operator as its author made it.
+    :param rules: what the site accepts.
+    :return: the problems.
+    """
+    arguments = {name: _marked(getattr(operator, name), name) for name in JOB_ARGUMENTS}
+    check = partial(_problems, rules=rules, job_set_id=_known_text(operator.job_set_id))
+    if not any(map(_has_unknown, arguments.values())):
+        return check(arguments)[0]
+    for name in _FREESTANDING:
+        if arguments[name] is _UNKNOWN:
+            arguments[name] = None
+    readings = []
+    for kind in (_texts, _numbers):
+        found, complete = check(_filled(arguments, kind(990_001)))
+        if complete:
+            return _common(found, check(_filled(arguments, kind(880_001)))[0]) if found else []
+        readings.append(found)
+    return _common(_common(*readings), check(_filled(arguments, lambda: None))[0])
+
+
+def _marked(value: Any, name: str) -> Any:
+    """Give the value as builtins, with what is not known as :data:`_UNKNOWN`."""
+    from airflow_armada.jobs.plain import is_message, to_plain
+
+    if name in _BASES and is_message(value):
+        return _UNKNOWN if is_template(str(value)) else value
+    if name in _BASES and is_template_file(value):
+        return _UNKNOWN
+    return _mark(to_plain(value, name))
+
+
+def is_template_file(value: Any) -> bool:
+    """
+    Tell whether a base names a template file.
+
+    :param value: of ``pod_spec`` or ``job_request``.
+    :return: true for the name of a YAML or JSON file.
+    """
+    return isinstance(value, str) and value.endswith((".yaml", ".yml", ".json")) and "\n" not in value
+
+
+def _mark(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _mark(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_mark(entry) for entry in value]
+    if isinstance(value, str):
+        return _UNKNOWN if is_template(value) else value
+    known = value is None or isinstance(value, bool | int | float) or hasattr(value, "deploy_type")
+    return value if known else _UNKNOWN
+
+
+def _has_unknown(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(map(_has_unknown, value.values()))
+    return any(map(_has_unknown, value)) if isinstance(value, list) else value is _UNKNOWN
+
+
+def _filled(value: Any, stand_in: StandIn) -> Any:
+    """Put a stand-in wherever a value is not known; where it gives None, the entry is left out."""
+    if isinstance(value, dict):
+        filled = {key: _filled(entry, stand_in) for key, entry in value.items()}
+        return {key: entry for key, entry in filled.items() if entry is not None or value[key] is None}
+    if isinstance(value, list):
+        return [entry for entry in (_filled(one, stand_in) for one in value) if entry is not None]
+    return stand_in() if value is _UNKNOWN else value
+
+
+def _numbers(start: int) -> StandIn:
+    return partial(next, count(start))
+
+
+def _texts(start: int) -> StandIn:
+    numbers = count(start)
+    return lambda: str(next(numbers))
+
+
+def _known_text(value: Any) -> str | None:
+    return value if isinstance(value, str) and value and not is_template(value) else None
+
+
+def _problems(arguments: Mapping[str, Any], rules: ServerRules, job_set_id: str | None) -> tuple[list[Problem], bool]:
+    """Give the problems, and whether the job could be read at all, so that its rules were checked."""
+    from airflow_armada.jobs.build import build_request
+    from airflow_armada.jobs.problems import InvalidJob
+    from airflow_armada.jobs.request import JobSpec
+    from airflow_armada.jobs.validation import problems
+
+    try:
+        item = build_request(JobSpec(**arguments)).item
+    except InvalidJob as error:
+        return list(error.problems), False
+    return problems(item, None, job_set_id, rules), True
+
+
+def _common(some: list[Problem], others: list[Problem]) -> list[Problem]:
+    return [problem for problem in some if problem in others]
