@@ -12,7 +12,7 @@ import os
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from airflow_armada.client.credentials import bearer, read_secret
+from airflow_armada.client.credentials import read_secret
 from airflow_armada.client.oidc_http import OidcClient, OidcError
 from airflow_armada.client.renewing import RenewedCredentials
 from airflow_armada.client.token_cache import TokenCache
@@ -23,18 +23,8 @@ __all__ = ["OidcClient", "OidcClientCredentials", "OidcError", "OidcKubernetes",
 SERVICE_ACCOUNT_TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token"
 
 
-class _OidcCredentials(RenewedCredentials):
-    """What all credentials here share: how their token is shown to the server."""
-
-    def authorization(self) -> str:
-        return bearer(self.token(), "the access token of the OpenID provider")
-
-    def refused(self, authorization: str) -> bool:
-        return self.drop(authorization.removeprefix("Bearer "))
-
-
 @dataclass(frozen=True)
-class OidcClientCredentials(_OidcCredentials):
+class OidcClientCredentials(RenewedCredentials):
     """
     Client credentials grant (RFC 6749 section 4.4): for machines, the usual choice for a worker.
 
@@ -48,7 +38,7 @@ class OidcClientCredentials(_OidcCredentials):
 
 
 @dataclass(frozen=True)
-class OidcPassword(_OidcCredentials):
+class OidcPassword(RenewedCredentials):
     """
     Resource owner password grant (RFC 6749 section 4.3), where a site still offers it.
 
@@ -67,7 +57,7 @@ class OidcPassword(_OidcCredentials):
 
 
 @dataclass(frozen=True)
-class OidcKubernetes(_OidcCredentials):
+class OidcKubernetes(RenewedCredentials):
     """
     A Kubernetes service account token exchanged for the provider's: armadactl's ``openIdKubernetesAuth``.
 
@@ -87,7 +77,7 @@ class OidcKubernetes(_OidcCredentials):
 
 
 @dataclass(frozen=True)
-class OidcLogin(_OidcCredentials):
+class OidcLogin(RenewedCredentials):
     """
     A person's login from the token cache, renewed by its refresh token; made by `airflow-armada login`.
 

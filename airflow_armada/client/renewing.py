@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import ClassVar
 
-from airflow_armada.client.credentials import Credentials
+from airflow_armada.client.credentials import Credentials, bearer
 from airflow_armada.client.failure import CredentialsError
 from airflow_armada.client.tokens import Token
 
@@ -63,9 +63,19 @@ _sources_lock = threading.Lock()
 
 
 class RenewedCredentials(Credentials):
-    """Credentials with one current token per process; equal credentials share it. Kinds say how to fetch one."""
+    """
+    Credentials with one current token per process; equal credentials share it.
+
+    Kinds say how to fetch one, and how to show it unless it is a bearer token.
+    """
 
     blocking: ClassVar[bool] = True
+
+    def authorization(self) -> str:
+        return bearer(self.token(), "the token that was fetched")
+
+    def refused(self, authorization: str) -> bool:
+        return self.drop(authorization.removeprefix("Bearer "))
 
     def token(self) -> str:
         """Return the current token.

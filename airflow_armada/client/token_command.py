@@ -51,12 +51,6 @@ class TokenCommand(RenewedCredentials):
     timeout: float = 60.0
     opaque_lifetime: float = 60.0
 
-    def authorization(self) -> str:
-        return f"Bearer {self.token()}"
-
-    def refused(self, authorization: str) -> bool:
-        return self.drop(authorization.removeprefix("Bearer "))
-
     def fetch(self) -> Token:
         header = bearer(self._output(), f"the output of {self.program}")
         token, now = header.removeprefix("Bearer "), time.time()

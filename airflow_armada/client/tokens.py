@@ -5,9 +5,14 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+
+
+_LAST_SECOND = 253402300799
+"""The end of the year 9999; what comes later has no date."""
 
 
 def jwt_claims(token: str) -> dict[str, object]:
@@ -31,15 +36,12 @@ def jwt_claims(token: str) -> dict[str, object]:
 def jwt_expiry(token: str) -> float | None:
     """
     :param token: any bearer token.
-    :return: when it expires, in seconds since the epoch; None when it is no JWT or never expires.
+    :return: when it expires, in seconds since the epoch; None when it is no JWT, never expires, or at no real time.
     """
     expiry = jwt_claims(token).get("exp")
     if isinstance(expiry, bool) or not isinstance(expiry, (int, float)):
         return None
-    try:
-        return float(expiry)
-    except OverflowError:
-        return None
+    return float(expiry) if 0 <= expiry <= _LAST_SECOND else None
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,7 @@ class Token:
 
 def _expiry(expires_in: object, access_token: str, now: float) -> float | None:
     try:
-        return now + float(expires_in)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        return jwt_expiry(access_token)
+        expiry = now + float(expires_in)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        expiry = math.nan
+    return expiry if 0 <= expiry <= _LAST_SECOND else jwt_expiry(access_token)

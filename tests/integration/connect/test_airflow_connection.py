@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from pathlib import Path
 
 import pytest
 
@@ -75,3 +76,17 @@ def test_a_changed_connection_is_used_without_a_restart(monkeypatch: pytest.Monk
 
     wait_until(lambda: hook.settings().credentials == BearerToken("CANARY-new"), "the new token on workers")
     assert asyncio.run(hook.asettings()).credentials == BearerToken("CANARY-new")
+
+
+def test_the_secrets_of_armadactls_file_are_masked_like_those_of_the_connection(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "armadactl.yaml"
+    file.write_text("armadaUrl: armada:443\nbasicAuth: {username: ada, password: CANARY-in-the-file}\n")
+    connection = {"conn_type": "armada", "extra": {"armadactl": str(file)}}
+    monkeypatch.setenv("AIRFLOW_CONN_FROM_A_FILE", json.dumps(connection))
+
+    assert ArmadaHook("from_a_file").settings().target == "armada:443"
+
+    masker = pytest.importorskip("airflow.sdk._shared.secrets_masker", reason="elsewhere before Airflow 3.2")
+    assert masker.redact("the password is CANARY-in-the-file") == "the password is ***"

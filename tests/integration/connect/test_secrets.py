@@ -14,7 +14,7 @@ import pytest
 from airflow_armada.cli.arguments import COMMANDS
 from airflow_armada.client.fields import KINDS
 from tests.integration.connect.conftest import SCRIPT
-from tests.integration.connect.guarded_site import TOKENS, VARIABLE, GuardedSite, guarded_site
+from tests.integration.connect.guarded_site import PASSWORD, TOKENS, VARIABLE, GuardedSite, guarded_site
 from tests.integration.provider.conftest import Finished, InlineAirflow
 from tests.support.canaries import process_list, traces, traces_in
 
@@ -120,11 +120,16 @@ def command_line(folder: Path, url: str, *arguments: str) -> tuple[int, bytes]:
     return done.returncode, done.stdout + done.stderr
 
 
-def test_no_command_tells_a_secret(site: GuardedSite, tmp_path: Path) -> None:
+def test_no_command_tells_a_secret(site: GuardedSite, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     url = site.uri(site.good["oidc_client_credentials"])
     _, submitted = command_line(tmp_path, url, "submit", "-", "--json")
     job = submitted.rpartition(b'"job": "')[2].partition(b'"')[0].decode()
+    armadactl = tmp_path_factory.mktemp("armadactl") / "armadactl.yaml"
+    armadactl.write_text(
+        f"armadaUrl: {site.server.target}\nforceNoTls: true\nbasicAuth: {{username: ada, password: {PASSWORD}}}\n"
+    )
     calls: list[tuple[int, str, tuple[str, ...]]] = [
+        (0, "", ("check", "--armadactl", str(armadactl))),
         (0, url, ("watch", "research", "set")),
         (0, url, ("logs", job)),
         (0, url, ("why", job)),

@@ -32,6 +32,8 @@ def jwt_of(claims: object) -> str:
         (jwt_of({"exp": "1000"}), None),
         (jwt_of({"exp": True}), None),
         (jwt_of({"exp": 10**400}), None),
+        (jwt_of({"exp": -1e300}), None),
+        (jwt_of({"exp": float("nan")}), None),
         (jwt_of([1]), None),
         ("opaque", None),
         ("a.b.c", None),
@@ -65,6 +67,11 @@ def test_a_token_without_expiry_is_never_due() -> None:
 def test_an_answer_without_a_token_is_refused(answer: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="access_token"):
         Token.from_answer(answer)
+
+
+@pytest.mark.parametrize("lifetime", [float("inf"), float("nan"), 10**400, 1e300, -1e300, "soon", [], None])
+def test_a_lifetime_that_is_none_is_left_out(lifetime: object) -> None:
+    assert Token.from_answer({"access_token": "opaque", "expires_in": lifetime}).expires_at is None
 
 
 def test_an_answer_may_leave_out_everything_but_the_token() -> None:

@@ -1,0 +1,62 @@
+"""A real Airflow whose connections hold canaries in its database writes none of them in clear, wherever it writes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from tests.e2e.dags.secrets_ import KINDS
+from tests.integration.connect.guarded_site import GuardedSite, guarded_site
+from tests.support.airflow_api import DagRun
+from tests.support.airflow_stack import AirflowStack
+from tests.support.canaries import traces, traces_in
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GuardedSite]:
+    with guarded_site(tmp_path_factory.mktemp("secrets")) as site:
+        yield site
+
+
+def connection(site: GuardedSite, name: str, values: dict[str, object]) -> dict[str, object]:
+    """Return a connection in the form in which the UI saves it."""
+    fields = json.loads(site.connection(values))
+    return {**fields, "connection_id": name, "extra": json.dumps(fields["extra"])}
+
+
+@pytest.fixture(scope="module")
+def run(airflow: AirflowStack, site: GuardedSite) -> DagRun:
+    """One run of jobs that succeed, fail and are refused, in both modes."""
+    for kind in KINDS:
+        airflow.api.call("POST", "/connections", connection(site, f"good_{kind}", site.good[kind]))
+    bad = "oidc_client_credentials"
+    airflow.api.call("POST", "/connections", connection(site, f"bad_{bad}", site.bad[bad]))
+    run = airflow.api.trigger("secrets")
+    run.wait(deadline=240)
+    return run
+
+
+def test_the_jobs_end_as_they_should(run: DagRun) -> None:
+    states = run.states()
+
+    assert {states[task] for task in states if "_works_" in task} == {"success"}
+    assert {states[task] for task in states if "_fails_" in task or task == "refused"} == {"failed"}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_test_button_tells_no_secret(run: DagRun, airflow: AirflowStack, site: GuardedSite, kind: str) -> None:
+    good = airflow.api.call("POST", "/connections/test", connection(site, f"good_{kind}", site.good[kind]))
+    bad = airflow.api.call("POST", "/connections/test", connection(site, f"bad_{kind}", site.bad[kind]))
+
+    assert (good["status"], bad["status"]) == (True, False)
+    assert traces(json.dumps([good, bad]).encode(), site.secrets) == []
+
+
+def test_nothing_that_was_written_holds_a_secret(run: DagRun, airflow: AirflowStack, site: GuardedSite) -> None:
+    database = (airflow.home / "airflow.db").read_bytes()
+
+    assert b"good_oidc_client_credentials" in database
+    assert b"airflow_armada.triggers.armada.ArmadaJobTrigger" in database
+    assert traces_in(airflow.home, site.secrets) == []
