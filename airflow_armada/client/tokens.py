@@ -10,7 +10,6 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-
 _LAST_SECOND = 253402300799
 """The end of the year 9999; what comes later has no date."""
 
