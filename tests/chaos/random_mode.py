@@ -23,6 +23,7 @@ from tests.chaos.world import World
 from tests.support.airflow_api import ENDED, DagRun
 
 ACTIVE_RUNS = 3
+RUN_PAUSE = 10.0
 PAUSE = (4.0, 12.0)
 LAST_WAIT = 300.0
 MAX_HITS = 3
@@ -65,6 +66,7 @@ class Game:
         self.played: list[Played] = []
         self.faults: Counter[str] = Counter()
         self.stalled = False
+        self._next_run = 0.0
         self._isolated_until = 0.0
         self._connected_until = 0.0
         self.undo: list[tuple[float, Callable[[], None]]] = []
@@ -111,8 +113,9 @@ class Game:
         self._connected_until = time.monotonic() + KILL_SECONDS
 
     def _keep_running(self) -> None:
-        if len(self.active()) >= ACTIVE_RUNS:
+        if time.monotonic() < self._next_run or len(self.active()) >= ACTIVE_RUNS:
             return
+        self._next_run = time.monotonic() + RUN_PAUSE
         dice = self.dice
         seconds = {task_id: dice.choice([0, 1, 2, 4, 6, 10, 20, 30, 40]) for task_id in TASKS}
         exit_codes = {task_id: [3] for task_id in TASKS if dice.random() < 0.1}

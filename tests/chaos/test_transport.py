@@ -140,8 +140,7 @@ def test_events_that_come_twice(world: World) -> None:
 def test_a_history_that_has_expired(world: World) -> None:
     run = running(world, 15)
 
-    for job in {job.spec.job_set_id for job in world.armada.jobs.values() if run.run_id in job.spec.job_set_id}:
-        world.armada.disruptions.forget_events("chaos", job)
+    world.armada.disruptions.forget_events("chaos", f"plain.{run.run_id}")
     world.armada.faults.break_streams()
 
     succeeds(world, run)
@@ -156,3 +155,20 @@ def test_a_server_that_is_away_when_a_task_starts(world: World) -> None:
     world.armada.reconnect()
 
     succeeds(world, run)
+
+
+@pytest.mark.parametrize("what", ["history", "job"])
+def test_half_of_the_traces_is_gone_when_the_server_can_be_reached_again(world: World, what: str) -> None:
+    run = running(world, 12)
+    world.network.do(FaultProxy.refuse)
+    world.network.do(FaultProxy.reset)
+    jobs = [world.wait_for_job(run, task_id, "SUCCEEDED") for task_id in TASKS]
+
+    if what == "history":
+        world.armada.disruptions.forget_events("chaos", f"plain.{run.run_id}")
+    for job in jobs if what == "job" else ():
+        world.armada.disruptions.prune_job(job.id)
+    world.network.do(FaultProxy.heal)
+
+    assert run.wait(180) == "success"
+    assert [task["try_number"] for task in run.tasks()] == [1, 1]

@@ -21,7 +21,7 @@ from airflow_armada.client.settings import SiteSettings
 from airflow_armada.standalone.engine import Engine
 from airflow_armada.standalone.server import StandaloneArmada
 from tests.chaos.records import Findings, Job, alive, audit, machine_lives, server_jobs
-from tests.support.airflow_api import ENDED, DagRun
+from tests.support.airflow_api import ENDED, AirflowApi, DagRun
 from tests.support.airflow_stack import QUICK_RECOVERY, AirflowStack, armada_connection
 from tests.support.components import wait_until
 from tests.support.postgres import private_postgres
@@ -58,6 +58,21 @@ class Network:
         done.wait(10)
 
 
+class PatientApi(AirflowApi):
+    """The REST API of an Airflow that is so busy that it may fail now and then."""
+
+    def call(self, method: str, path: str, body: Mapping[str, Any] | None = None, **query: Any) -> Any:
+        for _ in range(4):
+            with contextlib.suppress(OSError):
+                try:
+                    return super().call(method, path, body, **query)
+                except AssertionError as error:
+                    if method != "GET" or ": 500 " not in str(error):
+                        raise
+            time.sleep(3)
+        return super().call(method, path, body, **query)
+
+
 class World:
     """Everything that a chaos case plays with.
 
@@ -91,13 +106,18 @@ class World:
         environment = {
             **QUICK_RECOVERY,
             "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": str(int(self._heartbeat)),
-            "AIRFLOW__CORE__PARALLELISM": "24",
+            "AIRFLOW__CORE__PARALLELISM": "16",
+            # Many workers that start at once use up the API server's connections to the database otherwise.
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_POOL_SIZE": "30",
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_MAX_OVERFLOW": "30",
             "AIRFLOW_CONN_ARMADA_DEFAULT": armada_connection(target, keepalive_time=10),
             "CHAOS_FOLDER": str(self.folder),
         }
         folders = [Path(__file__).parent / "dags"]
         home = self.folder / "airflow"
-        return AirflowStack(home, folders, target, env=environment, n_triggerers=2, database_url=database)
+        stack = AirflowStack(home, folders, target, env=environment, n_triggerers=2, database_url=database)
+        stack.api = PatientApi(stack.api.base_url)
+        return stack
 
     def _count_cancels(self, engine: Engine) -> None:
         """Count, by job, how often somebody has asked for its cancel."""
