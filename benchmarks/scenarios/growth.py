@@ -31,16 +31,17 @@ def run(plan: Plan) -> Section:
         for one in runs:
             cells = [Sample.of([value]) for value in (one["streams"], one["all"] - one["streams"], _per_job(one))]
             table.rows.append([name, LENGTHS[one["seconds"]], *cells])
+    longest = LENGTHS[plan.lengths[-1]]
     targets = [
-        Target(f"calls per job of a day, {name} in the set", _per_job(runs[-1]), 2) for name, runs in raw.items()
+        Target(f"calls per job of {longest}, {name} in the set", _per_job(runs[-1]), 2) for name, runs in raw.items()
     ]
     streams = max(one["streams"] for runs in raw.values() for one in runs)
     targets.append(Target(f"event-stream calls of a job set in {longest}", streams, 1.05))
     notes = [
         f"The follower's waiting times are {plan.clock:g} times shorter than in production, so that a day passes in "
         f"{86_400 / plan.clock:.0f} s. Armada tells of a running pod every 5 minutes (`utilisation`). The silent jobs "
-        "are of a cluster that does not, or hang in a queue: of those a snapshot is taken after 10 minutes, and then at "
-        "growing intervals of up to an hour, for up to 500 jobs with one call. That is the price of finding an end "
+        "are of a cluster that does not, or hang in a queue: of those a snapshot is taken after 10 minutes, and then "
+        "at growing intervals of up to an hour, for up to 500 jobs with one call. That is the price of finding an end "
         "that no event told, and why a single silent job of a day does not keep to the target. The peer polls: two "
         "calls per job every 30 s."
     ]
