@@ -43,11 +43,11 @@ class LogRecord:
     text: str
     container: str = ""
 
-    def write(self, **ids: Any) -> None:
-        """Hand the line to Airflow's logging; ``ids`` become fields of the record."""
+    def write(self) -> None:
+        """Hand the line to Airflow's logging."""
         import structlog
 
-        fields = {**ids, "container": self.container} if self.container else ids
+        fields = {"container": self.container} if self.container else {}
         # As an argument, so that a percent sign or brace in the job's output stays what it is.
         structlog.get_logger(self.logger).info("%s", self.text, timestamp=self.timestamp, **fields)
 
@@ -166,12 +166,13 @@ def _parse(timestamp: str) -> datetime | None:
     return parsed if parsed.tzinfo else parsed.replace(tzinfo=timezone.utc)
 
 
-def write_again(records: Sequence[dict[str, Any]], **ids: Any) -> None:
+def write_again(records: Sequence[dict[str, Any]]) -> None:
     """
     Write records that a trigger has shown before, with their own times.
 
+    They come out equal to the first ones in every field, so that Airflow's log reader, where it finds both, shows one.
+
     :param records: from :meth:`TaskLogReporter.kept_records`.
-    :param ids: fields that Airflow had added to the first copy; with them its log reader sees that they are the same.
     """
     for record in records:
-        LogRecord(**record).write(**ids)
+        LogRecord(**record).write()
