@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import select
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -28,6 +29,7 @@ from airflow_armada.standalone.server import StandaloneArmada
 from tests.support.airflow_stack import armada_connection
 
 RUN_SECONDS = 150.0
+EXAMPLES = Path(__file__).resolve().parents[3] / "example_dags"
 LOOKOUT = "http://lookout.example"
 
 HEADER = """
@@ -150,15 +152,33 @@ class InlineAirflow:
         path = self._dags / f"{name}.py"
         block = textwrap.indent(textwrap.dedent(body).strip(), "    ")
         path.write_text(f'{HEADER}\nwith DAG("{name}", schedule=None) as dag:\n{block}\n')
+        try:
+            return self._ask({"path": str(path), "conf": conf}, name)
+        finally:
+            path.unlink()
+
+    def run_example(self, name: str, dag_id: str) -> Finished:
+        """Run a DAG of ``example_dags``, read the way Airflow reads DAG files.
+
+        :param name: of its file, without its ending
+        :param dag_id: id of the DAG
+        """
+        path = shutil.copy(EXAMPLES / f"{name}.py", self._dags)
+        shutil.copytree(EXAMPLES / "jobs", self._dags / "jobs", dirs_exist_ok=True)
+        try:
+            return self._ask({"path": str(path), "dag_id": dag_id}, dag_id)
+        finally:
+            Path(path).unlink()
+
+    def _ask(self, request: dict[str, Any], dag_id: str) -> Finished:
         begin = self._output.stat().st_size
         assert self._process is not None
         assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps({"path": str(path), "conf": conf}) + "\n")
+        self._process.stdin.write(json.dumps(request) + "\n")
         self._process.stdin.flush()
         reply = self._reply()
-        path.unlink()
         assert "error" not in reply, reply["error"]
-        return Finished(name, reply["run_id"], reply["state"], reply["tasks"], self._records(begin))
+        return Finished(dag_id, reply["run_id"], reply["state"], reply["tasks"], self._records(begin))
 
     def _reply(self) -> dict[str, Any]:
         assert self._process is not None
@@ -190,6 +210,7 @@ def armada() -> Iterator[StandaloneArmada]:
     """An embedded Armada with four CPUs and the queue ``research``."""
     with StandaloneArmada(cpus=4, memory="4Gi") as server:
         server.create_queue("research")
+        server.create_queue("example")
         yield server
 
 

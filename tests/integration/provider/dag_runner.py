@@ -25,6 +25,16 @@ def load_dag(path: Path) -> Any:
     return module.dag
 
 
+def load_example(path: Path, dag_id: str) -> Any:
+    """Read a DAG file the way Airflow does."""
+    from airflow.dag_processing.dagbag import DagBag
+
+    bag = DagBag(str(path))
+    if bag.import_errors:
+        raise ImportError("\n".join(bag.import_errors.values()))
+    return bag.dags[dag_id]
+
+
 def decoded(value: Any) -> Any:
     """Decode a stored XCom, which is JSON within JSON on some versions of Airflow."""
     try:
@@ -35,6 +45,7 @@ def decoded(value: Any) -> Any:
 
 def task_of(instance: Any) -> dict[str, Any]:
     """Describe how a task ended."""
+    from airflow.models.renderedtifields import RenderedTaskInstanceFields
     from airflow.models.xcom import XComModel
     from airflow.utils.session import create_session
     from sqlalchemy import select
@@ -46,19 +57,23 @@ def task_of(instance: Any) -> dict[str, Any]:
             XComModel.task_id == instance.task_id,
             XComModel.map_index == instance.map_index,
         )
+        fields = RenderedTaskInstanceFields.get_templated_fields(instance, session=session) or {}
         xcoms = {xcom.key: xcom.value for xcom in session.scalars(own)}
     return {
         "task_id": instance.task_id,
         "map_index": instance.map_index,
         "state": str(instance.state),
         "try_number": instance.try_number,
+        "rendered": {name: value for name, value in fields.items() if value},
         "xcoms": {key: decoded(value) for key, value in xcoms.items()},
     }
 
 
 def answer(request: dict[str, Any]) -> dict[str, Any]:
     """Run one DAG."""
-    run = load_dag(Path(request["path"])).test(run_conf=request.get("conf"))
+    path, dag_id = Path(request["path"]), request.get("dag_id")
+    dag = load_example(path, dag_id) if dag_id else load_dag(path)
+    run = dag.test(run_conf=request.get("conf"))
     tasks = [task_of(instance) for instance in run.get_task_instances()]
     return {"run_id": run.run_id, "state": str(run.state), "tasks": tasks}
 

@@ -1,0 +1,91 @@
+"""Several containers, gangs, services and ingress by plain arguments: on a real Airflow with ``dag.test()``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from airflow_armada.client.client import ArmadaClient
+from tests.integration.provider.conftest import Finished, InlineAirflow
+
+pytestmark = pytest.mark.timeout(300)
+both_modes = pytest.mark.parametrize("deferrable", [True, False], ids=["deferred", "blocking"])
+
+THREE = """
+        small = {"limits": {"cpu": "50m", "memory": "16Mi"}}
+        work = sh(
+            "work", "echo of the main one", deferrable=%(deferrable)s, get_logs=%(get_logs)s, get_result=%(get_result)s,
+            containers=[{"name": "side", "image": "a", "resources": small,
+                         "command": ["sh", "-c", "echo of the side; echo '::armada-result::7'"]}],
+            init_containers=[{"name": "first", "image": "a", "resources": small, "command": ["echo", "of the first"]}],
+        )
+"""
+
+
+def labelled(run: Finished) -> set[tuple[str, str]]:
+    """The job's lines with the containers that their records name."""
+    return {(record["container"], record["event"]) for record in run.log if record.get("logger") == "armada.pod"}
+
+
+@both_modes
+@pytest.mark.parametrize(
+    ("get_logs", "get_result", "expected"),
+    [
+        (True, True, {"base", "side"}),
+        ("side", False, {"side"}),
+        (["base", "first"], True, {"base", "first"}),
+        (False, True, set()),
+    ],
+    ids=["all", "one", "several", "none"],
+)
+def test_the_logs_of_chosen_containers_are_shown_with_their_names(
+    airflow: InlineAirflow, deferrable: bool, get_logs: Any, get_result: bool, expected: set[str]
+) -> None:
+    run = airflow.run(THREE % {"deferrable": deferrable, "get_logs": repr(get_logs), "get_result": get_result})
+
+    said = {"base": "of the main one", "side": "of the side", "first": "of the first"}
+    shown = {line for line in labelled(run) if not line[1].startswith("::armada-result")}
+    assert shown == {(name, said[name]) for name in expected}
+    if get_result:
+        assert run.result("work") == 7
+
+
+def test_a_container_that_the_job_lacks_cannot_be_shown(airflow: InlineAirflow) -> None:
+    run = airflow.run("""sh("work", "true", get_logs=["base", "sidecar"])""")
+
+    ((kind, text),) = run.errors()
+    assert kind == "ArmadaRefused"
+    assert "get_logs names container 'sidecar', but the job has only base" in text
+
+
+def test_the_members_of_a_gang_start_together(airflow: InlineAirflow, client: ArmadaClient) -> None:
+    run = airflow.run("""
+        gang = dict(gang_id="{{ run_id }}", gang_cardinality=2)
+        first = sh("first", "true", **gang, wait_for_completion=False)
+        second = sh("second", 'echo "$ARMADA_GANG_ID $ARMADA_GANG_CARDINALITY"', **gang)
+        first >> second
+    """)
+
+    assert run.state == "success"
+    assert run.pod_lines() == [f"{run.run_id} 2"]
+    job_id = run.result("first")["job_id"]
+    assert job_id in client.get_job_status([job_id]).job_states
+
+
+def test_services_and_ingress(airflow: InlineAirflow, client: ArmadaClient) -> None:
+    run = airflow.run("""
+        sh("work", "true", ports=[8080, 8081], services=[8080],
+           ingress=[{"ports": [8081], "annotations": {"for": "{{ dag.dag_id }}"}}])
+    """)
+
+    assert run.state == "success"
+    job_id = run.result("work")["job_id"]
+    spec = client.get_job_details([job_id], expand_job_spec=True).job_details[job_id].job_spec
+    shown = run.task("work")["rendered"]["rendered_job"]
+    assert "containerPort: 8081" in shown
+    assert f"for: {run.dag_id}" in shown
+    assert [port.containerPort for port in (spec.pod_spec.containers or spec.pod_specs[0].containers)[0].ports] == [
+        8080,
+        8081,
+    ]
