@@ -8,7 +8,7 @@ import time
 import traceback
 from pathlib import Path
 
-from benchmarks import report
+from benchmarks import guide, report
 from benchmarks.plan import FULL, QUICK, Plan
 
 SCENARIOS = ("imports", "follow", "growth", "logs", "submit", "end_to_end")
@@ -45,6 +45,8 @@ def main() -> int:
     folder = arguments.out or (Path("benchmarks") if complete else Path(".cache/bench"))
     sections = [run(name, plan) for name in arguments.only]
     path = report.write(folder, sections, plan.name)
+    if complete:
+        guide.write(path.with_suffix(".json"))
     print(f"[bench] {path}")
     return 1 if any(section.title.endswith("(failed)") for section in sections) else 0
 

@@ -82,8 +82,7 @@ async def _measure(target: str, jobs: int, seconds: float, rate: float, budget: 
         "remaining": remaining,
         "calls_per_job_and_second": calls / jobs / seconds,
         "cpu_share": cpu / seconds,
-        "blocked": loop.blocked,
-        "worked": loop.worked,
+        **loop.result(),
     }
 
 

@@ -71,8 +71,7 @@ async def _timed(watch: JobSetWatch, events: int) -> dict[str, float]:
         "cpu": cpu,
         "us_per_event": cpu / events * 1e6,
         "rate": events / wall,
-        "blocked": loop.blocked,
-        "worked": loop.worked,
+        **loop.result(),
     }
 
 

@@ -110,10 +110,12 @@ def _tell_followers(
         "Followers are started all at once, as by a restarted triggerer, for jobs submitted an hour ago; then the jobs "
         f"go on to their end at {RATE:g} events a second. Woken: from the event's being sent to the follower's line or "
         "end. Memory beyond a task that only waits. Calls without the submit. CPU per event is of a process that is "
-        "mostly idle, where each event is a wake-up of its own."
+        "mostly idle, where each event is a wake-up of its own. Blocked: the longest CPU time between two turns of the "
+        "loop, Python's garbage collection apart; that one looks at all objects of a process at once, and in a "
+        "triggerer belongs to all that runs there."
     )
     columns = ["jobs in sets", "calls per job", "streams per set", "woken p50 ms", "woken p99 ms", "CPU µs per event"]
-    table = Table("Following", [*columns, "KiB per job", "start s", "idle CPU %", "loop blocked ms"])
+    table = Table("Following", [*columns, "KiB per job", "start s", "idle CPU %", "loop blocked ms", "and by GC, ms"])
     for (jobs, sets), runs in followers.items():
         table.rows.append(
             [
@@ -127,6 +129,7 @@ def _tell_followers(
                 Sample.of(one["start_wall"] for one in runs),
                 Sample.of(one["idle_cpu_share"] * 100 for one in runs),
                 Sample.of(max(one["worked"], one["start_worked"]) * 1000 for one in runs),
+                Sample.of(max(one["collected"], one["start_collected"]) * 1000 for one in runs),
             ]
         )
     polled = Table(

@@ -8,6 +8,7 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
+from benchmarks.guide import peer, replace_block, sizing
 from benchmarks.report import Section, Table, Target, write
 from benchmarks.stats import Sample, number, percentile, summary
 from benchmarks.svg import line_chart
@@ -89,3 +90,26 @@ def test_the_report_holds_every_section(tmp_path) -> None:
     assert "1 of 1 targets met" in text
     assert (tmp_path / "a.svg").read_text() == "<svg/>"
     assert json.loads((tmp_path / "report.json").read_text())["sections"][0]["targets"][0]["met"] is True
+
+
+def test_a_block_of_the_guide_is_replaced_again_and_again() -> None:
+    text = "before\n<!-- bench:sizing -->\nold\n<!-- bench:end -->\nafter\n"
+
+    once = replace_block(text, "sizing", "| new |\n")
+
+    assert once == "before\n<!-- bench:sizing -->\n| new |\n<!-- bench:end -->\nafter\n"
+    assert replace_block(once, "sizing", "| new |\n") == once
+    with pytest.raises(ValueError, match="no block 'other'"):
+        replace_block(text, "other", "")
+
+
+def test_the_sizing_table_has_a_row_for_each_size() -> None:
+    one = {"jobs": 1000, "job_sets": 1, "bytes_per_job": 3000, "floor_bytes_per_job": 1000, "p50": 0.001, "p99": 0.02}
+
+    assert sizing([{**one, "idle_cpu_share": 0.002}]) == "| 1,000 | 1 | 2.0 MB | 1 / 20 ms | 0.2 % of a core |\n"
+
+
+def test_the_peer_table_shows_medians() -> None:
+    table = {"title": "per task", "columns": ["", "CPU"], "rows": [["ours", {"values": [1.0, 3.0, 2.0], "unit": ""}]]}
+
+    assert peer(table).splitlines()[-1] == "| ours | 2 |"
