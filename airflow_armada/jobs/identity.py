@@ -92,8 +92,10 @@ class JobIdentity:
 
         :return: valid Kubernetes labels; values that are not valid as they are get a digest.
         """
-        return {
+        mapped = {f"{LABEL_PREFIX}map-index": str(self.map_index)} if self.map_index >= 0 else {}
+        return mapped | {
             f"{LABEL_PREFIX}dag-id": _label_value(self.dag_id),
+            f"{LABEL_PREFIX}run-id": _label_value(self.run_id),
             f"{LABEL_PREFIX}task-id": _label_value(self.task_id),
             f"{LABEL_PREFIX}try-number": str(self.try_number),
         }
