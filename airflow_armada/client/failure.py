@@ -6,6 +6,11 @@ from __future__ import annotations
 class ArmadaError(Exception):
     """Something about talking to Armada went wrong; ``str()`` is one line that says what, where and what to do."""
 
+    @property
+    def transient(self) -> bool:
+        """Whether the same attempt may succeed soon."""
+        return False
+
 
 class SettingsError(ArmadaError, ValueError):
     """The settings of a site cannot work as they are: a malformed address, an unreadable certificate and so on."""
@@ -20,4 +25,8 @@ class CredentialsError(ArmadaError):
 
     def __init__(self, message: str, transient: bool = False) -> None:
         super().__init__(message)
-        self.transient = transient
+        self._transient = transient
+
+    @property
+    def transient(self) -> bool:
+        return self._transient

@@ -7,4 +7,6 @@ from airflow_armada.client.errors import ArmadaError, ArmadaRpcError
 
 def is_refusal(error: ArmadaError | None) -> bool:
     """Whether an error is a no, be it of the server or of our own credentials, and not trouble on the way."""
-    return error.refused if isinstance(error, ArmadaRpcError) else error is not None
+    if isinstance(error, ArmadaRpcError):
+        return error.refused
+    return error is not None and not error.transient

@@ -125,6 +125,6 @@ class Ending:
 
 def _may_pass(error: Exception) -> bool:
     """Tell whether the same call may succeed later: the server is away, or refuses credentials for the moment."""
-    from airflow_armada.client.errors import ArmadaRpcError, Unauthenticated
+    from airflow_armada.client.errors import ArmadaError, Unauthenticated
 
-    return isinstance(error, ArmadaRpcError) and (error.transient or isinstance(error, Unauthenticated))
+    return isinstance(error, ArmadaError) and (error.transient or isinstance(error, Unauthenticated))

@@ -14,7 +14,7 @@ from airflow_armada.operators.attempt import Attempt, JobRecord, Journal
 if TYPE_CHECKING:
     from airflow_armada.api import submit_pb2
     from airflow_armada.client.client import ArmadaClient
-    from airflow_armada.client.errors import ArmadaRpcError
+    from airflow_armada.client.errors import ArmadaError
     from airflow_armada.jobs.identity import JobIdentity
 
 NEVER = "never"
@@ -67,11 +67,11 @@ def created_at(job_id: str) -> float | None:
     return milliseconds / 1000
 
 
-def _grace(error: ArmadaRpcError) -> float:
+def _grace(error: ArmadaError) -> float:
     """Tell for how many seconds a submission is tried again after an error."""
-    from airflow_armada.client.errors import DeadlineExceeded, Unauthenticated, Unavailable
+    from airflow_armada.client.errors import CredentialsError, DeadlineExceeded, Unauthenticated, Unavailable
 
-    if isinstance(error, Unavailable | DeadlineExceeded):
+    if isinstance(error, Unavailable | DeadlineExceeded) or (isinstance(error, CredentialsError) and error.transient):
         return _OUTAGE_GRACE
     return _ERROR_GRACE if error.transient or isinstance(error, Unauthenticated) else 0.0
 
@@ -166,15 +166,17 @@ class Submission:
 
         Armada stores a client id only after it has published the job, so the client id alone may make a second one.
         """
-        from airflow_armada.client.errors import ArmadaError, ArmadaRpcError
+        from airflow_armada.client.errors import ArmadaError, ArmadaRpcError, CredentialsError
 
         what = f"submit the job to queue {record.queue!r}"
         started = time.monotonic()
         while True:
             try:
                 return self._submit_item(record, item)
-            except ArmadaRpcError as error:
-                job_id = self._find(record) if error.transient else ""
+            except (ArmadaRpcError, CredentialsError) as error:
+                # Without credentials nothing was sent.
+                sent = isinstance(error, ArmadaRpcError)
+                job_id = self._find(record) if sent and error.transient else ""
                 if job_id:
                     log.info("The submission was not answered, but Armada has the job %s", job_id)
                     return job_id

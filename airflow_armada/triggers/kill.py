@@ -89,7 +89,7 @@ async def cancel_job(wait: JobWait, settings: SiteSettings, reason: str = KILLED
     """
     from airflow_armada.client.asyncio_client import ArmadaAsyncIOClient
     from airflow_armada.client.channel import open_aio_channel
-    from airflow_armada.client.errors import ArmadaRpcError, Unauthenticated
+    from airflow_armada.client.errors import ArmadaError, Unauthenticated
 
     give_up = time.monotonic() + _CANCEL_GRACE
     async with open_aio_channel(settings) as channel:
@@ -98,7 +98,7 @@ async def cancel_job(wait: JobWait, settings: SiteSettings, reason: str = KILLED
             try:
                 await client.cancel_jobs(wait.queue, wait.job_set_id, job_id=wait.job_id, reason=reason)
                 return
-            except ArmadaRpcError as error:
+            except ArmadaError as error:
                 hopeless = not error.transient and not isinstance(error, Unauthenticated)
                 if hopeless or time.monotonic() >= give_up:
                     raise

@@ -16,6 +16,7 @@ class TokenExchange(ThreadingHTTPServer):
 
     :param service_account_tokens: the good ones; may be changed while it runs
     :param issue: makes a token
+    :ivar busy: how many requests are still answered with 503
     """
 
     def __init__(self, service_account_tokens: set[str], issue: Callable[[], str]) -> None:
@@ -23,6 +24,7 @@ class TokenExchange(ThreadingHTTPServer):
         self.service_account_tokens = service_account_tokens
         self.issue = issue
         self.lifetime = 3600
+        self.busy = 0
         self.forms: list[dict[str, str]] = []
 
     @property
@@ -32,6 +34,9 @@ class TokenExchange(ThreadingHTTPServer):
     def exchange(self, form: dict[str, str]) -> tuple[int, dict[str, object]]:
         """Answer a request: status and body."""
         self.forms.append(form)
+        if self.busy:
+            self.busy -= 1
+            return 503, {}
         if form.get("grant_type") != "kubernetes":
             return 400, {"error": "unsupported_grant_type"}
         if form.get("client_assertion") not in self.service_account_tokens:

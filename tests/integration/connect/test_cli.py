@@ -145,6 +145,20 @@ def test_a_dry_run_shows_the_request_and_submits_nothing(armada: StandaloneArmad
     assert not armada.calls
 
 
+def test_priority_classes_are_those_of_the_site(armada: StandaloneArmada, tmp_path: Path) -> None:
+    own = SCRIPT.replace("podSpec:", "podSpec:\n      priorityClassName: urgent")
+    home = {"AIRFLOW_HOME": str(tmp_path)}
+    rules = {"AIRFLOW__ARMADA__SERVER_RULES": '{"priority_classes": ["urgent"]}'}
+
+    refused = run("submit", "-", "--dry-run", "--conn-id", "armada_x", stdin=own, **home)
+    accepted = run("submit", "-", "--dry-run", "--conn-id", "armada_x", stdin=own, **home, **rules)
+    unknown = run("submit", "-", "--dry-run", server=armada, stdin=own)
+
+    assert refused.returncode == 1
+    assert "must be one of armada-default" in refused.stdout
+    assert (accepted.returncode, unknown.returncode) == (0, 0)
+
+
 def test_a_job_that_is_not_valid_is_said_to_be_so(armada: StandaloneArmada) -> None:
     done = run("submit", "-", "--json", server=armada, stdin=SCRIPT.replace("namespace: default", 'namespace: ""'))
 
