@@ -22,7 +22,8 @@ from tests.chaos.records import Findings
 from tests.chaos.world import World
 from tests.support.airflow_api import ENDED, DagRun
 
-ACTIVE_RUNS = 3
+ACTIVE_TASKS = 18
+RECENT_RUNS = 12
 RUN_PAUSE = 10.0
 PAUSE = (4.0, 12.0)
 LAST_WAIT = 300.0
@@ -88,7 +89,7 @@ class Game:
 
     def active(self) -> list[Played]:
         """Return the runs that have not ended."""
-        return [one for one in self.played[-2 * ACTIVE_RUNS :] if one.run.state not in ENDED]
+        return [one for one in self.played[-RECENT_RUNS:] if one.run.state not in ENDED]
 
     def later(self, seconds: float, work: Callable[[], None]) -> None:
         """Undo a fault after a time."""
@@ -113,7 +114,7 @@ class Game:
         self._connected_until = time.monotonic() + KILL_SECONDS
 
     def _keep_running(self) -> None:
-        if time.monotonic() < self._next_run or len(self.active()) >= ACTIVE_RUNS:
+        if time.monotonic() < self._next_run or self._busy():
             return
         self._next_run = time.monotonic() + RUN_PAUSE
         dice = self.dice
@@ -127,6 +128,10 @@ class Game:
         played.hits.update([*exit_codes, *killed])
         self.faults["worker killed at a probe"] += len(killed)
         self.played.append(played)
+
+    def _busy(self) -> bool:
+        tasks = [task["state"] for one in self.active() for task in one.run.tasks()]
+        return sum(state not in ENDED for state in tasks) >= ACTIVE_TASKS
 
     def _break_something(self) -> None:
         names = list(breakdowns.ALL)
