@@ -39,7 +39,7 @@ YAML = """
 containers:
   - name: main
     image: busybox:1.37
-    command: [sh, -c, 'echo "$FORM on {{ ds }}"']
+    command: [sh, -c, 'echo "$FORM on {{ params.day }}"']
     resources:
       limits: {cpu: 100m, memory: 32Mi}   # requests are set to the limits
 """
@@ -61,10 +61,12 @@ def decide(context: Context) -> dict[str, Any]:
 
 def job(form: str, **arguments: Any) -> ArmadaOperator:
     """Return a task whose job says in which form it was given."""
-    return ArmadaOperator(task_id=form, armada_queue="example", env_vars={"FORM": form, "DAY": "{{ ds }}"}, **arguments)
+    return ArmadaOperator(
+        task_id=form, armada_queue="example", env_vars={"FORM": form, "DAY": "{{ params.day }}"}, **arguments
+    )
 
 
-with DAG("armada_forms", schedule="@daily", catchup=False, tags=["armada"]):
+with DAG("armada_forms", schedule=None, params={"day": "2026-11-22"}, tags=["armada"]):
     job("short_form", image="busybox:1.37", cmds=SAY, container_resources=SMALL)
     job("manifest", pod_spec=MANIFEST)
     job("yaml_text", pod_spec=YAML)

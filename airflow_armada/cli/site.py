@@ -56,6 +56,19 @@ def settings_from(arguments: Namespace) -> SiteSettings:
     return _airflow_settings(DEFAULT_CONNECTION)
 
 
+def connection_of(arguments: Namespace) -> str:
+    """
+    Find the Airflow connection that the arguments name.
+
+    :param arguments: with ``conn_id``, ``uri``, ``armadactl`` and ``context``
+    :return: its id; empty when they name a site in another way
+    """
+    other = arguments.uri is not None or arguments.armadactl is not None or arguments.context
+    if other or (arguments.conn_id is None and os.environ.get(VARIABLE)):
+        return ""
+    return arguments.conn_id or DEFAULT_CONNECTION
+
+
 def settings_of_uri(uri: str, source: str) -> SiteSettings:
     """
     Read a URI like an Airflow connection's; its query holds the connection's extras.

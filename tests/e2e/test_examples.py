@@ -60,6 +60,33 @@ def test_preemption(airflow: AirflowStack) -> None:
 
 
 @pytest.mark.timeout(1200)
+def test_the_job_as_it_was_sent_is_still_shown_after_the_task_was_deferred(airflow: AirflowStack) -> None:
+    run = airflow.api.trigger("armada_forms", conf={"day": "2000-01-01"})
+
+    assert run.wait() == "success"
+
+    for form in ("short_form", "yaml_file", "message"):
+        assert pod_lines(run, form) == [f"{form} on 2000-01-01"]
+        shown = run.task(form)["rendered_fields"]["rendered_job"]
+        assert f"value: {form}\n" in shown
+        assert "2000-01-01" in shown
+
+
+def test_several_containers_and_a_gang(airflow: AirflowStack) -> None:
+    run = airflow.api.trigger("armada_several")
+
+    assert run.wait() == "success"
+
+    records = [one for one in run.log("two_containers") if one.get("logger") == "armada.pod"]
+    assert {(one["container"], one["event"]) for one in records} == {
+        ("base", "written by the main container"),
+        ("helper", "written by the helper"),
+    }
+    first, second = (run.xcom("gang", map_index=index) for index in (0, 1))
+    assert first["job_set_id"] == second["job_set_id"]
+    assert max(first["leased_at"], second["leased_at"]) <= min(first["finished_at"], second["finished_at"])
+
+
 @pytest.mark.parametrize("jobs", [200])
 def test_mapped_tasks_share_one_event_stream(airflow: AirflowStack, armada: StandaloneArmada, jobs: int) -> None:
     before = Counter(armada.calls)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
+from dataclasses import replace
 from pathlib import Path
 
 from airflow_armada.cli.output import BAD, OK, Output
 from airflow_armada.cli.remote import site_of
+from airflow_armada.cli.site import connection_of
 from airflow_armada.client.failure import SettingsError
 from airflow_armada.jobs.forms import JobFile, read_jobs
 from airflow_armada.jobs.problems import InvalidJob, raise_if_any
 from airflow_armada.jobs.render import render_request
+from airflow_armada.jobs.rules import DEFAULT_RULES, ServerRules
 from airflow_armada.jobs.validation import request_problems
 
 _LARGEST_FILE = 64 << 20
@@ -39,8 +42,18 @@ def _read(arguments: Namespace) -> JobFile:
     file = read_jobs(_text(arguments.file), name)
     file.queue = arguments.queue or file.queue
     file.job_set_id = arguments.job_set or file.job_set_id
-    raise_if_any(request_problems(file.items, file.queue, file.job_set_id))
+    raise_if_any(request_problems(file.items, file.queue, file.job_set_id, _rules(arguments)))
     return file
+
+
+def _rules(arguments: Namespace) -> ServerRules:
+    """What Airflow's configuration says of its connections; which priority classes other sites have is not known."""
+    connection = connection_of(arguments)
+    if not connection:
+        return replace(DEFAULT_RULES, priority_classes=None)
+    from airflow_armada.operators.site_rules import site_rules  # imports Airflow, which takes a second
+
+    return site_rules(connection)
 
 
 def _text(path: str) -> str:

@@ -146,7 +146,7 @@ def test_a_dry_run_shows_the_request_and_submits_nothing(armada: StandaloneArmad
 
 
 def test_priority_classes_are_those_of_the_site(armada: StandaloneArmada, tmp_path: Path) -> None:
-    own = SCRIPT.replace("podSpec:", "podSpec:\n      priorityClassName: urgent")
+    own = SCRIPT.replace("podSpec:", "podSpec:\n    priorityClassName: urgent")
     home = {"AIRFLOW_HOME": str(tmp_path)}
     rules = {"AIRFLOW__ARMADA__SERVER_RULES": '{"priority_classes": ["urgent"]}'}
 
