@@ -11,7 +11,7 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_armada.api import core_v1_pb2, event_pb2, job_pb2, methods, submit_pb2, timestamp_pb2
@@ -35,7 +35,6 @@ def test_every_module_has_a_stub_and_a_proto_source() -> None:
 
 
 @given(st.sampled_from(CLASSES).flatmap(messages))
-@settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large], deadline=None)
 def test_a_message_survives_the_wire_pickle_and_deepcopy(message: object) -> None:
     cls = type(message)
     assert cls.FromString(message.SerializeToString()) == message
