@@ -73,7 +73,7 @@ def _exposed(item: submit_pb2.JobSubmitRequestItem, prefix: str) -> Iterator[Pro
         for port in ports:
             if port not in declared:
                 hint = f"add {port} to the ports of the container"
-                yield Problem(f"{prefix}{name}.ports", str(port), "no container declares this port", hint)
+                yield Problem(f"{prefix}{name}.ports", str(port), "no container declares this port", hint, True)
     for index, service in enumerate(item.services):
         if not service.ports:
             yield Problem(f"{prefix}services[{index}].ports", "", "needs at least one port", "list the ports to expose")

@@ -97,7 +97,7 @@ def _mounts(container: core_v1_pb2.Container, path: str, volumes: set[str]) -> I
         where = f"{path}.volumeMounts[{index}]"
         if mount.name not in volumes:
             known = f"the pod has {', '.join(sorted(volumes))}" if volumes else "add it to volumes"
-            yield Problem(f"{where}.name", repr(mount.name), "the pod has no volume of this name", known)
+            yield Problem(f"{where}.name", repr(mount.name), "the pod has no volume of this name", known, True)
         if not mount.mountPath:
             yield Problem(f"{where}.mountPath", "", "is required", "say where the volume appears")
         elif mount.mountPath in taken:

@@ -46,7 +46,7 @@ def _size(pod: core_v1_pb2.PodSpec, path: str, rules: ServerRules) -> Iterator[P
     size = pod.ByteSize()
     if size > rules.max_pod_spec_bytes:
         hint = "move large content into the image, a config map or a volume"
-        yield Problem(path, f"{size} bytes", f"must be at most {rules.max_pod_spec_bytes} bytes", hint)
+        yield Problem(path, f"{size} bytes", f"must be at most {rules.max_pod_spec_bytes} bytes", hint, True)
 
 
 def _affinity(affinity: core_v1_pb2.NodeAffinity, path: str) -> Iterator[Problem]:

@@ -16,12 +16,14 @@ class Problem:
     :param value: what was found there, as text; empty when it says nothing or may be a secret
     :param rule: what is expected there
     :param suggestion: what to do about it, or empty
+    :param of_whole: it depends on the whole job, and may vanish when another part of the job changes
     """
 
     path: str
     value: str
     rule: str
     suggestion: str = ""
+    of_whole: bool = False
 
     def __str__(self) -> str:
         text = f"{self.path}: {self.rule}"

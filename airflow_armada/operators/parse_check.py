@@ -132,4 +132,4 @@ def _problems(arguments: Mapping[str, Any], rules: ServerRules, job_set_id: str 
 
 
 def _common(some: list[Problem], others: list[Problem]) -> list[Problem]:
-    return [problem for problem in some if problem in others]
+    return [problem for problem in some if problem in others and not problem.of_whole]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from airflow.sdk import DAG
 from kubernetes.client import V1Container, V1PodSpec
 
 from airflow_armada.operators.armada import ArmadaOperator
+from tests.unit.jobs.test_validation import RULES
 
 GOOD: dict[str, Any] = {"task_id": "t", "armada_queue": "q", "image": "busybox:1.37", "cmds": ["true"]}
 
@@ -97,6 +99,42 @@ def test_what_another_task_will_give_is_not_judged(name: str) -> None:
         after = ArmadaOperator(**{**GOOD, name: before.output})
 
     assert after.upstream_task_ids == {"before"}
+
+
+def with_a_template(value: Any) -> Iterator[Any]:
+    """The value once for each of its leaves, with a template in that place."""
+    if isinstance(value, dict):
+        for key, entry in value.items():
+            yield from ({**value, key: changed} for changed in with_a_template(entry))
+    elif isinstance(value, list):
+        for index, entry in enumerate(value):
+            yield from ([*value[:index], changed, *value[index + 1 :]] for changed in with_a_template(entry))
+    else:
+        yield "{{ params.later }}"
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_template_anywhere_in_a_good_job_is_no_mistake(rule: str) -> None:
+    for job_request in with_a_template(RULES[rule][0]):
+        assert complaint(image=None, cmds=None, job_request=job_request) == "", job_request
+
+
+FILLED_IN = {
+    "namespace",
+    "some resources",
+    "limits for requests",
+    "requests for limits",
+    "same keys",
+    "resources of init containers",
+}
+"""Rules that the operator keeps for its author."""
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_every_rule_is_applied_when_the_file_is_parsed(rule: str) -> None:
+    text = complaint(image=None, cmds=None, job_request=RULES[rule][1])
+
+    assert text.startswith("task 't'") != (rule in FILLED_IN)
 
 
 def test_a_site_may_have_priority_classes_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
