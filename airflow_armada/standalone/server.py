@@ -43,7 +43,7 @@ ResultT = TypeVar("ResultT")
 _OPTIONS = (
     ("grpc.so_reuseport", 0),
     ("grpc.keepalive_permit_without_calls", 1),
-    ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+    ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
     ("grpc.max_connection_idle_ms", 300_000),
     ("grpc.max_receive_message_length", 4 * 2**20),
     ("grpc.max_send_message_length", -1),
