@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import importlib
 import time
 import traceback
@@ -18,6 +19,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="small sizes and one run of each, for trying")
     parser.add_argument("--only", nargs="+", choices=SCENARIOS, default=SCENARIOS, help="these scenarios and no others")
+    parser.add_argument("--runs", type=int, help="take each figure so often")
     parser.add_argument(
         "--out", type=Path, help="folder of the report (benchmarks/, or .cache/bench when not all is run)"
     )
@@ -41,6 +43,8 @@ def run(name: str, plan: Plan) -> report.Section:
 def main() -> int:
     arguments = parse()
     plan = QUICK if arguments.quick else FULL
+    if arguments.runs:
+        plan = dataclasses.replace(plan, runs=arguments.runs, import_runs=arguments.runs, e2e_runs=arguments.runs)
     complete = tuple(arguments.only) == SCENARIOS and not arguments.quick
     folder = arguments.out or (Path("benchmarks") if complete else Path(".cache/bench"))
     sections = [run(name, plan) for name in arguments.only]

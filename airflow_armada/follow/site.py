@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 STREAMS_PER_CHANNEL = 80
 """Proxies commonly allow about 100 streams in a connection, and let more of them wait without a word."""
 
-STARTS_AT_ONCE = 200
+STARTS_AT_ONCE = 50
 """Followers that begin in one turn of the event loop, so that a restarted triggerer does not block it."""
 
 REPORTS_PER_SECOND = 1.0

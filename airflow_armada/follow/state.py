@@ -69,6 +69,17 @@ NEW = JobState()
 """The state of a job of which nothing has been heard."""
 
 
+_INDEX = {name: index for index, name in enumerate(JobState._fields)}
+
+
+def _with(state: JobState, **changes: Any) -> JobState:
+    """Do what ``_replace`` does in a third of its time, which is most of what an event costs."""
+    values = list(state)
+    for name, value in changes.items():
+        values[_INDEX[name]] = value
+    return JobState._make(values)
+
+
 def fold(state: JobState, kind: str, body: Any) -> JobState:
     """Return the state after an event.
 
@@ -85,15 +96,15 @@ def fold(state: JobState, kind: str, body: Any) -> JobState:
 def _submitted(state: JobState, body: Any) -> JobState:
     at = rfc3339(body.created)
     if state.phase == UNKNOWN:
-        return state._replace(phase=SUBMITTED, at=at, submitted_at=at)
-    return state if state.submitted_at else state._replace(submitted_at=at)
+        return _with(state, phase=SUBMITTED, at=at, submitted_at=at)
+    return state if state.submitted_at else _with(state, submitted_at=at)
 
 
 def _queued(state: JobState, body: Any) -> JobState:
     if state.phase >= QUEUED:
         return state
     at = rfc3339(body.created)
-    return state._replace(phase=QUEUED, at=at, submitted_at=state.submitted_at or at)
+    return _with(state, phase=QUEUED, at=at, submitted_at=state.submitted_at or at)
 
 
 def _leased(state: JobState, body: Any) -> JobState:
@@ -102,9 +113,10 @@ def _leased(state: JobState, body: Any) -> JobState:
         return state
     if state.phase >= LEASED and (not state.cluster or body.cluster_id in ("", state.cluster)):
         cluster = state.cluster or body.cluster_id
-        return state._replace(cluster=cluster, pool=state.pool or body.pool, leased_at=state.leased_at or at)
+        return _with(state, cluster=cluster, pool=state.pool or body.pool, leased_at=state.leased_at or at)
     again = state.preempted_at if state.preempted_at > at else ""
-    return state._replace(
+    return _with(
+        state,
         phase=LEASED,
         at=at,
         cluster=body.cluster_id,
@@ -123,28 +135,28 @@ def _pending(state: JobState, body: Any) -> JobState:
     at = rfc3339(body.created)
     if (at and at == state.pending_at) or _of_earlier_run(state, body, at):
         return state
-    places = _places(state, body)
+    places = _places(state, body, pool=body.pool)
     if state.phase >= PENDING:
-        return state._replace(pending_at=state.pending_at or at, **places)
-    return state._replace(phase=PENDING, at=at, pending_at=at, **places)
+        return _with(state, pending_at=state.pending_at or at, **places)
+    return _with(state, phase=PENDING, at=at, pending_at=at, **places)
 
 
 def _running(state: JobState, body: Any) -> JobState:
     at = rfc3339(body.created)
     if (at and at == state.running_at) or _of_earlier_run(state, body, at):
         return state
-    places = _places(state, body)
+    places = _places(state, body, body.node_name, body.pool)
     if state.phase >= RUNNING:
-        return state._replace(running_at=state.running_at or at, ran=True, **places)
-    return state._replace(phase=RUNNING, at=at, running_at=at, ran=True, **places)
+        return _with(state, running_at=state.running_at or at, ran=True, **places)
+    return _with(state, phase=RUNNING, at=at, running_at=at, ran=True, **places)
 
 
-def _places(state: JobState, body: Any) -> dict[str, Any]:
+def _places(state: JobState, body: Any, node: str = "", pool: str = "") -> dict[str, Any]:
     """Remember where the pod is: later events of the run, the end among them, often leave it out."""
     return {
         "cluster": body.cluster_id or state.cluster,
-        "pool": getattr(body, "pool", "") or state.pool,
-        "node": getattr(body, "node_name", "") or state.node,
+        "pool": pool or state.pool,
+        "node": node or state.node,
         "pod": body.pod_name or state.pod,
         "namespace": body.pod_namespace or state.namespace,
     }
@@ -171,7 +183,7 @@ def _interrupted(state: JobState, body: Any, note: str) -> JobState:
     at = rfc3339(body.created)
     if (at and at == state.interrupted_at) or _of_earlier_run(state, body, at):
         return state
-    return _noted(state, note)._replace(phase=QUEUED, at=at, interrupted_at=at)
+    return _with(_noted(state, note), phase=QUEUED, at=at, interrupted_at=at)
 
 
 def _failed(state: JobState, body: Any) -> JobState:
@@ -181,7 +193,8 @@ def _failed(state: JobState, body: Any) -> JobState:
     end = outcome.REJECTED if rejected else outcome.PREEMPTED if state.preempted_at else outcome.FAILED
     exit_codes = {status.name: status.exitCode for status in body.container_statuses}
     at = rfc3339(body.created)
-    return state._replace(
+    return _with(
+        state,
         phase=ENDED,
         end=end,
         at=at,
@@ -192,7 +205,7 @@ def _failed(state: JobState, body: Any) -> JobState:
         failure_category=body.failure_category,
         failure_subcategory=body.failure_subcategory,
         ran=state.ran or bool(exit_codes),
-        **_places(state, body),
+        **_places(state, body, body.node_name),
     )
 
 
@@ -203,15 +216,15 @@ def _cause(body: Any) -> str:
 
 def _succeeded(state: JobState, body: Any) -> JobState:
     at = rfc3339(body.created)
-    places = _places(state, body)
-    return state._replace(phase=ENDED, end=outcome.SUCCEEDED, at=at, finished_at=at, reason="", ran=True, **places)
+    places = _places(state, body, body.node_name)
+    return _with(state, phase=ENDED, end=outcome.SUCCEEDED, at=at, finished_at=at, reason="", ran=True, **places)
 
 
 def _cancelled(state: JobState, body: Any) -> JobState:
     at = rfc3339(body.created)
     who = body.requestor or state.requestor
     reason = body.reason or (f"cancelled by {who}" if who else "cancelled")
-    return state._replace(phase=ENDED, end=outcome.CANCELLED, at=at, finished_at=at, requestor=who, reason=reason)
+    return _with(state, phase=ENDED, end=outcome.CANCELLED, at=at, finished_at=at, requestor=who, reason=reason)
 
 
 def _preempted(state: JobState, body: Any) -> JobState:
@@ -219,7 +232,8 @@ def _preempted(state: JobState, body: Any) -> JobState:
     at = rfc3339(body.created) or "-"
     if at == state.preempted_at or state.end not in ("", outcome.FAILED):
         return state
-    known = state._replace(
+    known = _with(
+        state,
         preempted_at=at,
         reason=body.reason or state.reason,
         run_id=body.run_id or state.run_id,
@@ -227,7 +241,7 @@ def _preempted(state: JobState, body: Any) -> JobState:
         preempting_job_id=body.preempting_job_id,
     )
     if state.end:
-        return known._replace(end=outcome.PREEMPTED, cause="")
+        return _with(known, end=outcome.PREEMPTED, cause="")
     return _noted(known, f"preempted{_because(body.reason)}")
 
 
@@ -237,7 +251,7 @@ def _preempting(state: JobState, body: Any) -> JobState:
 
 def _cancelling(state: JobState, body: Any) -> JobState:
     noted = _noted(state, f"{body.requestor or 'someone'} asked for its cancellation{_because(body.reason)}")
-    return noted._replace(requestor=body.requestor or state.requestor)
+    return _with(noted, requestor=body.requestor or state.requestor)
 
 
 def _reprioritized(state: JobState, body: Any) -> JobState:
@@ -248,11 +262,11 @@ def _utilisation(state: JobState, body: Any) -> JobState:
     seen = dict(state.resources)
     for name, quantity in body.MaxResourcesForPeriod.items():
         seen[name] = larger(seen.get(name, ""), quantity.string)
-    return state if seen == state.resources else state._replace(resources=seen)
+    return state if seen == state.resources else _with(state, resources=seen)
 
 
 def _noted(state: JobState, note: str) -> JobState:
-    return state if note == state.note else state._replace(note=note, notes=state.notes + 1)
+    return state if note == state.note else _with(state, note=note, notes=state.notes + 1)
 
 
 def _because(reason: str) -> str:
