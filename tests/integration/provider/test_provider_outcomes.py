@@ -165,9 +165,9 @@ def test_mapped_tasks_share_the_job_set(airflow: InlineAirflow) -> None:
     ("arguments", "kind", "says"),
     [
         ('armada_queue="nowhere"', "ArmadaRefused", "queue"),
-        ('annotations={"armadaproject.io/priceBand": "Z"}', "ArmadaRefused", "priceBand"),
+        ('annotations={"armadaproject.io/priceBand": "{{ dag.dag_id }}"}', "ArmadaRefused", "priceBand"),
         ('armada_conn_id="armada_broken"', "ArmadaRefused", "'tls' must be true or false"),
-        ('pod_spec={"containers": [{"nmae": "x"}]}', "ArmadaRefused", "nmae"),
+        ('pod_spec=lambda context: {"containers": [{"nmae": "x"}]}', "ArmadaRefused", "nmae"),
         ('armada_conn_id="armada_missing"', "ArmadaRefused", "armada_missing"),
     ],
 )
