@@ -90,16 +90,15 @@ class Run:
     async def prepare(self, history: int) -> list[FollowedJob]:
         """Make the jobs, and load everything that is imported or opened at the first use."""
         self.control.do("reset")
-        warm = self.control.do("create", job_sets=["warm"], jobs=1, kind="succeeded", first=10**8)
-        job = FollowedJob(QUEUE, "warm", warm["jobs"]["warm"][0], warm["now"] - AGE)
+        warm = self.control.do("create", job_sets=["warm"], jobs=1, kind="succeeded", first=10**8, age=AGE)
+        job = FollowedJob(QUEUE, "warm", warm["jobs"]["warm"][0], warm["now"])
         async with shared_site(self.settings) as site:
             await follow(site, job, Noting("", {}), FollowOptions(get_logs=False))
         names = [f"set-{number}" for number in range(self.job_sets)]
-        self.control.do("create", job_sets=names, jobs=self.jobs)
+        begun = self.control.do("create", job_sets=names, jobs=self.jobs, age=AGE)["now"]
         if history:
             self.control.do("history", job_set=names[0], events=history, seconds=86_400)
         self.control.do("forget")
-        begun = time.time() - AGE
         return [FollowedJob(QUEUE, names[n % self.job_sets], job_id(n), begun) for n in range(self.jobs)]
 
     async def start(self, site: Site, jobs: list[FollowedJob]) -> list[asyncio.Task[str]]:

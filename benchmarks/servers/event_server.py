@@ -146,12 +146,14 @@ class EventServer:
         answer = getattr(self, "do_" + order.pop("do"))(**order)
         return json.dumps(answer).encode()
 
-    def do_create(self, job_sets: list[str], jobs: int, kind: str = "queued", first: int = 0) -> dict[str, Any]:
-        """Spread jobs over job sets; their stored history goes as far as a kind of event."""
+    def do_create(
+        self, job_sets: list[str], jobs: int, kind: str = "queued", first: int = 0, age: float = 0.0
+    ) -> dict[str, Any]:
+        """Spread jobs over job sets; their stored history goes as far as a kind of event, and is so many s old."""
         names: list[list[str]] = [[] for _ in job_sets]
         for number in range(jobs):
             names[number % len(job_sets)].append(synthetic.job_id(first + number))
-        now = time.time()
+        now = time.time() - age
         for job_set, ids in zip(job_sets, names, strict=True):
             found = self.job_sets[job_set] = JobSet(job_set)
             kinds = LIFE[: LIFE.index(kind) + 1]
