@@ -27,6 +27,7 @@ EXIT_CODE = "{{ ((dag_run.conf.get('exit_codes') or {}).get(ti.task_id, []) + [0
 JOB = "{{ [dag.dag_id, run_id, ti.task_id, ti.map_index, ti.try_number] | join('|') }}"
 AGAIN = {"retries": 3, "retry_delay": timedelta(seconds=1)}
 OFTEN = {"retries": 6, "retry_delay": timedelta(seconds=1)}
+PREEMPTIBLE = {"priority_class_name": "armada-preemptible"}
 BLOCKING = {"deferrable": False}
 
 
@@ -95,9 +96,9 @@ with dag("queued"):
     both("waiting", 5, container_resources=BIG, queued_timeout=8)
 
 with dag("disturbed"):
-    both("preempted", 15, preemption_retries=2)
-    job("preempted_too_often", 30, preemption_retries=1)
-    job("preempted_without_budget", 30)
+    both("preempted", 15, **PREEMPTIBLE, preemption_retries=2)
+    job("preempted_too_often", 30, **PREEMPTIBLE, preemption_retries=1)
+    job("preempted_without_budget", 30, **PREEMPTIBLE)
     job("evicted", 15, preemption_retries=1, resubmit_on=["evicted"])
     job("lease_expired", 15, preemption_retries=1, resubmit_on=["lease_expired"])
 
@@ -113,7 +114,14 @@ with dag("many_short"):
 
 with dag("mixed"):
     for number in range(6):
-        job(f"deferred_{number}", 20, **OFTEN)
+        job(f"deferred_{number}", 20, **OFTEN, **PREEMPTIBLE)
     for number in range(2):
-        job(f"blocking_{number}", 20, **BLOCKING, **OFTEN)
-    job("budget", 20, preemption_retries=50, resubmit_on=["preempted", "evicted", "lease_expired"], **OFTEN)
+        job(f"blocking_{number}", 20, **BLOCKING, **OFTEN, **PREEMPTIBLE)
+    job(
+        "budget",
+        20,
+        preemption_retries=50,
+        resubmit_on=["preempted", "evicted", "lease_expired"],
+        **OFTEN,
+        **PREEMPTIBLE,
+    )
