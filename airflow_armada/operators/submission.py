@@ -169,11 +169,14 @@ class Submission:
         from airflow_armada.client.errors import ArmadaError, ArmadaRpcError, CredentialsError
 
         what = f"submit the job to queue {record.queue!r}"
-        started = time.monotonic()
+        started, said = time.monotonic(), ""
         while True:
             try:
                 return self._submit_item(record, item)
             except (ArmadaRpcError, CredentialsError) as error:
+                if _grace(error) and str(error) != said:
+                    said = str(error)
+                    log.warning("Could not %s, trying again: %s", what, said)
                 # Without credentials nothing was sent.
                 sent = isinstance(error, ArmadaRpcError)
                 job_id = self._find(record) if sent and error.transient else ""
@@ -182,7 +185,6 @@ class Submission:
                     return job_id
                 if time.monotonic() - started >= _grace(error):
                     raise call_error(error, what) from error
-                log.warning("Could not %s, trying again: %s", what, error)
                 time.sleep(_PAUSE)
             except (ArmadaError, ValueError) as error:
                 raise ArmadaRefused(f"Could not {what}: {error}") from error

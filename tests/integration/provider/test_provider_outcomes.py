@@ -183,13 +183,12 @@ def test_what_cannot_work_is_one_clear_line_and_no_second_try(
     assert run.task("work")["try_number"] == 1
 
 
-def test_an_unreachable_server_is_tried_again_later(airflow: InlineAirflow) -> None:
-    run = airflow.run('sh("work", "true", armada_conn_id="armada_nowhere")')
+def test_an_unreachable_server_is_waited_for_and_the_log_says_so(airflow: InlineAirflow) -> None:
+    run = airflow.run('sh("work", "true", armada_conn_id="armada_nowhere", execution_timeout=timedelta(seconds=15))')
 
-    ((kind, text),) = run.errors()
-    assert kind == "ArmadaUnavailable"
-    assert "127.0.0.1:1" in text
-    assert "\n" not in text
+    ((kind, _),) = run.errors()
+    assert kind == "AirflowTaskTimeout"
+    assert "127.0.0.1:1" in run.messages()
 
 
 def _end(client: ArmadaClient, task: dict[str, Any]) -> JobState:
