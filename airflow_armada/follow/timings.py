@@ -9,7 +9,8 @@ from dataclasses import dataclass
 class Timings:
     """Waiting times, all in seconds.
 
-    :param linger: how long an unused site or watch stays open for the next user
+    :param linger: how long an unused site or watch stays open for the next user; the tasks of one DAG run may start
+        many seconds apart on a busy machine, and are to share one stream
     :param tick: how often watches are looked after
     :param wake: how long changes of a job are collected before its followers wake
     :param look_back: how long before a job's submission its watch begins, against clocks that disagree
@@ -36,7 +37,7 @@ class Timings:
     :param explain_interval: pause between two requests for the scheduler's reason, doubling
     """
 
-    linger: float = 5.0
+    linger: float = 60.0
     tick: float = 1.0
     wake: float = 0.005
     look_back: float = 30.0
