@@ -155,3 +155,20 @@ def runs_task() -> bool:
     # A mapped task is made after the file was parsed.
     runner = sys.modules.get("airflow.sdk.execution_time.task_runner")
     return hasattr(runner, "SUPERVISOR_COMMS") and "airflow.dag_processing.processor" not in sys.modules
+
+
+def import_from(module: str, names: tuple[str, ...], otherwise: str) -> tuple[Any, ...]:
+    """
+    Import names that only newer versions of Airflow have.
+
+    :param module: where they are.
+    :param names: the names.
+    :param otherwise: what to say where they are missing.
+    :return: what the names stand for.
+    :raises ImportError: with that text, if this Airflow is too old.
+    """
+    try:
+        found = import_module(module)
+        return tuple(getattr(found, name) for name in names)
+    except (ImportError, AttributeError) as error:
+        raise ImportError(otherwise) from error

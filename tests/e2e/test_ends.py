@@ -121,3 +121,13 @@ def error_of(run: DagRun, task_id: str) -> str:
     """Return the exceptions in a task's log, with their classes."""
     details = [detail for record in run.log(task_id) for detail in record.get("error_detail") or []]
     return "\n".join(f"{detail['exc_type']}: {detail['exc_value']}" for detail in details)
+
+
+@by_mode
+@pytest.mark.parametrize(("task", "tries"), [("hopeless", 1), ("worth_a_retry", 2)])
+def test_a_retry_policy_decides_by_exit_code(run: DagRun, task: str, tries: int, mode: str) -> None:
+    task_id = f"{task}_{mode}"
+
+    assert run.wait_for_task(task_id, "failed", "success", deadline=180) == "failed"
+
+    assert run.task(task_id)["try_number"] == tries

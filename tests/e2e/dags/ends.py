@@ -5,15 +5,19 @@ from datetime import timedelta
 from airflow.sdk import DAG
 
 from airflow_armada.operators.armada import ArmadaOperator
+from airflow_armada.retry_policy import ArmadaRetryPolicy
 
 SMALL = {"cpu": "50m", "memory": "16Mi"}
 HUGE = {"cpu": "1000", "memory": "16Mi"}
+POLICY = ArmadaRetryPolicy(exit_codes={2: False, 75: timedelta(seconds=1)})
 # What each job runs, what it asks for, and what its task is told beyond that.
 ENDS = {
     "exit_zero": ("echo fine", SMALL, {}),
     "exit_three": ("echo so far so good; echo it broke >&2; exit 3", SMALL, {}),
     "rejected": ("echo never", HUGE, {"retries": 2, "retry_delay": timedelta(seconds=1)}),
     "cancelled": ("echo waiting; sleep 600", SMALL, {"retries": 2, "retry_delay": timedelta(seconds=1)}),
+    "hopeless": ("exit 2", SMALL, {"retries": 2, "retry_policy": POLICY}),
+    "worth_a_retry": ("exit 75", SMALL, {"retries": 1, "retry_policy": POLICY}),
     "marked": ("echo waiting; sleep 600", SMALL, {}),
     "lines": ("for n in $(seq 1 300); do echo line $n; done; sleep 8; echo the last line", SMALL, {}),
 }
