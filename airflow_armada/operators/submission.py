@@ -272,16 +272,15 @@ class Submission:
 
     def _discard(self, record: JobRecord) -> None:
         """Cancel the job that a user's clear, or the policy, has made obsolete: exactly that one."""
-        from airflow_armada.client.errors import ArmadaRpcError
 
         ended = record.end and record.end not in ABANDONED
         job_id = "" if ended else record.job_id or self._find(record)
         if not job_id:
             return
-        try:
-            self._client.cancel_jobs(record.queue, record.job_set_id, job_id=job_id, reason=_CANCEL_REASON)
-        except ArmadaRpcError as error:
-            raise call_error(error, f"cancel job {job_id} of try {record.try_number}") from error
+        self._patiently(
+            lambda: self._client.cancel_jobs(record.queue, record.job_set_id, job_id=job_id, reason=_CANCEL_REASON),
+            f"cancel job {job_id} of try {record.try_number}",
+        )
         log.info("Cancelled Armada job %s of try %d, which this try replaces", job_id, record.try_number)
 
     def _find(self, record: JobRecord) -> str:
@@ -314,31 +313,48 @@ class Submission:
         """Ask which jobs have the external URI; only an answer can tell that there is none."""
         from airflow_armada.client.errors import ArmadaRpcError
 
-        started = time.monotonic()
-        while True:
-            try:
-                answer: Any = self._client.get_job_status_by_external_job_uri(
-                    record.queue, record.job_set_id, record.external_job_uri
-                )
-                return list(answer.job_states)
-            except ArmadaRpcError as error:
-                log.debug("Cannot look for %s: %s", record.external_job_uri, error)
-                if _grace(error) == 0:
-                    return []
-                if time.monotonic() - started >= _grace(error):
-                    raise call_error(error, f"look for the job of try {record.try_number}") from error
-            time.sleep(_PAUSE)
+        uri = record.external_job_uri
+        try:
+            answer: Any = self._patiently(
+                lambda: self._client.get_job_status_by_external_job_uri(record.queue, record.job_set_id, uri),
+                f"look for the job of try {record.try_number}",
+            )
+        except ArmadaRefused as error:
+            if isinstance(error.__cause__, ArmadaRpcError) and _grace(error.__cause__) > 0:
+                raise
+            log.debug("Cannot look for %s: %s", uri, error)  # an older server has no such call
+            return []
+        return list(answer.job_states)
 
     def _state(self, job_id: str) -> str:
         """Ask for the state of a job; what the query service does not know yet counts as running."""
         from airflow_armada.api import submit_pb2
+
+        what = f"ask for the state of job {job_id}"
+        states = self._patiently(lambda: self._client.get_job_status([job_id]), what).job_states
+        return str(submit_pb2.JobState.Name(states[job_id])) if job_id in states else "UNKNOWN"
+
+    def _patiently(self, call: Callable[[], Any], what: str) -> Any:
+        """
+        Make a call that can be repeated, for as long as its failure may pass.
+
+        :param call: makes it.
+        :param what: what is tried, for the message.
+        :return: the answer.
+        :raises ArmadaRefused: when Armada would refuse it again.
+        :raises ArmadaUnavailable: when Armada does not answer.
+        """
         from airflow_armada.client.errors import ArmadaRpcError
 
-        try:
-            states = self._client.get_job_status([job_id]).job_states
-        except ArmadaRpcError as error:
-            raise call_error(error, f"ask for the state of job {job_id}") from error
-        return str(submit_pb2.JobState.Name(states[job_id])) if job_id in states else "UNKNOWN"
+        started = time.monotonic()
+        while True:
+            try:
+                return call()
+            except ArmadaRpcError as error:
+                if time.monotonic() - started >= _grace(error):
+                    raise call_error(error, what) from error
+                log.debug("Could not %s, trying again: %s", what, error)
+            time.sleep(_PAUSE)
 
 
 _ENDED_BADLY = {"FAILED", "CANCELLED", "PREEMPTED", "REJECTED"}

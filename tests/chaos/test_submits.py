@@ -31,8 +31,18 @@ def armada() -> Iterator[StandaloneArmada]:
         yield server
 
 
-def submission(client: ArmadaClient, started_at: float) -> Submission:
-    attempt = Attempt("dag", "run", "task", -1, 1, 0, started_at)
+class Store(dict[str, object]):
+    """What outlives a try, as Airflow's task state store does."""
+
+    def set(self, key: str, value: object) -> None:
+        self[key] = value
+
+
+def submission(
+    client: ArmadaClient, started_at: float, *, number: int = 1, epoch: int = 0, store: Store | None = None
+) -> Submission:
+    attempt = Attempt("dag", "run", "task", -1, number, epoch, started_at)
+    journal = Journal({"task_state_store": Store() if store is None else store})
 
     def build(identity: JobIdentity) -> object:
         spec = JobSpec(
@@ -44,7 +54,7 @@ def submission(client: ArmadaClient, started_at: float) -> Submission:
         )
         return build_request(spec).item
 
-    return Submission(client, attempt, Journal({}), queue="chaos", job_set_id="set", build=build)  # type: ignore[arg-type]
+    return Submission(client, attempt, journal, queue="chaos", job_set_id="set", build=build)  # type: ignore[arg-type]
 
 
 def submit(armada: StandaloneArmada, started_at: float) -> str:
@@ -82,6 +92,23 @@ def test_a_lost_answer_makes_no_second_job_even_if_armada_forgets_the_first(
     job_id = submit(armada, time.time())
 
     assert list(armada.jobs) == [job_id]
+
+
+@pytest.mark.parametrize("code", [grpc.StatusCode.UNAUTHENTICATED, *CODES], ids=["UNAUTHENTICATED", *NAMES])
+@pytest.mark.parametrize("method", ["GetJobStatus", "CancelJobs"])
+def test_a_retry_waits_for_a_server_that_refuses_for_a_moment(
+    armada: StandaloneArmada, method: str, code: grpc.StatusCode
+) -> None:
+    store, now = Store(), time.time()
+    with open_channel(SiteSettings(target=armada.target, tls=None)) as channel:
+        first = submission(ArmadaClient(channel), now, store=store).acquire()
+        armada.faults.refuse(method, code, times=2)
+        epoch = 1 if method == "CancelJobs" else 0  # a clear cancels, a retry asks
+        second = submission(ArmadaClient(channel), now, number=2, epoch=epoch, store=store).acquire()
+
+    assert second.adopted == (epoch == 0)
+    assert len(armada.jobs) == (1 if second.adopted else 2)
+    assert (first.record.job_id == second.record.job_id) == second.adopted
 
 
 @pytest.mark.parametrize("code", CODES[:2], ids=NAMES[:2])
