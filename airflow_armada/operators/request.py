@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from airflow_armada.jobs.identity import JobIdentity
     from airflow_armada.operators.armada import ArmadaOperator
 
+GANG_ID = "armadaproject.io/gangId"
 _LONGEST_SHOWN = 1000  # characters of a variable; @task.armada carries its function in one
 
 
@@ -62,7 +63,7 @@ def build_request(operator: ArmadaOperator, identity: JobIdentity, context: Mapp
 
     arguments = {name: getattr(operator, name) for name in JOB_ARGUMENTS}
     try:
-        return build_request(
+        request = build_request(
             JobSpec(
                 **arguments,
                 client_id=identity.client_id,
@@ -74,6 +75,17 @@ def build_request(operator: ArmadaOperator, identity: JobIdentity, context: Mapp
         )
     except ValueError as error:
         raise ArmadaRefused(f"{error}") from None
+    _gather_gang_again(request.item, identity.resubmission)
+    return request
+
+
+def _gather_gang_again(item: submit_pb2.JobSubmitRequestItem, resubmission: int) -> None:
+    """Give a resubmitted member the id that all others of its gang get, too: Armada takes no gang id twice.
+
+    The scheduler preempts a gang as a whole, so that its members count the same resubmissions.
+    """
+    if resubmission and item.annotations.get(GANG_ID):
+        item.annotations[GANG_ID] += f"-{resubmission}"
 
 
 def prepare(operator: ArmadaOperator, identity: JobIdentity) -> Prepared:

@@ -35,3 +35,16 @@ with DAG("ends", schedule=None, max_active_tasks=32):
                 deferrable=deferrable,
                 **further,
             )
+
+    # The members tell by their gang's id whether they have been submitted again.
+    ArmadaOperator.partial(
+        task_id="gang",
+        armada_queue="example",
+        image="busybox:1.37",
+        cmds=["sh", "-c"],
+        container_resources=SMALL,
+        priority_class_name="armada-preemptible",
+        gang_id="{{ run_id }}-gang",
+        gang_cardinality=2,
+        preemption_retries=1,
+    ).expand(arguments=[[f"case $ARMADA_GANG_ID in *-gang-1) echo {n};; *) sleep 600;; esac"] for n in ("a", "b")])
