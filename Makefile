@@ -8,7 +8,7 @@ PYTHON ?= $(firstword $(foreach candidate,python3 python3.13 python3.12 python3.
 	$(candidate) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(candidate))) python3)
 VENV := .venv/bin
 REPORTS := .cache/reports
-PYTEST := $(VENV)/python -m pytest
+PYTEST := $(VENV)/python -m pytest --timeout=300
 # Compiled bytecode halves the start of every Airflow process.
 unexport PYTHONDONTWRITEBYTECODE
 export ARMADA_PEER_PYTHON := $(CURDIR)/.venv-peer/bin/python
