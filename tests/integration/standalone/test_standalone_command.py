@@ -68,4 +68,4 @@ def test_a_quantity_that_makes_no_sense_is_one_clear_line() -> None:
     result = subprocess.run([*COMMAND, "--cpus", "many"], capture_output=True, text=True, timeout=60, check=False)
 
     assert result.returncode == 1
-    assert result.stderr.startswith("armada-standalone: 'many' is not a resource quantity")
+    assert result.stderr.startswith("armada-standalone: 'many' is not a quantity")
