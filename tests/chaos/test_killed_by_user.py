@@ -38,11 +38,18 @@ def run(world: World) -> DagRun:
 
 
 def started(world: World, run: DagRun, task_id: str) -> Job:
-    """Wait until the job runs, and its task waits for it."""
+    """Wait until the job runs, and its task waits for it: Airflow tells no trigger that has not started yet."""
     job = world.wait_for_job(run, task_id)
     if not task_id.endswith("blocking") and task_id != "terminated":
-        run.wait_for_task(task_id, "deferred", deadline=90)
+        wait_for_trigger(run, task_id)
     return job
+
+
+def wait_for_trigger(run: DagRun, task_id: str, try_number: int = 1) -> None:
+    """Wait until a trigger says that the job runs."""
+    run.wait_for_task(task_id, "deferred", deadline=90)
+    what = f"the trigger of {task_id}, try {try_number}"
+    wait_until(lambda: "is running on" in run.log_text(task_id, try_number), what, 90)
 
 
 def wait_for_cancel(world: World, run: DagRun, task_id: str, nth: int = 1) -> None:
@@ -80,6 +87,8 @@ def test_clearing_a_task_replaces_its_job(world: World, run: DagRun, mode: str) 
     wait_for_cancel(world, run, task_id)
     second = world.wait_for_job(run, task_id, nth=2)
     assert second.of.number > first.of.number
+    if mode == "deferred":
+        wait_for_trigger(run, task_id, second.of.number)
     run.wait_for_task(task_id, "deferred" if mode == "deferred" else "running", deadline=60)
     run.mark_task(task_id, "failed")
     wait_for_cancel(world, run, task_id, nth=2)
