@@ -83,6 +83,7 @@ def default_deferrable() -> bool:
     return True
 
 
+_MIN_SLOWNESS = 3.0  # s; an idle scheduler's loop takes one, its next loop queues before it reads; 1 was seen to fail
 _MAX_SLOWNESS = 20.0
 
 
@@ -115,7 +116,7 @@ def event_hold(startup: float = 0.0) -> float:
     if configured:
         return float(configured)
     interval: float = conf.getfloat("workers", "min_heartbeat_interval", fallback=5.0)
-    return interval + min(max(1.0, 2 * startup), _MAX_SLOWNESS)
+    return interval + min(max(_MIN_SLOWNESS, 2 * startup), _MAX_SLOWNESS)
 
 
 def is_sensitive_name(name: str) -> bool:
