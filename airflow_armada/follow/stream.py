@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import grpc
@@ -18,16 +18,22 @@ logger = logging.getLogger(__name__)
 
 METHOD = "GetJobSetEvents"
 
+_AT_ONCE = 200
+"""Events handed on in one turn of the event loop."""
+
 
 class EventStream:
-    """Keeps a stream open and hands its events on. It is opened again, from the last message id, when it breaks, when
-    the server ends it, and when it stays silent for so long that it may be half-open: a silent watch carries no bytes.
+    """Keeps a stream open and hands its events on, those of a few milliseconds together: they cost less one after the
+    other than between the steps of receiving them.
+
+    The stream is opened again, from the last message id, when it breaks, when the server ends it, and when it stays
+    silent for so long that it may be half-open: a silent watch carries no bytes.
 
     :param channel: the channel to open the stream on
     :param queue: the queue of the job set
     :param job_set_id: its id
     :param position: the message id after which to begin
-    :param receive: takes (kind, event) for every event; must be quick and must not raise
+    :param receive: takes the messages that came; must be quick and must not raise
     :param timings: waiting times
     """
 
@@ -37,7 +43,7 @@ class EventStream:
         queue: str,
         job_set_id: str,
         position: str,
-        receive: Callable[[str, Any], None],
+        receive: Callable[[Sequence[Any]], None],
         timings: Timings,
     ) -> None:
         self.position = position
@@ -51,7 +57,9 @@ class EventStream:
         self._job_set_id = job_set_id
         self._receive = receive
         self._timings = timings
-        self._clock = asyncio.get_running_loop().time
+        self._loop = asyncio.get_running_loop()
+        self._clock = self._loop.time
+        self._arrived: list[Any] = []
         self._call: Any = None
         self._cut = False
         self._silent = 0
@@ -97,23 +105,30 @@ class EventStream:
             return self._judge(from_grpc(error, METHOD))
         except ArmadaError as error:
             return error
-        except Exception:
-            # An event that nobody foresaw must not end the watch; the stream goes on behind it.
-            logger.exception("An event of job set %s could not be used", self._job_set_id)
         finally:
             self._stop_timers()
             call.cancel()
+            self._hand_on(len(self._arrived))
         return None
 
     async def _consume(self, call: Any) -> None:
-        receive = self._receive
+        arrived = self._arrived
         async for message in call:
-            self.events += 1
-            self.position = message.id
-            body = message.message
-            kind = body.WhichOneof("events")
-            if kind is not None:
-                receive(kind, getattr(body, kind))
+            if not arrived:
+                self._loop.call_later(self._timings.gather, self._hand_on, _AT_ONCE)
+            arrived.append(message)
+
+    def _hand_on(self, most: int) -> None:
+        """Hand on what has arrived, a limited number of messages in one turn of the loop."""
+        batch = self._arrived[:most]
+        if not batch:
+            return
+        del self._arrived[:most]
+        self.events += len(batch)
+        self.position = batch[-1].id
+        self._receive(batch)
+        if self._arrived:
+            self._loop.call_soon(self._hand_on, _AT_ONCE)
 
     def _judge(self, error: ArmadaError) -> ArmadaError:
         if isinstance(error, InvalidRequest):

@@ -12,7 +12,7 @@ class Timings:
     :param linger: how long an unused site or watch stays open for the next user; the tasks of one DAG run may start
         many seconds apart on a busy machine, and are to share one stream
     :param tick: how often watches are looked after
-    :param wake: how long changes of a job are collected before its followers wake
+    :param gather: how long events are gathered before they are taken and followers wake
     :param look_back: how long before a job's submission its watch begins, against clocks that disagree
     :param recent: how far back from now a watch begins at most; what is older, snapshots tell
     :param first_back_off: wait before a broken stream is reopened for the first time
@@ -39,7 +39,7 @@ class Timings:
 
     linger: float = 60.0
     tick: float = 1.0
-    wake: float = 0.005
+    gather: float = 0.005
     look_back: float = 30.0
     recent: float = 120.0
     first_back_off: float = 0.5

@@ -27,7 +27,6 @@ class TrackedJob:
         "notice",
         "refusal",
         "state",
-        "stirred",
         "swept",
         "unknown_since",
         "waiters",
@@ -37,7 +36,6 @@ class TrackedJob:
         self.job = job
         self.state: JobState = NEW
         self.change = 0
-        self.stirred = False
         self.notice = ""
         self.followers = 0
         self.waiters: list[asyncio.Future[None]] = []
@@ -82,7 +80,6 @@ class TrackedJob:
     def wake(self) -> None:
         """Let every waiter look again."""
         self.change += 1
-        self.stirred = False
         waiters, self.waiters = self.waiters, []
         for waiter in waiters:
             if not waiter.done():

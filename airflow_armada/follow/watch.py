@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import grpc
@@ -17,9 +19,9 @@ from airflow_armada.follow.stream import METHOD, EventStream
 from airflow_armada.follow.timings import Timings
 from airflow_armada.follow.tracked import TrackedJob
 
+logger = logging.getLogger(__name__)
+
 _ENDINGS = frozenset({"failed", "succeeded", "cancelled", "preempted"})
-_WOKEN_AT_ONCE = 200
-"""Followers woken in one turn of the event loop."""
 
 
 class JobSetWatch:
@@ -44,7 +46,6 @@ class JobSetWatch:
         self._timings = timings
         self._stream: EventStream | None = None
         self._task: asyncio.Task[None] | None = None
-        self._stirred: list[TrackedJob] = []
         self._loop = asyncio.get_running_loop()
 
     @property
@@ -112,7 +113,8 @@ class JobSetWatch:
                     continue
                 seen.add(event.job_id)
                 if kind in _ENDINGS or event.job_id in unheard:
-                    self._take(tracked, kind, event)
+                    if tracked.fold(kind, event):
+                        tracked.wake()
                     if tracked.state.end and all(other.state.end for other in wanted):
                         break
         except grpc.RpcError as error:
@@ -129,23 +131,28 @@ class JobSetWatch:
         self._stream = EventStream(self.channel, self.queue, self.job_set_id, position, self._receive, self._timings)
         self._task = tasks.spawn(self._stream.run(), f"armada watch {self.queue}/{self.job_set_id}")
 
-    def _receive(self, kind: str, event: Any) -> None:
-        tracked = self.jobs.get(event.job_id)
-        if tracked is not None:
-            tracked.heard = self._loop.time()
-            self._take(tracked, kind, event)
-
-    def _take(self, tracked: TrackedJob, kind: str, event: Any) -> None:
-        """Fold an event, and wake the job's followers soon; not for each event when they come in a flood."""
-        if tracked.fold(kind, event) and not tracked.stirred:
-            tracked.stirred = True
-            if not self._stirred:
-                self._loop.call_later(self._timings.wake, self._wake_stirred)
-            self._stirred.append(tracked)
-
-    def _wake_stirred(self) -> None:
-        batch, self._stirred = self._stirred[:_WOKEN_AT_ONCE], self._stirred[_WOKEN_AT_ONCE:]
-        for tracked in batch:
+    def _receive(self, messages: Sequence[Any]) -> None:
+        """Fold the events of followed jobs, then wake the followers whose job has changed, once each."""
+        jobs, now = self.jobs, self._loop.time()
+        changed: dict[str, TrackedJob] = {}
+        for message in messages:
+            body = message.message
+            kind = body.WhichOneof("events")
+            if kind is None:
+                continue
+            event = getattr(body, kind)
+            tracked = jobs.get(event.job_id)
+            if tracked is not None:
+                tracked.heard = now
+                if self._fold(tracked, kind, event):
+                    changed[event.job_id] = tracked
+        for tracked in changed.values():
             tracked.wake()
-        if self._stirred:
-            self._loop.call_soon(self._wake_stirred)
+
+    def _fold(self, tracked: TrackedJob, kind: str, event: Any) -> bool:
+        try:
+            return tracked.fold(kind, event)
+        except Exception:
+            # An event that nobody foresaw must not end the watch.
+            logger.exception("An event of job set %s could not be used", self.job_set_id)
+            return False
