@@ -106,7 +106,9 @@ def test_a_block_of_the_guide_is_replaced_again_and_again() -> None:
 def test_the_sizing_table_has_a_row_for_each_size() -> None:
     one = {"jobs": 1000, "job_sets": 1, "bytes_per_job": 3000, "floor_bytes_per_job": 1000, "p50": 0.001, "p99": 0.02}
 
-    assert sizing([{**one, "idle_cpu_share": 0.002}]) == "| 1,000 | 1 | 2.0 MB | 1 / 20 ms | 0.2 % of a core |\n"
+    rows = sizing([{**one, "idle_cpu_share": 0.002}]).splitlines()[2:]
+
+    assert rows == ["| 1,000 | 1 | 2.0 MB | 1 / 20 ms | 0.2 % of a core |"]
 
 
 def test_the_peer_table_shows_medians() -> None:
