@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-import signal
 from collections.abc import Iterator
 from pathlib import Path
-from types import FrameType
 
 import pytest
 
 from tests.chaos.world import World
 from tests.support.postgres import find_postgres
+from tests.support.sessions import stop_everything_on_sigterm  # noqa: F401  (a fixture)
 
 TIMES = int(os.environ.get("CHAOS_TIMES", "1"))
 HEARTBEAT = float(os.environ.get("CHAOS_HEARTBEAT", "1"))
@@ -22,18 +21,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.e2e)
             item.add_marker(pytest.mark.timeout(600))
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _stop_everything_on_sigterm() -> Iterator[None]:
-    """Let a session that is told to end take its processes with it."""
-    before = signal.signal(signal.SIGTERM, _interrupt)
-    yield
-    signal.signal(signal.SIGTERM, before)
 
 
 @pytest.fixture(scope="session")

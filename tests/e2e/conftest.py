@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Iterator
 from pathlib import Path
-from types import FrameType
 
 import pytest
 
@@ -14,6 +12,7 @@ from airflow_armada.client.client import ArmadaClient
 from airflow_armada.client.settings import SiteSettings
 from airflow_armada.standalone.server import StandaloneArmada
 from tests.support.airflow_stack import AirflowStack, armada_connection
+from tests.support.sessions import stop_everything_on_sigterm  # noqa: F401  (a fixture)
 
 ROOT = Path(__file__).resolve().parents[2]
 LOOKOUT = "http://lookout.example"
@@ -25,18 +24,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.e2e)
             if item.get_closest_marker("timeout") is None:
                 item.add_marker(pytest.mark.timeout(600))
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _stop_everything_on_sigterm() -> Iterator[None]:
-    """Let a session that is told to end take its processes with it."""
-    before = signal.signal(signal.SIGTERM, _interrupt)
-    yield
-    signal.signal(signal.SIGTERM, before)
 
 
 @pytest.fixture(scope="session")
