@@ -60,15 +60,18 @@ peer: environments ## against the published armada-client
 	$(PYTEST) tests/peer --junit-xml=$(REPORTS)/peer.xml
 
 e2e: environments ## a real scheduler, triggerer and API server
+	@mkdir -p .cache
 	$(PYTEST) tests/e2e --basetemp=.cache/e2e --junit-xml=$(REPORTS)/e2e.xml
 
 # A chaos suite needs PostgreSQL's server; where it is missing the cases are skipped, but not in CI.
 CHAOS := tests/chaos
 chaos-quick: environment ## the quickest chaos cases: workers killed, tasks killed by users, answers lost
+	@mkdir -p .cache
 	$(PYTEST) $(CHAOS)/test_submits.py $(CHAOS)/test_worker_killed.py $(CHAOS)/test_killed_by_user.py \
 		--basetemp=.cache/chaos-quick --junit-xml=$(REPORTS)/chaos.xml
 
 chaos-cases: environment ## every named chaos case, TIMES=10 in a row; SHORT=many_short for 100 jobs of each length
+	@mkdir -p .cache
 	CHAOS_TIMES=$(or $(TIMES),1) CHAOS_SHORT_JOBS=$(or $(SHORT),short) $(PYTEST) $(CHAOS) \
 		--basetemp=.cache/chaos-cases --ignore=$(CHAOS)/test_short_jobs.py
 	CHAOS_TIMES=$(or $(TIMES),1) CHAOS_SHORT_JOBS=$(or $(SHORT),short) CHAOS_HEARTBEAT=5 $(PYTEST) \
