@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from tests.chaos.records import Findings
@@ -34,12 +36,14 @@ def run(world: World) -> DagRun:
 
 @pytest.fixture(scope="module")
 def findings(world: World, run: DagRun) -> Findings:
-    most = max(times for _, times in DISTURBED.values())
-    for nth in range(1, most + 1):
-        for task_id, (disturbance, times) in DISTURBED.items():
-            if nth <= times:
-                job = world.wait_for_job(run, task_id, nth=nth)
-                world.disturb(disturbance, job)
+    def disturb(task_id: str) -> None:
+        disturbance, times = DISTURBED[task_id]
+        for nth in range(1, times + 1):
+            world.disturb(disturbance, world.wait_for_job(run, task_id, nth=nth))
+
+    # Side by side: a job that waited for its turn to be disturbed might have ended by then.
+    with ThreadPoolExecutor(len(DISTURBED)) as pool:
+        list(pool.map(disturb, DISTURBED))
     return world.settle(run, FAILED)
 
 

@@ -1,7 +1,7 @@
 """The DAGs of the chaos suite: tasks whose jobs write a line to a file when they really start, end or are stopped.
 
 How long a job lasts, and how it exits, comes with the conf of a run: ``seconds`` and ``exit_codes``, by task id; an
-exit code is for the first try alone unless it is a list, one for each try.
+exit code is for the first try alone unless it is a list, one for each try. ``armada_conn_id`` says where they run.
 """
 
 from datetime import timedelta
@@ -24,6 +24,7 @@ exit "$EXIT_CODE"
 """
 SECONDS = "{{ (dag_run.conf.get('seconds') or {}).get(ti.task_id, params.seconds) }}"
 EXIT_CODE = "{{ ((dag_run.conf.get('exit_codes') or {}).get(ti.task_id, []) + [0] * 99)[ti.try_number - 1] }}"
+PLACE = "{{ dag_run.conf.get('armada_conn_id', 'armada_default') }}"
 JOB = "{{ [dag.dag_id, run_id, ti.task_id, ti.map_index, ti.try_number] | join('|') }}"
 AGAIN = {"retries": 3, "retry_delay": timedelta(seconds=1)}
 OFTEN = {"retries": 6, "retry_delay": timedelta(seconds=1)}
@@ -33,7 +34,7 @@ BLOCKING = {"deferrable": False}
 
 def job(task_id: str, seconds: float, **arguments: object) -> ProbedOperator:
     """Make a task whose job works for some seconds."""
-    fields = {"container_resources": SMALL, "armada_queue": "chaos", **arguments}
+    fields = {"container_resources": SMALL, "armada_queue": "chaos", "armada_conn_id": PLACE, **arguments}
     return ProbedOperator(
         task_id=task_id,
         image="busybox:1.37",
