@@ -59,7 +59,6 @@ class JobSetWatch:
         tracked = self.jobs.get(job.job_id)
         if tracked is None:
             tracked = self.jobs[job.job_id] = TrackedJob(job)
-            tracked.heard = self._loop.time()
         tracked.followers += 1
         self.unused_since = None
         if self._task is None:

@@ -137,6 +137,15 @@ async def test_records_that_lag_behind_the_events_change_nothing(armada: Scripte
     assert not any("queued" in text for text in reporter.states)
 
 
+async def test_a_stream_that_never_tells_of_a_job_does_not_hide_its_end(armada: ScriptedArmada) -> None:
+    job = a_job()
+    armada.know(job.job_id, "SUCCEEDED")
+    async with shared_site(armada.settings(), replace(QUICK, sweep=60.0, max_sweep=60.0)) as site:
+        outcome = await within(begin(site, job))
+
+    assert outcome.status == "succeeded"
+
+
 async def test_silent_jobs_are_looked_up_less_and_less(armada: ScriptedArmada) -> None:
     jobs = [a_job(number) for number in range(100)]
     for job in jobs:
