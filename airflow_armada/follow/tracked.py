@@ -40,8 +40,8 @@ class TrackedJob:
         self.followers = 0
         self.waiters: list[asyncio.Future[None]] = []
         self.refusal: ArmadaError | None = None
-        # What the sweep keeps, in loop time: last event (0 for none), last snapshot, next one, pause between them; whether the
-        # query API has ever known the job, and since when it does not.
+        # What the sweep keeps, in loop time: last event (0 for none), last snapshot, next one, pause between them;
+        # whether the query API has ever known the job, and since when it does not.
         self.heard = 0.0
         self.swept = 0.0
         self.next_sweep = 0.0

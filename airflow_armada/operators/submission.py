@@ -275,7 +275,8 @@ class Submission:
 
         ended = record.end and record.end not in ABANDONED
         job_id = "" if ended else record.job_id or self._find(record)
-        if not job_id:
+        # The trigger of the try before may have been quicker.
+        if not job_id or self._state(job_id) in _ENDED:
             return
         self._patiently(
             lambda: self._client.cancel_jobs(record.queue, record.job_set_id, job_id=job_id, reason=_CANCEL_REASON),
@@ -358,3 +359,4 @@ class Submission:
 
 
 _ENDED_BADLY = {"FAILED", "CANCELLED", "PREEMPTED", "REJECTED"}
+_ENDED = _ENDED_BADLY | {"SUCCEEDED"}

@@ -26,6 +26,7 @@ EXPECTED = {
     "cleared_deferred": "failed",
     "cleared_blocking": "failed",
     "terminated": "failed",
+    "framework_timeout": "failed",
 }
 LEFT_ALONE = ("left_alone_deferred", "left_alone_blocking")
 CANCELLED_WITHIN = 60.0
@@ -122,6 +123,13 @@ def test_execution_timeout_holds_across_the_deferral(world: World, run: DagRun, 
 
     wait_for_cancel(world, run, task_id)
     assert "Timeout" in world.error_of(run, task_id) or "TimedOut" in world.error_of(run, task_id)
+
+
+def test_a_deferral_that_airflow_times_out_ends_the_job(world: World, run: DagRun) -> None:
+    assert run.wait_for_task("framework_timeout", "failed", "success", deadline=120) == "failed"
+
+    wait_for_cancel(world, run, "framework_timeout")
+    assert "TaskDeferralTimeout" in world.error_of(run, "framework_timeout")
 
 
 @pytest.fixture(scope="module")

@@ -93,6 +93,15 @@ def test_a_job_that_exits_with_an_error(run: DagRun, mode: str) -> None:
 
 
 @by_mode
+def test_a_failure_callback_gets_the_exception_with_its_facts(run: DagRun, mode: str) -> None:
+    task_id = f"exit_three_{mode}"
+    run.wait_for_task(task_id, "success", "failed", deadline=120)
+    told = "callback: ArmadaJobFailed, exit codes {'base': 3}, queue example"
+
+    wait_until(lambda: told in run.log_text(task_id), f"the callback of {task_id}", 30)
+
+
+@by_mode
 def test_a_job_that_can_never_run_is_not_tried_again(run: DagRun, mode: str) -> None:
     task_id = f"rejected_{mode}"
 

@@ -7,7 +7,7 @@ exit code is for the first try alone unless it is a list, one for each try. ``ar
 from datetime import timedelta
 
 from airflow.sdk import DAG
-from probes import FOLDER, ProbedOperator
+from probes import FOLDER, ImpatientOperator, ProbedOperator
 
 SMALL = {"cpu": "50m", "memory": "16Mi"}
 BIG = {"cpu": "40", "memory": "16Mi"}
@@ -32,10 +32,12 @@ PREEMPTIBLE = {"priority_class_name": "armada-preemptible"}
 BLOCKING = {"deferrable": False}
 
 
-def job(task_id: str, seconds: float, **arguments: object) -> ProbedOperator:
+def job(
+    task_id: str, seconds: float, operator: type[ProbedOperator] = ProbedOperator, **arguments: object
+) -> ProbedOperator:
     """Make a task whose job works for some seconds."""
     fields = {"container_resources": SMALL, "armada_queue": "chaos", "armada_conn_id": PLACE, **arguments}
-    return ProbedOperator(
+    return operator(
         task_id=task_id,
         image="busybox:1.37",
         cmds=["sh", "-c"],
@@ -81,6 +83,7 @@ with dag("killed_by_user"):
     both("left_alone", 600, cancel_on_kill=False)
     both("timed_out", 600, execution_timeout=timedelta(seconds=25))
     job("terminated", 600, **BLOCKING)
+    job("framework_timeout", 600, operator=ImpatientOperator)
 
 with dag("run_failed"):
     both("work", 600)

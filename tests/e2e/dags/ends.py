@@ -1,6 +1,7 @@
 """Every way in which a job can end, once in a deferred and once in a blocking task."""
 
 from datetime import timedelta
+from typing import Any
 
 from airflow.sdk import DAG
 
@@ -10,10 +11,18 @@ from airflow_armada.retry_policy import ArmadaRetryPolicy
 SMALL = {"cpu": "50m", "memory": "16Mi"}
 HUGE = {"cpu": "1000", "memory": "16Mi"}
 POLICY = ArmadaRetryPolicy(exit_codes={2: False, 75: timedelta(seconds=1)})
+
+
+def tell(context: dict[str, Any]) -> None:
+    """Say in the task log what a failure callback gets."""
+    error = context["exception"]
+    print(f"callback: {type(error).__name__}, exit codes {error.outcome.exit_codes}, queue {error.facts['queue']}")
+
+
 # What each job runs, what it asks for, and what its task is told beyond that.
 ENDS = {
     "exit_zero": ("echo fine", SMALL, {}),
-    "exit_three": ("echo so far so good; echo it broke >&2; exit 3", SMALL, {}),
+    "exit_three": ("echo so far so good; echo it broke >&2; exit 3", SMALL, {"on_failure_callback": tell}),
     "rejected": ("echo never", HUGE, {"retries": 2, "retry_delay": timedelta(seconds=1)}),
     "cancelled": ("echo waiting; sleep 600", SMALL, {"retries": 2, "retry_delay": timedelta(seconds=1)}),
     "hopeless": ("exit 2", SMALL, {"retries": 2, "retry_policy": POLICY}),
