@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections import Counter
 
 import pytest
@@ -157,6 +158,23 @@ def test_a_failed_run_takes_its_jobs_with_it(world: World) -> None:
         wait_for_cancel(world, run, f"work_{mode}")
     states = {task["task_id"]: task["state"] for task in run.tasks()}
     assert world.settle(run, states).problems == []
+
+
+def test_a_server_that_is_away_hears_of_the_kill_when_it_is_back(world: World) -> None:
+    place = world.side_places[0]
+    run = place.start("cleared_late")
+    job = place.wait_for_job(run, "work")
+    wait_for_trigger(run, "work")
+    place.armada.disconnect()
+
+    run.mark_task("work", "failed")
+    wait_until(lambda: "was the task killed?" in run.log_text("work"), "the trigger to be told", 60)
+    time.sleep(5)  # calls fail meanwhile
+    place.armada.reconnect()
+
+    wait_until(lambda: place.jobs(run, "work")[0].state == "CANCELLED", "the cancel", CANCELLED_WITHIN)
+    assert place.settle(run, {"work": "failed"}).problems == []
+    assert place.cancels[job.id] == 1
 
 
 def test_a_new_try_that_is_quicker_than_the_old_trigger_keeps_its_own_job(world: World) -> None:
