@@ -11,7 +11,6 @@ from airflow.sdk.bases.decorator import DecoratedOperator, TaskDecorator, determ
 from airflow_armada.operators.armada import ArmadaOperator
 
 if TYPE_CHECKING:
-    import jinja2
     from airflow.sdk import Context
 
     from airflow_armada.jobs.build import JobRequest
@@ -61,7 +60,6 @@ class _ArmadaDecoratedOperator(DecoratedOperator, ArmadaOperator):
         self.requirements = requirements
         self.serializer = serializer
         self.python = python
-        self._context_kwargs: dict[str, str] = {}
         self._check_function()
 
     def _check_function(self) -> None:
@@ -76,18 +74,6 @@ class _ArmadaDecoratedOperator(DecoratedOperator, ArmadaOperator):
                 f"{self.python_callable.__name__} asks for {name!r} of Airflow's context, which cannot travel to a "
                 'job; pass what is needed of it as an argument, such as "{{ ti.task_id }}"'
             )
-
-    def render_template_fields(self, context: Context, jinja_env: jinja2.Environment | None = None) -> None:
-        """
-        Render the arguments, and note what the function asks of the context.
-
-        :param context: Airflow's context.
-        :param jinja_env: environment to render in.
-        """
-        super().render_template_fields(context, jinja_env)
-        asked = _asked_of_context(self.python_callable, self.op_args, self.op_kwargs)
-        known: Mapping[str, Any] = context
-        self._context_kwargs = {name: known[name] for name in sorted(asked) if name in known}
 
     def build_request(self, identity: JobIdentity) -> JobRequest:
         """
@@ -106,7 +92,7 @@ class _ArmadaDecoratedOperator(DecoratedOperator, ArmadaOperator):
             packed = pack(
                 self.python_callable,
                 [_as_list(value) for value in self.op_args],
-                {name: _as_list(value) for name, value in {**self._context_kwargs, **self.op_kwargs}.items()},
+                {name: _as_list(value) for name, value in {**self._asked_of_context(), **self.op_kwargs}.items()},
                 requirements=self.requirements,
                 serializer=self.serializer,
                 python=self.python,
@@ -120,6 +106,11 @@ class _ArmadaDecoratedOperator(DecoratedOperator, ArmadaOperator):
         for name, value in packed.env_vars.items():
             container.env.add(name=name, value=value)
         return request
+
+    def _asked_of_context(self) -> dict[str, str]:
+        """Give what the function asks of the context, as far as there is one."""
+        asked, known = _asked_of_context(self.python_callable, self.op_args, self.op_kwargs), self._context or {}
+        return {name: known[name] for name in sorted(asked) if name in known}
 
 
 def _asked_of_context(function: Callable[..., Any], args: Collection[Any], kwargs: Mapping[str, Any]) -> set[str]:
@@ -151,7 +142,6 @@ class _ArmadaCmdDecoratedOperator(DecoratedOperator, ArmadaOperator):
     """
 
     custom_operator_name = "@task.armada_cmd"
-    overwrite_rtif_after_execution = True
     template_fields: Sequence[str] = (*DecoratedOperator.template_fields, *ArmadaOperator.template_fields)
     template_fields_renderers: ClassVar[dict[str, str]] = {
         **DecoratedOperator.template_fields_renderers,
@@ -177,6 +167,9 @@ class _ArmadaCmdDecoratedOperator(DecoratedOperator, ArmadaOperator):
         self._made = self._made or self._command()
         setattr(self, "arguments" if self.args_only else "cmds", self._made)
         return super().build_request(identity)
+
+    def _show_early(self, context: Context) -> None:
+        """Leave it to the execution, where the function belongs."""
 
     def _command(self) -> list[str]:
         from airflow_armada.exceptions import ArmadaRefused

@@ -23,20 +23,38 @@ class LookoutLink(BaseOperatorLink):
         """
         Find the link of a try.
 
-        Airflow calls this on the worker after every part of a task, with the live operator, and keeps what it gets.
+        Airflow calls this on the worker after a part of a task, with the live operator, and keeps what it gets.
 
         :param operator: the operator of the task.
-        :param ti_key: the task instance, which on a worker can read its own XComs.
-        :return: the URL, empty if there is none; never raises, because that would hide the other links as well.
+        :param ti_key: the task instance.
+        :return: the URL, empty if there is none.
         """
-        try:
-            return str(getattr(operator, "job_url", "") or _from_xcom(ti_key))
-        except Exception:
-            return ""
+        return str(getattr(operator, "job_url", ""))
 
 
-def _from_xcom(ti_key: Any) -> str:
-    from airflow.sdk.execution_time.xcom import XCom
+def hide_link(operator: Any) -> None:
+    """
+    Keep Airflow from storing the link when this part of the task ends: it has been stored, or there is none yet.
 
-    job = XCom.get_value(ti_key=ti_key, key=JOB_XCOM_KEY)
-    return str(job.get("lookout_url") or "") if isinstance(job, dict) else ""
+    Airflow makes a call for it after every part of a task, a resumed one included.
+
+    :param operator: the live operator of the task.
+    """
+    links = operator.operator_extra_links
+    operator.operator_extra_links = tuple(link for link in links if not isinstance(link, LookoutLink))
+
+
+def show_link(operator: Any, ti: Any, *, at_once: bool) -> None:
+    """
+    Store the link of a job that was submitted.
+
+    :param operator: the live operator of the task, which knows the URL.
+    :param ti: its task instance.
+    :param at_once: whether to store it now; otherwise Airflow does when this part of the task ends.
+    """
+    if not operator.job_url:
+        return
+    if at_once:
+        ti.xcom_push(key=LookoutLink().xcom_key, value=operator.job_url)
+    else:
+        operator.operator_extra_links = (*operator.operator_extra_links, LookoutLink())

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -13,7 +14,7 @@ from airflow_armada._compat import (
     is_resumed,
 )
 from airflow_armada.hooks.armada import ArmadaHook
-from airflow_armada.links.armada import LookoutLink
+from airflow_armada.links.armada import LookoutLink, hide_link
 from airflow_armada.operators.arguments import check_operator
 from airflow_armada.operators.forms import resolve
 from airflow_armada.operators.job_arguments import JOB_ARGUMENTS, JobArguments
@@ -158,7 +159,7 @@ class ArmadaOperator(JobArguments):
 
     def build_request(self, identity: JobIdentity) -> JobRequest:
         """
-        Build the request for the job; override it to change what is submitted.
+        Build the request for the job; override it to change what is submitted. It is called more than once.
 
         :param identity: identity of the job.
         :return: the request.
@@ -168,24 +169,51 @@ class ArmadaOperator(JobArguments):
 
         return build_request(self, identity, self._context)
 
-    def render_template_fields(self, context: Context, jinja_env: jinja2.Environment | None = None) -> None:
+    def show_job(self, text: str) -> None:
         """
-        Render the arguments.
+        Show a job among the rendered templates; once Airflow has stored those, it does so again after this segment.
+
+        :param text: the job.
+        """
+        if text != self.rendered_job:
+            self.rendered_job, self.overwrite_rtif_after_execution = text, True
+
+    def _do_render_template_fields(
+        self,
+        parent: Any,
+        template_fields: Iterable[str],
+        context: Context,
+        jinja_env: jinja2.Environment,
+        seen_oids: set[int],
+    ) -> None:
+        """
+        Render the arguments; of a mapped task, Airflow calls no other method than this.
 
         Only ``pod_spec`` and ``job_request`` may name a file; with ``template_ext`` an argument such as
         ``--config=run.yaml`` would be taken for one, too.
-
-        :param context: Airflow's context.
-        :param jinja_env: environment to render in.
         """
+        if parent is not self:
+            super()._do_render_template_fields(parent, template_fields, context, jinja_env, seen_oids)
+            return
         self._context = context
-        env = jinja_env or self.get_template_env()
         for name in JOB_ARGUMENTS:
-            setattr(self, name, resolve(name, getattr(self, name), context, env))
-        super().render_template_fields(context, env)
+            setattr(self, name, resolve(name, getattr(self, name), context, jinja_env))
+        super()._do_render_template_fields(parent, template_fields, context, jinja_env, seen_oids)
+        hide_link(self)
         if is_resumed(context["ti"]):
             # What Airflow has stored of the first segment is kept: with the rendered job, which only that one makes.
             self.template_fields = ()
+        else:
+            self._show_early(context)
+
+    def _show_early(self, context: Context) -> None:
+        """Put the job among the rendered templates before Airflow stores them, to spare it storing them twice."""
+        from airflow_armada.operators.attempt import Attempt
+        from airflow_armada.operators.request import prepare
+
+        self.overwrite_rtif_after_execution = False
+        with suppress(Exception):  # is raised again by execute(), where it fails the task
+            self.rendered_job = prepare(self, Attempt.of(context, self.retries or 0).identity()).show()
 
     def _begin(self, context: Context) -> JobRun:
         self._context = context

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -29,6 +29,7 @@ class Attempt:
     :param epoch: number of the last try before the user last cleared the task, 0 if never.
     :param started_at: when the try began, in seconds since the epoch; kept across deferrals.
     :param startup: seconds that this process of the worker took to start.
+    :param reschedules: how often the try has already run and was put off by ``AirflowRescheduleException``.
     """
 
     dag_id: str
@@ -39,6 +40,7 @@ class Attempt:
     epoch: int
     started_at: float
     startup: float = 0.0
+    reschedules: int = 0
 
     @classmethod
     def of(cls, context: Mapping[str, Any], retries: int) -> Attempt:
@@ -63,7 +65,18 @@ class Attempt:
             epoch=max(0, (ti.max_tries or 0) - retries),
             started_at=started.timestamp() if started else datetime.now().timestamp(),
             startup=process_age(),
+            reschedules=context.get("task_reschedule_count") or 0,
         )
+
+    @property
+    def is_first(self) -> bool:
+        """
+        Whether nothing of this task can have run before, so that nothing can have left a job.
+
+        Airflow counts up the tries whenever it runs a task again, after retries, clears and lost workers alike; only a
+        try that was put off, or resumed, keeps its number.
+        """
+        return self.try_number <= 1 and not self.reschedules
 
     def identity(self, resubmission: int = 0, try_number: int | None = None) -> JobIdentity:
         """
@@ -156,12 +169,6 @@ class Journal:
             except Exception as error:
                 log.warning("Cannot write the task's state store: %s", error)
         return record
-
-    def write_end(self, job_id: str, end: str) -> None:
-        """Note how a job ended, so that a retry need not ask Armada's query service, which lags behind."""
-        record = self.read() if self.exists else None
-        if record and record.job_id == job_id:
-            self.write(replace(record, end=end))
 
 
 def _record(stored: Mapping[str, Any]) -> JobRecord:

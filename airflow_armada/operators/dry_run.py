@@ -53,6 +53,7 @@ def run(operator: ArmadaOperator, context: Mapping[str, Any]) -> dict[str, Any]:
     :return: the request, as the task's return value.
     :raises ArmadaRefused: with every problem.
     """
-    text = operator.rendered_job = show(operator, context)
+    text = show(operator, context)
+    operator.show_job(text)
     log.info("Dry run: this is what would be submitted\n%s", text)
     return {"dry_run": True, "request": text}

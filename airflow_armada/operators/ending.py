@@ -13,7 +13,6 @@ from airflow_armada._compat import AirflowException
 
 if TYPE_CHECKING:
     from airflow_armada.client.client import ArmadaClient
-    from airflow_armada.operators.attempt import Journal
     from airflow_armada.triggers.wait import JobWait
 
 KILLED = "Airflow task was killed"
@@ -31,12 +30,16 @@ class Ending:
     Cancels jobs of a task.
 
     :param client: opens a client of the site.
-    :param journal: record of the task's job.
+    :param note_end: notes how a job ended, for the next try.
     """
 
-    def __init__(self, client: Callable[[], AbstractContextManager[ArmadaClient]], journal: Journal) -> None:
+    def __init__(
+        self,
+        client: Callable[[], AbstractContextManager[ArmadaClient]],
+        note_end: Callable[[JobWait, str], None],
+    ) -> None:
         self._client = client
-        self._journal = journal
+        self._note_end = note_end
         self._done: set[str] = set()
         self._killed = threading.Event()
 
@@ -79,7 +82,7 @@ class Ending:
         """
         self.kill(wait)
         if wait.cancel_on_kill:
-            self._journal.write_end(wait.job_id, "killed")
+            self._note_end(wait, "killed")
         raise AirflowException(f"The task was killed while Armada job {wait.job_id} was running")
 
     def cancel(self, wait: JobWait, reason: str) -> None:
@@ -120,7 +123,7 @@ class Ending:
             log.warning("Armada job %s is left to the next try", wait.job_id)
             return
         self.cancel(wait, "the task stopped waiting for the job")
-        self._journal.write_end(wait.job_id, "killed")
+        self._note_end(wait, "killed")
 
 
 def _may_pass(error: Exception) -> bool:

@@ -16,8 +16,8 @@ from airflow_armada._compat import AirflowTaskTimeout, event_hold
 from airflow_armada.exceptions import ArmadaResultError, ArmadaUnavailable, job_error
 from airflow_armada.follow.outcome import Outcome
 from airflow_armada.hooks.armada import ArmadaHook, settings_for_task
-from airflow_armada.links.armada import JOB_XCOM_KEY
-from airflow_armada.operators.attempt import Attempt, Journal
+from airflow_armada.links.armada import JOB_XCOM_KEY, show_link
+from airflow_armada.operators.attempt import Attempt, JobRecord, Journal
 from airflow_armada.operators.ending import Ending
 from airflow_armada.operators.report import announce, count_end, facts
 from airflow_armada.operators.submission import NEVER, Submission
@@ -53,7 +53,7 @@ class JobRun:
         self._attempt = Attempt.of(context, operator.retries or 0)
         self._journal = Journal(context)
         self._hook = ArmadaHook(operator.armada_conn_id)
-        self._ending = Ending(self._client, self._journal)
+        self._ending = Ending(self._client, self._note_end)
         self._settings: SiteSettings | None = None
         self._wait: JobWait | None = None
         self._follower: WorkerLoop | None = None
@@ -89,9 +89,9 @@ class JobRun:
         last_lines = [*(event.get("last_lines") or ()), *self._rest_of_log(wait, outcome, event, collector)]
         if outcome.status == "queued_too_long" or (outcome.status == "timed_out" and wait.cancel_on_kill):
             self._ending.cancel(wait, _DEADLINE_REASONS[outcome.status])
-        self._journal.write_end(wait.job_id, outcome.status)
         if outcome.status == "succeeded":
             return facts(wait, outcome) if collector is None else self._result(wait, collector)
+        self._note_end(wait, outcome.status)
         if reason := self._reason_to_resubmit(wait, outcome):
             return self._resubmit(wait, reason, event.get("records") or ())
         if collector is not None and (error := collector.remote_error()):
@@ -124,13 +124,41 @@ class JobRun:
     def _watch(self, wait: JobWait) -> Any:
         self._take(wait)
         announce(self._context["ti"], wait)
+        show_link(self._operator, self._context["ti"], at_once=not self._defers)
         if self._ending.killed:
             self._ending.stop(wait)
         if not self._operator.wait_for_completion:
             return facts(wait, None)
-        if self._operator.deferrable:
+        if self._defers:
             self._defer(wait)
         return self.resume(self._follow(wait))
+
+    @property
+    def _defers(self) -> bool:
+        return bool(self._operator.deferrable and self._operator.wait_for_completion)
+
+    def _note_end(self, wait: JobWait, end: str) -> None:
+        """
+        Note how a job ended, so that a retry need not ask Armada's query service, which lags behind.
+
+        Written without reading: Airflow takes it from the newest try alone, whose last job this is. Whose try a job
+        was that was taken over is not known here, and with its id at hand makes no difference. A success is not noted:
+        after it there is a retry only if this worker dies, and then Armada tells.
+        """
+        identity = self._attempt.identity(wait.resubmission)
+        record = JobRecord(
+            try_number=identity.try_number,
+            epoch=self._attempt.epoch,
+            client_id=identity.client_id,
+            external_job_uri=identity.external_job_uri,
+            queue=wait.queue,
+            job_set_id=wait.job_set_id,
+            resubmission=wait.resubmission,
+            job_id=wait.job_id,
+            submitted_at=wait.submitted_at,
+            end=end,
+        )
+        self._journal.write(record)
 
     def _take(self, wait: JobWait) -> JobWait:
         self._wait = wait
@@ -152,7 +180,7 @@ class JobRun:
         try:
             event: dict[str, Any] = self._follower.run(lambda: follow_to_event(wait, settings))
         except AirflowTaskTimeout:
-            self._journal.write_end(wait.job_id, "killed")
+            self._note_end(wait, "killed")
             if wait.cancel_on_kill:
                 # Here, and not in the on_kill that follows: nobody is about to end this process, so there is time.
                 self._ending.cancel(wait, _DEADLINE_REASONS["timed_out"])
@@ -212,7 +240,7 @@ class JobRun:
         try:
             return collector.value()
         except ResultError as error:
-            self._journal.write_end(wait.job_id, "failed")
+            self._note_end(wait, "failed")
             raise ArmadaResultError(f"Armada job {wait.job_id} succeeded, but {error}") from None
 
     def _rest_of_log(

@@ -1,4 +1,4 @@
-"""What others see of a job: log line, XCom, link and return value."""
+"""What others see of a job: log line, XCom and return value."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_armada import _metrics
-from airflow_armada.links.armada import JOB_XCOM_KEY, LookoutLink
+from airflow_armada.links.armada import JOB_XCOM_KEY
 
 if TYPE_CHECKING:
     from airflow_armada.follow.outcome import Outcome
@@ -35,7 +35,7 @@ log = logging.getLogger("airflow.task.operators.airflow_armada")
 
 def announce(ti: Any, wait: JobWait) -> None:
     """
-    Show a job before anything waits for it.
+    Tell of a job before anything waits for it.
 
     :param ti: Airflow's task instance.
     :param wait: the job.
@@ -51,8 +51,6 @@ def announce(ti: Any, wait: JobWait) -> None:
         "resubmission": wait.resubmission,
     }
     ti.xcom_push(key=JOB_XCOM_KEY, value=value)
-    if wait.job_url:
-        ti.xcom_push(key=LookoutLink().xcom_key, value=wait.job_url)
 
 
 def facts(wait: JobWait, outcome: Outcome | None) -> dict[str, Any]:

@@ -119,7 +119,7 @@ class Submission:
         :raises ArmadaRefused: when Armada would refuse it again.
         :raises ArmadaUnavailable: when Armada does not answer; the next try goes on from here.
         """
-        previous = self._journal.read() or self._earlier_try()
+        previous = None if self._attempt.is_first else self._journal.read() or self._earlier_try()
         kept = self._settle(previous) if previous else None
         return kept or Submitted(self.submit(0))
 
@@ -275,7 +275,7 @@ class Submission:
 
         ended = record.end and record.end not in ABANDONED
         job_id = "" if ended else record.job_id or self._find(record)
-        # The trigger of the try before may have been quicker.
+        # The trigger of the try before may have been quicker, and nobody notes a success.
         if not job_id or self._state(job_id) in _ENDED:
             return
         self._patiently(

@@ -51,7 +51,7 @@ def make_target(operator: ArmadaOperator, attempt: Attempt) -> Target:
     """
     prepared = prepare(operator, attempt.identity())
     shown = _shown_containers(operator.get_logs, prepared)
-    operator.rendered_job = prepared.show()
+    operator.show_job(prepared.show())
     for note in prepared.request.notes:
         log.info("%s", note)
     # Any container may print the result.

@@ -12,6 +12,7 @@ import pytest
 from airflow_armada.client.channel import open_channel
 from airflow_armada.client.client import ArmadaClient
 from airflow_armada.client.settings import SiteSettings
+from airflow_armada.client.typings import JobState
 from airflow_armada.jobs.build import build_request
 from airflow_armada.jobs.identity import JobIdentity
 from airflow_armada.jobs.request import JobSpec
@@ -19,6 +20,7 @@ from airflow_armada.operators.attempt import Attempt, Journal
 from airflow_armada.operators.submission import Submission
 from airflow_armada.standalone.server import StandaloneArmada
 from tests.chaos.world import World
+from tests.support.components import wait_until
 
 CODES = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.INTERNAL, grpc.StatusCode.DEADLINE_EXCEEDED)
 NAMES = [code.name for code in CODES]
@@ -39,7 +41,13 @@ class Store(dict[str, object]):
 
 
 def submission(
-    client: ArmadaClient, started_at: float, *, number: int = 1, epoch: int = 0, store: Store | None = None
+    client: ArmadaClient,
+    started_at: float,
+    *,
+    number: int = 1,
+    epoch: int = 0,
+    store: Store | None = None,
+    seconds: int = 30,
 ) -> Submission:
     attempt = Attempt("dag", "run", "task", -1, number, epoch, started_at)
     journal = Journal({"task_state_store": Store() if store is None else store})
@@ -47,7 +55,7 @@ def submission(
     def build(identity: JobIdentity) -> object:
         spec = JobSpec(
             image="busybox:1.37",
-            cmds=["sleep", "30"],
+            cmds=["sleep", str(seconds)],
             container_resources={"cpu": "50m", "memory": "16Mi"},
             client_id=identity.client_id,
             external_job_uri=identity.external_job_uri,
@@ -109,6 +117,22 @@ def test_a_retry_waits_for_a_server_that_refuses_for_a_moment(
     assert second.adopted == (epoch == 0)
     assert len(armada.jobs) == (1 if second.adopted else 2)
     assert (first.record.job_id == second.record.job_id) == second.adopted
+
+
+def test_a_clear_cancels_nothing_that_has_succeeded(armada: StandaloneArmada) -> None:
+    store, now = Store(), time.time()
+    with open_channel(SiteSettings(target=armada.target, tls=None)) as channel:
+        client = ArmadaClient(channel)
+        first = submission(client, now, store=store, seconds=0).acquire().record.job_id
+        wait_until(
+            lambda: JobState(client.get_job_status([first]).job_states[first]) == JobState.SUCCEEDED,
+            "the job's end",
+            30,
+        )
+        second = submission(client, now, number=2, epoch=1, store=store).acquire()
+
+    assert not second.adopted
+    assert armada.calls["CancelJobs"] == 0
 
 
 @pytest.mark.parametrize("code", CODES[:2], ids=NAMES[:2])

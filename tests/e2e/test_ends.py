@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
+
 import pytest
 
 from airflow_armada.client.client import ArmadaClient
@@ -80,6 +83,21 @@ def test_a_job_that_succeeds(run: DagRun, mode: str) -> None:
 
 
 @by_mode
+def test_a_task_asks_little_of_airflow(airflow: AirflowStack, run: DagRun, mode: str) -> None:
+    """Each is a call to the API server: what is stored there is stored once, and a first try looks nothing up."""
+    task_id, segments = f"exit_zero_{mode}", 2 if mode == "deferred" else 1
+    assert run.wait_for_task(task_id, "success", "failed", deadline=120) == "success"
+
+    assert execution_calls(airflow, run, task_id) == {
+        "run": segments,
+        "state": segments,
+        "rtif": 1,  # rendered templates, the job among them
+        "store": 2,  # the intent, and the job's id
+        "xcoms": 3,  # the job, its link, and the return value
+    }
+
+
+@by_mode
 def test_a_job_that_exits_with_an_error(run: DagRun, mode: str) -> None:
     task_id = f"exit_three_{mode}"
     assert run.wait_for_task(task_id, "success", "failed", deadline=120) == "failed"
@@ -149,6 +167,18 @@ def test_all_tasks_of_the_run_share_one_job_set(run: DagRun) -> None:
     results = [run.xcom(f"{end}_{mode}") for end in ("exit_zero", "lines") for mode in MODES]
     assert {result["job_set_id"] for result in results} == {f"ends.{run.run_id}"}
     assert len({result["job_id"] for result in results}) == len(results)
+
+
+def execution_calls(airflow: AirflowStack, run: DagRun, task_id: str) -> Counter[str]:
+    """Count the calls that workers have made for a task, by what they are for; heartbeats come by the clock."""
+    instance, found = run.task(task_id)["id"], Counter[str]()
+    for line in airflow["api-server"].log_file.read_text(errors="replace").splitlines():
+        if match := re.search(rf"/execution/(?:task-instances|(store)/ti)/{instance}/(\w+)", line):
+            found[match[1] or match[2]] += 1
+        elif f"/execution/xcoms/{run.dag_id}/" in line and f"/{task_id}/" in line:
+            found["xcoms"] += 1
+    del found["heartbeat"]
+    return found
 
 
 def error_of(run: DagRun, task_id: str) -> str:

@@ -71,6 +71,24 @@ def test_any_argument_is_mapped_over(airflow: InlineAirflow) -> None:
     assert sorted(run.pod_lines()) == ["four", "one", "three", "two"]
 
 
+def test_a_mapped_job_is_given_and_shown_like_any_other(airflow: InlineAirflow) -> None:
+    run = airflow.run("""
+        def pod(context):
+            return {"containers": [{
+                "name": "a", "image": "b", "command": ["sh", "-c", "echo $WORD {{ task.task_id }}"],
+                "resources": {"limits": {"memory": "16Mi"}},
+            }]}
+
+        ArmadaOperator.partial(task_id="work", armada_queue="research", pod_spec=pod).expand(
+            env_vars=[{"WORD": "one"}, {"WORD": "two"}]
+        )
+    """)
+
+    assert sorted(run.pod_lines()) == ["one work", "two work"]
+    for index, word in enumerate(("one", "two")):
+        assert f"value: {word}" in run.task("work", index)["rendered"]["rendered_job"]
+
+
 def test_a_mapped_job_that_is_invalid_fails_only_its_own_task(airflow: InlineAirflow) -> None:
     run = airflow.run("""
         ArmadaOperator.partial(task_id="work", **SMALL, cmds=["true"]).expand(
