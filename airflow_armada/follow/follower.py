@@ -74,7 +74,10 @@ async def follow(site: Site, job: FollowedJob, reporter: Reporter, options: Foll
 
 class _Follower:
     __slots__ = (
+        "_alarm",
+        "_alarm_at",
         "_budget",
+        "_ended",
         "_explain_at",
         "_explain_pause",
         "_explaining",
@@ -109,23 +112,44 @@ class _Follower:
         self._explain_at = time.time() + options.explain_after
         self._explain_pause = site.timings.explain_interval
         self._explaining: asyncio.Task[None] | None = None
+        self._ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._alarm: asyncio.TimerHandle | None = None
+        self._alarm_at = math.inf
 
     async def run(self) -> Outcome:
-        tracked = self._tracked
-        while True:
-            seen = tracked.change
-            self._report()
-            status = tracked.state.end or self._overdue()
+        self._tracked.listeners.append(self._look)
+        self._look()
+        return await self._outcome(await self._ended)
+
+    def _look(self) -> None:
+        """Say what is new, and do what is due: at every change of the job, and when it is time for something."""
+        if self._ended.done():
+            return
+        try:
+            status = self._take_stock()
+        except Exception as error:
+            self._ended.set_exception(error)
+        else:
             if status:
-                return await self._outcome(status)
-            if tracked.refusal:
-                raise tracked.refusal
+                self._ended.set_result(status)
+
+    def _take_stock(self) -> str:
+        """Return how the wait has ended; "" if it goes on."""
+        self._report()
+        status = self._tracked.state.end or self._overdue()
+        if not status:
+            if self._tracked.refusal:
+                raise self._tracked.refusal
             self._follow_log()
             self._explain()
-            await tracked.changed(seen, self._patience())
+            self._set_alarm()
+        return status
 
     async def stop(self) -> None:
         """End what still runs for this job alone."""
+        self._tracked.listeners.remove(self._look)
+        if self._alarm:
+            self._alarm.cancel()
         if self._budget:
             self._budget.close()
         if self._log_task or self._explaining:
@@ -149,16 +173,15 @@ class _Follower:
         self._reporter.state(f"Job {self._job.job_id}: {text}")
 
     def _overdue(self) -> str:
-        now = time.time()
-        if self._options.deadline is not None and now >= self._options.deadline:
+        options = self._options
+        if options.deadline is not None and time.time() >= options.deadline:
             return outcomes.TIMED_OUT
-        waits = not self._tracked.state.ran
-        if waits and self._options.queued_deadline is not None and now >= self._options.queued_deadline:
-            return outcomes.QUEUED_TOO_LONG
+        if options.queued_deadline is not None and not self._tracked.state.ran:
+            return outcomes.QUEUED_TOO_LONG if time.time() >= options.queued_deadline else ""
         return ""
 
-    def _patience(self) -> float | None:
-        """Return the seconds until something is to be done although nothing has changed."""
+    def _set_alarm(self) -> None:
+        """See to it that the next deadline is noticed although nothing changes."""
         options, moment = self._options, math.inf
         if options.deadline is not None:
             moment = options.deadline
@@ -166,7 +189,16 @@ class _Follower:
             moment = min(moment, options.queued_deadline)
         if self._in_queue():
             moment = min(moment, self._explain_at)
-        return None if moment == math.inf else max(0.01, moment - time.time())
+        # One that rings too early does no harm: it looks, and is set again.
+        if moment < self._alarm_at:
+            if self._alarm:
+                self._alarm.cancel()
+            self._alarm_at = moment
+            self._alarm = self._ended.get_loop().call_later(max(0.01, moment - time.time()), self._ring)
+
+    def _ring(self) -> None:
+        self._alarm, self._alarm_at = None, math.inf
+        self._look()
 
     def _in_queue(self) -> bool:
         return self._tracked.state.phase in (states.SUBMITTED, states.QUEUED)

@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 METHOD = "GetJobSetEvents"
 
 _AT_ONCE = 200
-"""Events handed on in one turn of the event loop."""
+"""Events handed on in one turn of the event loop, and so the most that wait for it."""
 
 
 class EventStream:
@@ -60,6 +60,7 @@ class EventStream:
         self._loop = asyncio.get_running_loop()
         self._clock = self._loop.time
         self._arrived: list[Any] = []
+        self._handing: asyncio.TimerHandle | None = None
         self._call: Any = None
         self._cut = False
         self._silent = 0
@@ -108,27 +109,30 @@ class EventStream:
         finally:
             self._stop_timers()
             call.cancel()
-            self._hand_on(len(self._arrived))
+            self._hand_on()
         return None
 
     async def _consume(self, call: Any) -> None:
+        """Gather what comes; while much of it waits to be handed on, nothing more is read, so that the server waits."""
         arrived = self._arrived
         async for message in call:
-            if not arrived:
-                self._loop.call_later(self._timings.gather, self._hand_on, _AT_ONCE)
             arrived.append(message)
+            if len(arrived) >= _AT_ONCE:
+                self._hand_on()
+            elif self._handing is None:
+                self._handing = self._loop.call_later(self._timings.gather, self._hand_on)
 
-    def _hand_on(self, most: int) -> None:
-        """Hand on what has arrived, a limited number of messages in one turn of the loop."""
-        batch = self._arrived[:most]
-        if not batch:
-            return
-        del self._arrived[:most]
-        self.events += len(batch)
-        self.position = batch[-1].id
-        self._receive(batch)
-        if self._arrived:
-            self._loop.call_soon(self._hand_on, _AT_ONCE)
+    def _hand_on(self) -> None:
+        """Hand on what has arrived."""
+        if self._handing is not None:
+            self._handing.cancel()
+            self._handing = None
+        batch = self._arrived[:]
+        if batch:
+            self._arrived.clear()
+            self.events += len(batch)
+            self.position = batch[-1].id
+            self._receive(batch)
 
     def _judge(self, error: ArmadaError) -> ArmadaError:
         if isinstance(error, InvalidRequest):

@@ -12,9 +12,8 @@ _RFC3339 = re.compile(r"(\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d)(?:\.(\d+))?([Zz]|[+-
 
 def rfc3339(timestamp: Any) -> str:
     """Write a protobuf timestamp as UTC with microseconds, so that later times are larger texts; "" if it is unset."""
-    if not (timestamp.seconds or timestamp.nanos):
-        return ""
-    return f"{_second(timestamp.seconds)}.{timestamp.nanos // 1000:06d}Z"
+    seconds, nanos = timestamp.seconds, timestamp.nanos
+    return f"{_second(seconds)}.{nanos // 1000:06d}Z" if seconds or nanos else ""
 
 
 @lru_cache(maxsize=64)

@@ -1,8 +1,8 @@
-"""A job as its watch sees it: its state, and who waits for it to change."""
+"""A job as its watch sees it: its state, and who listens to its changes."""
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from airflow_armada.client.errors import ArmadaError
@@ -17,28 +17,27 @@ class TrackedJob:
     """
 
     __slots__ = (
-        "change",
         "followers",
         "heard",
         "interval",
         "job",
         "known",
+        "listeners",
         "next_sweep",
         "notice",
         "refusal",
         "state",
         "swept",
         "unknown_since",
-        "waiters",
     )
 
     def __init__(self, job: FollowedJob) -> None:
         self.job = job
         self.state: JobState = NEW
-        self.change = 0
         self.notice = ""
         self.followers = 0
-        self.waiters: list[asyncio.Future[None]] = []
+        # Called rather than awaited: at thousands of events a second, a turn of a task for each is most of their cost.
+        self.listeners: list[Callable[[], None]] = []
         self.refusal: ArmadaError | None = None
         # What the sweep keeps, in loop time: last event (0 for none), last snapshot, next one, pause between them;
         # whether the query API has ever known the job, and since when it does not.
@@ -78,34 +77,6 @@ class TrackedJob:
         self.wake()
 
     def wake(self) -> None:
-        """Let every waiter look again."""
-        self.change += 1
-        waiters, self.waiters = self.waiters, []
-        for waiter in waiters:
-            if not waiter.done():
-                waiter.set_result(None)
-
-    async def changed(self, since: int, timeout: float | None) -> None:
-        """Return when there has been a change since one that is known, or when time is up.
-
-        :param since: the value of :attr:`change` that the caller has seen
-        :param timeout: seconds, or None to wait as long as it takes
-        """
-        if self.change != since or (timeout is not None and timeout <= 0):
-            return
-        loop = asyncio.get_running_loop()
-        waiter: asyncio.Future[None] = loop.create_future()
-        self.waiters.append(waiter)
-        timer = loop.call_later(timeout, _release, waiter) if timeout is not None else None
-        try:
-            await waiter
-        finally:
-            if timer:
-                timer.cancel()
-            if waiter in self.waiters:
-                self.waiters.remove(waiter)
-
-
-def _release(waiter: asyncio.Future[None]) -> None:
-    if not waiter.done():
-        waiter.set_result(None)
+        """Let every listener look again."""
+        for listener in self.listeners:
+            listener()
