@@ -64,7 +64,7 @@ class EventStream:
         self._call: Any = None
         self._cut = False
         self._silent = 0
-        self._timers: list[asyncio.TimerHandle] = []
+        self._timers: dict[str, asyncio.TimerHandle] = {}
 
     async def run(self) -> None:
         """Read until cancelled."""
@@ -86,6 +86,17 @@ class EventStream:
         if self._call is not None and not self._cut:
             self._cut = True
             self._call.cancel()
+
+    def suspect(self) -> None:
+        """Open the stream again unless it tells of something soon: a snapshot knew more than it has told."""
+
+        def check(seen: int) -> None:
+            del self._timers["suspicion"]
+            if self.events == seen:
+                self.reopen()
+
+        if "suspicion" not in self._timers:
+            self._timers["suspicion"] = self._loop.call_later(self._timings.settle, check, self.events)
 
     async def _read(self) -> ArmadaError | None:
         """Read one call to its end.
@@ -148,24 +159,25 @@ class EventStream:
             if self.events == seen:
                 self.reopen()
             else:
-                self._timers[0] = loop.call_later(self._timings.idle, check_idle, self.events)
+                self._timers["idle"] = loop.call_later(self._timings.idle, check_idle, self.events)
 
         def check_up(seen: int) -> None:
             ready = self._channel.get_state() is grpc.ChannelConnectivity.READY
             if self.events > seen or ready:
                 self.error, self.down_since = None, None
             else:
-                self._timers[1] = loop.call_later(self._timings.settle, check_up, seen)
+                self._timers["up"] = loop.call_later(self._timings.settle, check_up, seen)
 
         settle = self._timings.settle
-        self._timers = [
-            loop.call_later(idle, check_idle, self.events),
-            loop.call_later(settle, check_up, self.events),
-        ]
+        self._timers = {
+            "idle": loop.call_later(idle, check_idle, self.events),
+            "up": loop.call_later(settle, check_up, self.events),
+        }
 
     def _stop_timers(self) -> None:
-        for timer in self._timers:
+        for timer in self._timers.values():
             timer.cancel()
+        self._timers.clear()
 
     def _went_down(self, error: ArmadaError | None) -> None:
         self.error = error

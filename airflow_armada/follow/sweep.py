@@ -162,10 +162,10 @@ class Sweeper:
             tracked.next_sweep = self._clock() + self._jittered(tracked.interval)
 
     def _suspect(self, watch: JobSetWatch, tracked: TrackedJob) -> None:
-        """Open a stream again that has let a snapshot be first: it may be half-open."""
+        """Doubt a stream that has let a snapshot be first: it may be half-open, or its event may be on its way."""
         told_before = tracked.known
         if told_before and self._clock() - watch.stream.opened_at > self._timings.degraded_sweep:
-            watch.stream.reopen()
+            watch.stream.suspect()
 
     def _is_missing(self, tracked: TrackedJob) -> bool:
         """Whether the query API has not known a job for so long that the history should be asked for it."""

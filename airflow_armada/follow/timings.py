@@ -28,7 +28,8 @@ class Timings:
     :param degraded_sweep: the same while the job's stream is down, and while no source knows the job
     :param lost_grace: how long no source may know a job before it counts as lost
     :param refused_grace: how long a server may refuse us on all ways before following gives up
-    :param settle: how long a stream must be open before it counts as up
+    :param settle: how long a stream must be open before it counts as up, and how long an event may be later than a
+        snapshot before the stream counts as broken
     :param outage_notice: how long a stream must be down before its followers are told
     :param log_interval: pause between two looks at the log of a job that writes
     :param max_log_interval: the same for one that is quiet

@@ -201,6 +201,25 @@ async def test_a_stream_that_hides_an_end_is_opened_again(armada: ScriptedArmada
     assert armada.calls[EVENTS] >= 3
 
 
+async def test_a_stream_whose_event_comes_a_little_after_the_snapshot_stays_open(armada: ScriptedArmada) -> None:
+    jobs = [a_job(1), a_job(2)]
+    for job in jobs:
+        armada.know(job.job_id, "RUNNING")
+    timings = replace(QUICK, sweep=0.2, degraded_sweep=0.1, settle=0.2)
+    async with shared_site(armada.settings(), timings) as site:
+        following = [begin(site, job) for job in jobs]
+        await until(lambda: armada.calls[DETAILS] >= 3)
+        armada.finish(jobs[0].job_id, "SUCCEEDED")
+        await within(following[0])
+        armada.emit(QUEUE, JOB_SET, jobs[0].job_id, "succeeded")
+        looked_up = armada.calls[DETAILS]
+        await until(lambda: armada.calls[DETAILS] >= looked_up + 3)
+        armada.emit(QUEUE, JOB_SET, jobs[1].job_id, "succeeded")
+        await within(following[1])
+
+    assert armada.calls[EVENTS] == 1
+
+
 async def test_an_inquiry_that_takes_long_delays_no_other_job_set(armada: ScriptedArmada) -> None:
     old = time.time() - 3600
     slow, quick = a_job(1, job_set="slow", submitted_at=old), a_job(2, job_set="quick", submitted_at=old)
