@@ -217,11 +217,24 @@ def _user_victim(game: Game) -> tuple[Played, str] | None:
     return found
 
 
+def _somebody_is_told(played: Played, task_id: str) -> bool:
+    """Tell whether the end of a task reaches anybody: Airflow tells no trigger that has not started yet."""
+    task = played.run.task(task_id)
+    if task["state"] != "deferred":
+        return True
+    lines = played.run.log_text(task_id, task["try_number"]).splitlines()
+    begun = [line for line in lines if line.startswith("trigger ") and line.endswith(" starting")]
+    # One for each job of the try: a preempted one is deferred again.
+    return len(begun) >= sum(line.startswith(("Submitted Armada job", "Following Armada job")) for line in lines)
+
+
 def _mark(game: Game, state: str, expected: str) -> bool:
     found = _user_victim(game)
     if not found:
         return False
     played, task_id = found
+    if not _somebody_is_told(played, task_id):
+        return False
     played.expected[task_id] = expected
     try:
         played.run.mark_task(task_id, state)
