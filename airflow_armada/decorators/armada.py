@@ -31,7 +31,7 @@ class _ArmadaDecoratedOperator(DecoratedOperator, ArmadaOperator):
     :param requirements: packages that pip installs in the job before, as in a requirements file.
     :param serializer: how arguments travel: ``json``, or ``pickle`` for types that the image can import.
     :param python: interpreter in the image, Python 3.8 or later.
-    :param get_result: return what the function returns, by way of JSON.
+    :param get_result: return what the function returns, by way of JSON; by default where the task waits for its end.
     """
 
     custom_operator_name = "@task.armada"
@@ -53,10 +53,13 @@ class _ArmadaDecoratedOperator(DecoratedOperator, ArmadaOperator):
         requirements: Sequence[str] = (),
         serializer: str = "json",
         python: str = "python3",
-        get_result: bool = True,
+        get_result: bool | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(python_callable=python_callable, get_result=get_result, **kwargs)
+        waits = kwargs.get("wait_for_completion", True)
+        super().__init__(
+            python_callable=python_callable, get_result=waits if get_result is None else get_result, **kwargs
+        )
         self.requirements = requirements
         self.serializer = serializer
         self.python = python

@@ -19,7 +19,7 @@ from airflow_armada.follow.logs import LogFollower
 from airflow_armada.follow.outcome import Outcome
 from airflow_armada.follow.reporter import Reporter
 from airflow_armada.follow.site import Site
-from airflow_armada.follow.texts import phase_text
+from airflow_armada.follow.texts import addresses_text, phase_text
 from airflow_armada.follow.tracked import TrackedJob
 
 logger = logging.getLogger(__name__)
@@ -74,6 +74,7 @@ async def follow(site: Site, job: FollowedJob, reporter: Reporter, options: Foll
 
 class _Follower:
     __slots__ = (
+        "_addresses",
         "_alarm",
         "_alarm_at",
         "_budget",
@@ -106,6 +107,7 @@ class _Follower:
         self._reason = ""
         self._notes = tracked.state.notes
         self._notice = tracked.notice
+        self._addresses: Mapping[int, str] = {}
         self._log: LogFollower | None = None
         self._log_task: asyncio.Task[bool] | None = None
         self._budget: JobBudget | None = None
@@ -165,6 +167,9 @@ class _Follower:
         if text and text != self._said:
             self._said = text
             self._reporter.state(f"Job {self._job.job_id} {text}", state.finished_at if state.end else state.at)
+        if state.addresses and state.addresses != self._addresses:
+            self._addresses = state.addresses
+            self._reporter.state(f"Job {self._job.job_id} {addresses_text(state)}")
         if self._tracked.notice != self._notice:
             self._notice = self._tracked.notice
             self._say(self._notice)
@@ -251,7 +256,7 @@ class _Follower:
         assert self._log_task is not None
         self._log.end()
         complete = await _within(self._log_task, self._site.timings.log_tail + _OVERTIME)
-        return replace(result, log_positions=self._log.positions, logs_complete=complete)
+        return replace(result, log_positions=self._log.positions, logs_complete=complete, log_gap=self._log.gap)
 
 
 async def _within(task: asyncio.Task[bool], seconds: float) -> bool:
@@ -295,5 +300,6 @@ def to_outcome(job: FollowedJob, state: states.JobState, status: str) -> Outcome
         running_at=state.running_at,
         finished_at=state.finished_at,
         resources=dict(state.resources),
+        addresses={str(port): address for port, address in state.addresses.items()},
         ran=state.ran,
     )

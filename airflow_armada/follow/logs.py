@@ -10,6 +10,7 @@ import asyncio
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 from airflow_armada.client.errors import ArmadaError, NotFound
@@ -18,7 +19,7 @@ from airflow_armada.follow.budget import JobBudget
 from airflow_armada.follow.job import FollowedJob
 from airflow_armada.follow.lines import printable
 from airflow_armada.follow.log_service import SiteLogs
-from airflow_armada.follow.outcome import Outcome
+from airflow_armada.follow.outcome import LOG_GONE, Outcome
 from airflow_armada.follow.positions import BEGINNING, Line, Page, Position, next_second, read_page
 from airflow_armada.follow.refusal import is_refusal
 from airflow_armada.follow.reporter import Reporter
@@ -81,6 +82,7 @@ class LogFollower:
         self._noted = ""
         self._ending = asyncio.Event()
         self._drained: set[str] = set()
+        self._gaps: dict[str, str] = {}
         self._refused = False
         self._left_out = False
 
@@ -88,6 +90,11 @@ class LogFollower:
     def positions(self) -> dict[str, list[Any]]:
         """How far the log has been shown, for ``Outcome.log_positions``."""
         return {name: list(position) for name, position in self._positions.items() if position != BEGINNING}
+
+    @property
+    def gap(self) -> str:
+        """Why something of the log could not be read, for ``Outcome.log_gap``."""
+        return next(iter(self._gaps.values()), "")
 
     def end(self) -> None:
         """Let :meth:`run` come to its end: the job has ended."""
@@ -148,13 +155,16 @@ class LogFollower:
     async def _drain(self, name: str) -> bool:
         """Show a container's log to its end, if that works now; false if the budget does not admit all of it."""
         self._left_out = False
+        self._gaps.pop(name, None)
         try:
             while await self._advance(name):
                 pass
         except NotFound:
-            self._note("its pod is gone; what it wrote last may be missing here")
+            self._note(f"{LOG_GONE}; what it wrote last may be missing here")
+            self._gaps[name] = LOG_GONE
             self._drained.add(name)
         except ArmadaError as error:
+            self._gaps[name] = str(error)
             self._trouble(name, error)
             self._refused = self._refused or is_refusal(error)
         else:
@@ -166,12 +176,14 @@ class LogFollower:
         """Show what is new on one page; true if the next page is worth asking for at once."""
         cluster = self._cluster()
         if not cluster:
+            self._gaps[name] = "its cluster is not known"
             return False
         if self._budget is not None and not self._budget.available():
             self._left_out = True
             return False
         if not self._service.available(cluster):
-            self._note(f"the connection names no log service for cluster {cluster}, so its log is not shown here")
+            self._gaps[name] = f"the connection names no log service for cluster {cluster}"
+            self._note(f"{self._gaps[name]}, so its log is not shown here")
             return False
         position = self._positions[name]
         lines = await self._service.page(cluster, self._job, name, position.timestamp)
@@ -205,6 +217,7 @@ class LogFollower:
         choice = _CHOOSE.search(text)
         if choice and name == "":
             del self._positions[""]
+            self._gaps.pop("", None)
             self._positions.update((found, BEGINNING) for found in choice[1].replace(",", " ").split())
             return
         if isinstance(error, NotFound) or _STARTING.search(text):
@@ -221,7 +234,7 @@ class LogFollower:
 
 async def fetch_remaining_logs(
     settings: SiteSettings, job: FollowedJob, outcome: Outcome, reporter: Reporter, timings: Timings = DEFAULT
-) -> bool:
+) -> Outcome:
     """Show what a follower had to leave out of a job's log. Trouble with logs is told, not raised.
 
     :param settings: the Armada site
@@ -229,16 +242,17 @@ async def fetch_remaining_logs(
     :param outcome: what the follower returned, with the positions that it had reached
     :param reporter: where the lines go
     :param timings: waiting times
-    :return: whether the whole log has been shown now
+    :return: the outcome with the positions reached now, and whether the whole log has been shown
     """
     if outcome.logs_complete:
-        return True
+        return outcome
     service = SiteLogs(settings)
     reader = LogFollower(
         service, job, lambda: outcome.cluster, reporter, job.containers, outcome.log_positions, None, timings
     )
     reader.end()
     try:
-        return await reader.run()
+        complete = await reader.run()
     finally:
         await service.close()
+    return replace(outcome, log_positions=reader.positions, logs_complete=complete, log_gap=reader.gap)

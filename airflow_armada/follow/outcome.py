@@ -18,6 +18,9 @@ LOST = "lost"
 TIMED_OUT = "timed_out"
 QUEUED_TOO_LONG = "queued_too_long"
 
+LOG_GONE = "its pod is gone"
+"""The gap of a log that nobody can read any more."""
+
 STATUSES = frozenset({SUCCEEDED, FAILED, REJECTED, PREEMPTED, CANCELLED, LOST, TIMED_OUT, QUEUED_TOO_LONG})
 
 
@@ -46,7 +49,9 @@ class Outcome:
     :param resources: the highest use seen of each resource, as Kubernetes quantities
     :param ran: whether a container of the job was ever seen to run
     :param log_positions: container to ``[timestamp, lines shown of that timestamp]``: where to go on reading its log
-    :param logs_complete: whether all that the log had was handed to the reporter
+    :param logs_complete: whether all that could be had of the log was handed to the reporter
+    :param log_gap: why something of the log could not be had, such as :data:`LOG_GONE`; "" when nothing is missing
+    :param addresses: port to ``host`` or ``host:port``, for the ports that the last run exposed
     """
 
     status: str
@@ -74,6 +79,8 @@ class Outcome:
     ran: bool = False
     log_positions: dict[str, list[Any]] = field(default_factory=dict)
     logs_complete: bool = True
+    log_gap: str = ""
+    addresses: dict[str, str] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as builtins; fields at their default are left out, so that it stays small."""
@@ -98,5 +105,12 @@ class Outcome:
         return cls(**known)
 
 
-_FACTORIES: dict[str, Any] = {"exit_codes": {}, "resources": {}, "log_positions": {}, "status": None, "job_id": None}
+_FACTORIES: dict[str, Any] = {
+    "exit_codes": {},
+    "resources": {},
+    "log_positions": {},
+    "addresses": {},
+    "status": None,
+    "job_id": None,
+}
 _DEFAULTS: dict[str, Any] = {item.name: _FACTORIES.get(item.name, item.default) for item in fields(Outcome)}

@@ -76,6 +76,9 @@ def _run_events(run: Any) -> Iterator[tuple[str, Any]]:
         yield "pending", event_pb2.JobPendingEvent(created=run.pending_ts, cluster_id=run.cluster)
     if run.HasField("started_ts"):
         yield "running", event_pb2.JobRunningEvent(created=run.started_ts, cluster_id=run.cluster, node_name=run.node)
+    if run.ingress_addresses:
+        known = {"created": run.started_ts, "cluster_id": run.cluster, "ingress_addresses": run.ingress_addresses}
+        yield "ingress_info", event_pb2.JobIngressInfoEvent(**known)
 
 
 def _end_events(details: Any, run: Any, error: str) -> Iterator[tuple[str, Any]]:

@@ -20,8 +20,7 @@ UNKNOWN, SUBMITTED, QUEUED, LEASED, PENDING, RUNNING, ENDED = range(7)
 CAUSES = ("Error", "Evicted", "OOM", "DeadlineExceeded", "Rejected")
 """Names of the enum ``api.Cause``, by number."""
 
-_NO_CODES: Mapping[str, int] = {}
-_NO_RESOURCES: Mapping[str, str] = {}
+_NOTHING: Mapping[Any, Any] = {}
 
 
 class JobState(NamedTuple):
@@ -45,7 +44,7 @@ class JobState(NamedTuple):
     preempted_at: str = ""
     reason: str = ""
     cause: str = ""
-    exit_codes: Mapping[str, int] = _NO_CODES
+    exit_codes: Mapping[str, int] = _NOTHING
     failure_category: str = ""
     failure_subcategory: str = ""
     cluster: str = ""
@@ -61,13 +60,13 @@ class JobState(NamedTuple):
     pending_at: str = ""
     running_at: str = ""
     finished_at: str = ""
-    resources: Mapping[str, str] = _NO_RESOURCES
+    resources: Mapping[str, str] = _NOTHING
     ran: bool = False
+    addresses: Mapping[int, str] = _NOTHING
 
 
 NEW = JobState()
 """The state of a job of which nothing has been heard."""
-
 
 _INDEX = {name: index for index, name in enumerate(JobState._fields)}
 
@@ -128,6 +127,7 @@ def _leased(state: JobState, body: Any) -> JobState:
         pending_at="",
         running_at="",
         preempted_at=again,
+        addresses=_NOTHING,
     )
 
 
@@ -265,6 +265,13 @@ def _utilisation(state: JobState, body: Any) -> JobState:
     return state if seen == state.resources else _with(state, resources=seen)
 
 
+def _ingress_info(state: JobState, body: Any) -> JobState:
+    addresses = dict(body.ingress_addresses)
+    if addresses == state.addresses or _of_earlier_run(state, body, rfc3339(body.created)):
+        return state
+    return _with(state, addresses=addresses)
+
+
 def _noted(state: JobState, note: str) -> JobState:
     return state if note == state.note else _with(state, note=note, notes=state.notes + 1)
 
@@ -289,4 +296,5 @@ _RULES: dict[str, Callable[[JobState, Any], JobState]] = {
     "preempted": _preempted,
     "reprioritized": _reprioritized,
     "utilisation": _utilisation,
+    "ingress_info": _ingress_info,
 }

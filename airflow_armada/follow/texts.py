@@ -23,6 +23,12 @@ def phase_text(state: JobState) -> str:
     return _WAITING[state.phase]
 
 
+def addresses_text(state: JobState) -> str:
+    """Say where the ports of a job can be reached."""
+    listed = ", ".join(f"port {port} at {address}" for port, address in sorted(state.addresses.items()))
+    return f"exposes {listed}"
+
+
 def _end_text(state: JobState) -> str:
     verb = {
         outcome.SUCCEEDED: "succeeded",

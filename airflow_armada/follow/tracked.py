@@ -57,6 +57,8 @@ class TrackedJob:
         if new is old:
             return False
         self.state = new
+        if new.addresses is not old.addresses:
+            return True
         return new.phase != old.phase or new.notes != old.notes or new.end != old.end or new.cluster != old.cluster
 
     def end(self, state: JobState) -> None:

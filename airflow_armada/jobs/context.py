@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from airflow_armada.jobs.identity import JobIdentity
 
 _TRACE_KEYS = ("traceparent", "tracestate")
+LINEAGE_PARENT = "OPENLINEAGE_PARENT_ID"
+LINEAGE_ROOT = "OPENLINEAGE_ROOT_PARENT_ID"
+"""What OpenLineage's integrations read, each as ``namespace/job name/run id``."""
 
 
 @dataclass(frozen=True)
@@ -17,13 +20,13 @@ class JobContext:
     :param identity: which try of which task
     :param logical_date: RFC 3339 time, or empty for runs without one
     :param trace_carrier: W3C trace context of the task, as OpenTelemetry's propagators write it
-    :param lineage_parent: OpenLineage's ``namespace/job/run id`` of the task, or empty
+    :param lineage: OpenLineage's names of the task and of the DAG run, by variable
     """
 
     identity: JobIdentity
     logical_date: str = ""
     trace_carrier: Mapping[str, str] = field(default_factory=dict)
-    lineage_parent: str = ""
+    lineage: Mapping[str, str] = field(default_factory=dict)
 
     def env(self) -> dict[str, str]:
         """Environment variables; those that Airflow sets for its own tasks have Airflow's names.
@@ -39,7 +42,7 @@ class JobContext:
             "AIRFLOW_CTX_TRY_NUMBER": str(identity.try_number),
             "AIRFLOW_CTX_LOGICAL_DATE": self.logical_date,
             "AIRFLOW_CTX_RESUBMISSION": str(identity.resubmission),
-            "OPENLINEAGE_PARENT_ID": self.lineage_parent,
+            **{name: self.lineage.get(name, "") for name in (LINEAGE_PARENT, LINEAGE_ROOT)},
             **{key.upper(): self.trace_carrier.get(key) or "" for key in _TRACE_KEYS},
         }
         return {name: value for name, value in known.items() if value}

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_armada import _metrics
 from airflow_armada._compat import AirflowTaskTimeout, event_hold
 from airflow_armada.exceptions import ArmadaResultError, ArmadaUnavailable, job_error
-from airflow_armada.follow.outcome import Outcome
+from airflow_armada.follow.outcome import LOG_GONE, Outcome
 from airflow_armada.hooks.armada import ArmadaHook, settings_for_task
 from airflow_armada.links.armada import JOB_XCOM_KEY, show_link
 from airflow_armada.operators.attempt import Attempt, JobRecord, Journal
@@ -64,7 +64,7 @@ class JobRun:
 
         :return: the facts about the job, or the result that it printed.
         """
-        target = make_target(self._operator, self._attempt)
+        target = make_target(self._operator, self._attempt, self._site())
         begun = time.monotonic()
         with self._client() as client:
             submitted = self._submission(client, target).acquire()
@@ -86,12 +86,14 @@ class JobRun:
         outcome = Outcome.from_dict(event["outcome"])
         count_end(wait, outcome)
         collector = result_collector(wait, event.get("result"))
-        last_lines = [*(event.get("last_lines") or ()), *self._rest_of_log(wait, outcome, event, collector)]
+        outcome, rest = self._rest_of_log(wait, outcome, event, collector)
+        last_lines = [*(event.get("last_lines") or ()), *rest]
         if outcome.status == "queued_too_long" or (outcome.status == "timed_out" and wait.cancel_on_kill):
             self._ending.cancel(wait, _DEADLINE_REASONS[outcome.status])
-        if outcome.status == "succeeded":
-            return facts(wait, outcome) if collector is None else self._result(wait, collector)
-        self._note_end(wait, outcome.status)
+        if outcome.status == "succeeded" and not _result_is_gone(wait, outcome, collector):
+            return facts(wait, outcome) if collector is None else self._result(wait, outcome, collector)
+        if outcome.status != "succeeded":
+            self._note_end(wait, outcome.status)
         if reason := self._reason_to_resubmit(wait, outcome):
             return self._resubmit(wait, reason, event.get("records") or ())
         if collector is not None and (error := collector.remote_error()):
@@ -207,6 +209,8 @@ class JobRun:
         end = infrastructure_end(outcome)
         if end in wait.resubmit_on:
             return _RESUBMIT_REASONS[end]
+        if outcome.status == "succeeded":
+            return "of the try before has succeeded, and its result is gone with its pod"
         if wait.adopted and outcome.status != "lost" and _time(outcome.finished_at) < self._attempt.started_at:
             return f"of the try before had already {outcome.status}"
         return ""
@@ -214,7 +218,8 @@ class JobRun:
     def _resubmit(self, wait: JobWait, reason: str, records: Any) -> Any:
         """Submit the job again within the try; the records of the first deferral are saved from the second."""
         number, budget = wait.resubmission + 1, int(self._operator.preemption_retries)
-        log.warning("Armada job %s %s; submitting it again (%d of %d)", wait.job_id, reason, number, budget)
+        count = f" ({number} of {budget})" if number <= budget else ""
+        log.warning("Armada job %s %s; submitting it again%s", wait.job_id, reason, count)
         if records:
             from airflow_armada.triggers.reporter import write_again
 
@@ -222,7 +227,7 @@ class JobRun:
         self._ending.pause(min(_FIRST_BACK_OFF * 2 ** (number - 1), _MAX_BACK_OFF))
         if self._ending.killed:
             self._ending.stop(wait)
-        target = make_target(self._operator, self._attempt)
+        target = make_target(self._operator, self._attempt, self._site())
         with self._client() as client:
             record = self._submission(client, target).submit(number)
         again = make_wait(self._operator, self._attempt, self._site(), target, record)
@@ -233,33 +238,46 @@ class JobRun:
         ti = self._context["ti"]
         return bool(ti.try_number <= (ti.max_tries or 0) and self._operator.reattach != NEVER)
 
-    def _result(self, wait: JobWait, collector: ResultCollector) -> Any:
-        """Give the value that the job printed; without it, a retry must not take over the job that lacks it."""
+    def _result(self, wait: JobWait, outcome: Outcome, collector: ResultCollector) -> Any:
+        """
+        Give the value that the job printed.
+
+        A retry may read a log again that could not be read now, but must not take over a job that printed no result.
+        """
         from airflow_armada.jobs.result import ResultError
 
+        what = f"Armada job {wait.job_id} succeeded, but"
+        unread = f"{what} its result cannot be read: {outcome.log_gap or 'its log service does not answer'}"
+        if not outcome.logs_complete:
+            raise ArmadaResultError(unread)
         try:
             return collector.value()
         except ResultError as error:
-            self._note_end(wait, "failed")
-            raise ArmadaResultError(f"Armada job {wait.job_id} succeeded, but {error}") from None
+            if outcome.log_gap in ("", LOG_GONE):
+                self._note_end(wait, "failed")
+            raise ArmadaResultError(unread if outcome.log_gap else f"{what} {error}") from None
 
     def _rest_of_log(
         self, wait: JobWait, outcome: Outcome, event: Mapping[str, Any], collector: ResultCollector | None
-    ) -> list[str]:
-        """Show what the trigger left out; a log that cannot be read never fails the task."""
+    ) -> tuple[Outcome, list[str]]:
+        """Show what the trigger left out; a log that cannot be read fails no task but one that needs its result."""
         if outcome.logs_complete or not (wait.get_logs or collector):
-            return []
+            return outcome, []
         from airflow_armada.operators.worker import WorkerLoop, show_rest_of_log
 
         settings, shown_until = self._site(), event.get("shown_until") or {}
+        self._follower = WorkerLoop()
         try:
-            lines: list[str] = WorkerLoop().run(
+            read: tuple[Outcome, list[str]] = self._follower.run(
                 lambda: show_rest_of_log(wait, settings, outcome, shown_until, collector)
             )
+        except asyncio.CancelledError:
+            self._ending.stop(wait)
+            raise
         except Exception as error:
             log.warning("Cannot show the rest of the job's log: %s", error)
-            return []
-        return lines
+            return outcome, []
+        return read
 
     def _site(self) -> SiteSettings:
         if self._settings is None:
@@ -275,6 +293,11 @@ class JobRun:
         settings = self._site()
         with open_channel(settings) as channel:
             yield ArmadaClient(channel, call_timeout=settings.call_timeout)
+
+
+def _result_is_gone(wait: JobWait, outcome: Outcome, collector: ResultCollector | None) -> bool:
+    """Tell whether a job of an earlier try has printed a result that nobody can read any more."""
+    return wait.adopted and collector is not None and collector.text is None and outcome.log_gap == LOG_GONE
 
 
 def _time(text: str) -> float:

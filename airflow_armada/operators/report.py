@@ -23,6 +23,7 @@ _FACTS: dict[str, Any] = {
     "run_id": "",
     "exit_codes": {},
     "resources": {},
+    "addresses": {},
     "submitted_at": "",
     "leased_at": "",
     "pending_at": "",

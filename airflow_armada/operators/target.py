@@ -40,15 +40,21 @@ class Target:
     shown: tuple[str, ...]
 
 
-def make_target(operator: ArmadaOperator, attempt: Attempt) -> Target:
+def make_target(operator: ArmadaOperator, attempt: Attempt, settings: SiteSettings) -> Target:
     """
     Build the job once for what its request says about itself; one that is invalid fails here, before any call.
 
     :param operator: the operator, with its arguments rendered.
     :param attempt: the try.
+    :param settings: the site.
     :return: where the job goes.
     :raises ArmadaRefused: when the arguments do not make a job that Armada would take.
     """
+    if operator.get_result and not (settings.binoculars or settings.binoculars_by_cluster):
+        raise ArmadaRefused(
+            f"get_result needs the job's log, but connection {operator.armada_conn_id!r} names no log service; "
+            "set its field binoculars, or get_result=False"
+        )
     prepared = prepare(operator, attempt.identity())
     shown = _shown_containers(operator.get_logs, prepared)
     operator.show_job(prepared.show())
@@ -105,7 +111,7 @@ def make_wait(
         containers=target.containers,
         get_logs=bool(operator.get_logs),
         shown=target.shown if operator.get_result else (),
-        get_result=operator.get_result and operator.wait_for_completion,
+        get_result=operator.get_result,
         cancel_on_kill=operator.cancel_on_kill,
         deadline=attempt.deadline(operator.execution_timeout),
         queued_deadline=submitted_at + queued_timeout if queued_timeout else None,

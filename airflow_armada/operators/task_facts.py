@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
-from airflow_armada.jobs.context import JobContext
+from airflow_armada.jobs.context import LINEAGE_PARENT, LINEAGE_ROOT, JobContext
 from airflow_armada.jobs.identity import JobIdentity
 
 log = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ def job_context(identity: JobIdentity, context: Mapping[str, Any]) -> JobContext
         identity,
         logical_date=logical_date.isoformat() if logical_date else "",
         trace_carrier=_trace_carrier(ti),
-        lineage_parent=_lineage_parent(ti),
+        lineage=_lineage(ti),
     )
 
 
@@ -43,16 +43,21 @@ def _trace_carrier(ti: Any) -> Mapping[str, str]:
     return carrier if recorded else {}
 
 
-def _lineage_parent(ti: Any) -> str:
-    """Give OpenLineage's name of this run where its provider is there and not switched off; it never fails a task."""
+def _lineage(ti: Any) -> Mapping[str, str]:
+    """Give OpenLineage's names of this run and of its DAG run where its provider is there and in use; it never fails a
+    task."""
     if ti is None:
-        return ""
+        return {}
     try:
-        disabled = import_module("airflow.providers.openlineage.conf").is_disabled()
+        if import_module("airflow.providers.openlineage.conf").is_disabled():
+            return {}
         macros = import_module("airflow.providers.openlineage.plugins.macros")
-        return "" if disabled else str(macros.lineage_parent_id(ti))
+        found = {LINEAGE_PARENT: macros.lineage_parent_id(ti)}
+        if root := getattr(macros, "lineage_root_parent_id", None):  # not in old versions
+            found[LINEAGE_ROOT] = root(ti)
     except ImportError:
-        return ""
+        return {}
     except Exception as error:
         log.debug("No OpenLineage parent: %s", error)
-        return ""
+        return {}
+    return found

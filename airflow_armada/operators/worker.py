@@ -7,6 +7,7 @@ import contextvars
 import threading
 from concurrent.futures import Future
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_armada.triggers.reporter import TaskLogReporter
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from airflow_armada.client.settings import SiteSettings
     from airflow_armada.follow.outcome import Outcome
     from airflow_armada.jobs.result import ResultCollector
+
+
+_RESULT_GRACE = 600.0  # s for which a log service that cannot be reached is waited for where it has the result
 
 
 class WorkerLoop:
@@ -95,7 +99,7 @@ async def show_rest_of_log(
     outcome: Outcome,
     shown_until: Mapping[str, str],
     collector: ResultCollector | None = None,
-) -> list[str]:
+) -> tuple[Outcome, list[str]]:
     """
     Show what the trigger left out of the job's log.
 
@@ -104,13 +108,18 @@ async def show_rest_of_log(
     :param outcome: its end, with the position up to which the log was shown.
     :param shown_until: by container, the time of the last line that was shown.
     :param collector: receives the result that the job prints.
-    :return: the last lines of the rest.
+    :return: its end with what was read now, and the last lines of the rest.
     """
     from airflow_armada.follow.logs import fetch_remaining_logs
+    from airflow_armada.follow.timings import DEFAULT
 
+    # Without the log there is no result.
+    patient = outcome.status == "succeeded" and collector is not None
+    timings = replace(DEFAULT, log_tail=_RESULT_GRACE) if patient else DEFAULT
     reporter = TaskLogReporter(shown_until=shown_until)
     target = reporter if collector is None else ResultReporter(reporter, collector, wait.shows)
-    if not await fetch_remaining_logs(settings, followed_job(wait), outcome, target):
+    read = await fetch_remaining_logs(settings, followed_job(wait), outcome, target, timings)
+    if not read.logs_complete:
         reporter.state(f"Job {wait.job_id}: the rest of its log cannot be read")
     await reporter.flush()
-    return reporter.last_lines()
+    return read, reporter.last_lines()

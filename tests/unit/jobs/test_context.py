@@ -21,9 +21,10 @@ def test_the_facts_of_the_try() -> None:
 
 def test_what_is_known_beyond_them() -> None:
     carrier = {"traceparent": "00-a-b-01", "tracestate": "", "baggage": "user=secret"}
-    env = JobContext(IDENTITY, logical_date="2026-01-01T00:00:00Z", trace_carrier=carrier, lineage_parent="n/j/r").env()
+    lineage = {"OPENLINEAGE_PARENT_ID": "n/j/r", "OPENLINEAGE_ROOT_PARENT_ID": "n/d/s", "TOKEN": "secret"}
+    env = JobContext(IDENTITY, logical_date="2026-01-01T00:00:00Z", trace_carrier=carrier, lineage=lineage).env()
     assert env["AIRFLOW_CTX_LOGICAL_DATE"] == "2026-01-01T00:00:00Z"
     assert env["TRACEPARENT"] == "00-a-b-01"
-    assert env["OPENLINEAGE_PARENT_ID"] == "n/j/r"
+    assert (env["OPENLINEAGE_PARENT_ID"], env["OPENLINEAGE_ROOT_PARENT_ID"]) == ("n/j/r", "n/d/s")
     assert "TRACESTATE" not in env
     assert "secret" not in str(env)
