@@ -157,6 +157,17 @@ class ArmadaOperator(JobArguments):
 
         print(show(self, self._context))
 
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:
+        """
+        Name the job to OpenLineage, whose provider calls this at the end of a task, good or bad.
+
+        :param task_instance: Airflow's task instance.
+        :return: an ``OperatorLineage``, or None when there was no job.
+        """
+        from airflow_armada.operators.lineage import job_lineage
+
+        return job_lineage(self._run.job_id if self._run else "")
+
     def build_request(self, identity: JobIdentity) -> JobRequest:
         """
         Build the request for the job; override it to change what is submitted. It is called more than once.

@@ -58,6 +58,11 @@ class JobRun:
         self._wait: JobWait | None = None
         self._follower: WorkerLoop | None = None
 
+    @property
+    def job_id(self) -> str:
+        """The job as far as it is known, else empty."""
+        return self._wait.job_id if self._wait else ""
+
     def start(self) -> Any:
         """
         Submit the job, or take over that of an earlier try, and see it to its end.
