@@ -112,6 +112,7 @@ def build_request(spec: JobSpec) -> JobRequest:
     base = _read_bases(spec, problems)
     item = base.items[0]
     pod = main_pod_spec(item)
+    _check_container_name(pod, spec, problems)
     container = main_container(pod, spec.container_name)
     _lay_container(container, pod, spec, problems)
     lay(pod, _POD, spec, problems)
@@ -176,6 +177,14 @@ def _read_base(value: Any, path: str, problems: list[Problem]) -> JobFile | None
         return None
 
 
+def _check_container_name(pod: core_v1_pb2.PodSpec, spec: JobSpec, problems: list[Problem]) -> None:
+    """A name that the base does not have makes a new container, if there is an image for it."""
+    names = [container.name for container in pod.containers]
+    if spec.container_name and names and spec.container_name not in names and not spec.image:
+        rule, hint = "the job has no container of this name", f"it has {', '.join(names)}; a new one needs an image"
+        problems.append(Problem("container_name", repr(spec.container_name), rule, hint))
+
+
 def _lay_container(container: Any, pod: Any, spec: JobSpec, problems: list[Problem]) -> None:
     parts = Parts()
     for kind, sources in ((SECRET, spec.secrets), (CONFIG_MAP, spec.configmaps)):
@@ -213,6 +222,8 @@ def _lay_parts(container: Any, pod: Any, parts: Parts, problems: list[Problem]) 
 def _lay_annotations(item: Any, spec: JobSpec, problems: list[Problem]) -> None:
     for argument, annotation in _GANG:
         value = getattr(spec, argument)
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
         if value not in (None, ""):
             item.annotations[PREFIX + annotation] = str(value)
     if spec.fail_fast is not None:

@@ -31,6 +31,7 @@ def pod_problems(pod: core_v1_pb2.PodSpec, path: str, rules: ServerRules) -> lis
         *_ports(pod, path),
         *_tolerations(pod, path, rules),
         *_containers(pod, path),
+        *_choices(pod, path),
     ]
 
 
@@ -154,3 +155,26 @@ def _containers(pod: core_v1_pb2.PodSpec, path: str) -> Iterator[Problem]:
     if pod.ephemeralContainers:
         rule = "Kubernetes takes ephemeral containers only for pods that run"
         yield Problem(f"{path}.ephemeralContainers", "", rule, "make them containers or initContainers")
+
+
+def _choices(pod: core_v1_pb2.PodSpec, path: str) -> Iterator[Problem]:
+    """Words that Kubernetes knows, and refuses in any other spelling when the pod is made."""
+    yield from _choice(pod.dnsPolicy, _DNS_POLICIES, f"{path}.dnsPolicy")
+    for index, toleration in enumerate(pod.tolerations):
+        yield from _choice(toleration.effect, _EFFECTS, f"{path}.tolerations[{index}].effect")
+    for container, where in all_containers(pod, path):
+        yield from _choice(container.imagePullPolicy, _PULL_POLICIES, f"{where}.imagePullPolicy")
+        for index, port in enumerate(container.ports):
+            yield from _choice(port.protocol, _PROTOCOLS, f"{where}.ports[{index}].protocol")
+
+
+_DNS_POLICIES = ("ClusterFirst", "ClusterFirstWithHostNet", "Default", "None")
+_EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
+_PULL_POLICIES = ("Always", "IfNotPresent", "Never")
+_PROTOCOLS = ("TCP", "UDP", "SCTP")
+
+
+def _choice(value: str, choices: tuple[str, ...], path: str) -> Iterator[Problem]:
+    if value and value not in choices:
+        right = [choice for choice in choices if choice.lower() == value.lower()]
+        yield Problem(path, repr(value), f"must be one of {', '.join(choices)}", f"write {right[0]}" if right else "")

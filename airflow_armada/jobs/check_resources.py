@@ -5,6 +5,7 @@ Armada compares limits with requests in thousandths and requests with its minimu
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import Any
@@ -60,18 +61,28 @@ def _parsed(texts: Mapping[str, str], path: str, found: list[Problem]) -> Quanti
         try:
             values[name] = parse_quantity(text)
         except ValueError:
-            found.append(Problem(where, repr(text), "must be a quantity such as 500m, 2 or 1Gi", _unit_hint(text)))
+            found.append(Problem(where, repr(text), "must be a quantity such as 500m, 2 or 1Gi", unit_hint(text)))
             continue
         if values[name] < 0:
             found.append(Problem(where, text, "must not be negative"))
     return values
 
 
-def _unit_hint(text: str) -> str:
-    for wrong, right in (("GB", "G"), ("MB", "M"), ("KB", "k"), ("gb", "G"), ("mb", "M"), ("GiB", "Gi"), ("MiB", "Mi")):
-        if text.endswith(wrong):
-            return f"write {text.removesuffix(wrong).strip()}{right}"
-    return ""
+def unit_hint(text: str) -> str:
+    """What the author of a quantity may have meant.
+
+    :param text: something that is no quantity
+    :return: a suggestion, or empty
+    """
+    match = _NUMBER_AND_UNIT.fullmatch(text)
+    unit = _UNITS.get(match["unit"].lower()) if match else None
+    return f"write {match['number']}{unit}" if match and unit is not None else ""
+
+
+_NUMBER_AND_UNIT = re.compile(r"\s*(?P<number>[0-9.]+)\s*(?P<unit>[A-Za-z]+)\s*")
+_UNITS = {f"{prefix}{rest}": f"{prefix.upper()}i" for prefix in "kmgtp" for rest in ("i", "ib")}
+_UNITS |= {f"{prefix}{rest}": "k" if prefix == "k" else prefix.upper() for prefix in "kmgtp" for rest in ("b", "")}
+_UNITS |= dict.fromkeys(("cpu", "cpus", "core", "cores", "b", "bytes"), "")
 
 
 def _sides(texts: dict[str, dict[str, str]], path: str) -> Iterator[Problem]:
@@ -98,7 +109,10 @@ def _ratios(
 def _minimum(texts: dict[str, str], values: Quantities, path: str, rules: ServerRules) -> Iterator[Problem]:
     for name, least in sorted(rules.min_resources.items()):
         if name in values and whole_value(values[name]) < whole_value(parse_quantity(least)):
-            hint = f"write {texts[name]}Mi for mebibytes" if name == "memory" and texts[name].isdigit() else ""
+            digits = texts[name].removesuffix("m")
+            hint = f"write {digits}Mi for mebibytes" if name == "memory" and digits.isdigit() else ""
+            if hint and digits != texts[name]:
+                hint = f"m means thousandths, {hint}"
             yield Problem(f"{path}.requests[{name!r}]", texts[name], f"must be at least {least}", hint)
 
 

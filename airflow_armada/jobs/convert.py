@@ -15,7 +15,15 @@ from google.protobuf.message import Message
 from airflow_armada.api import core_v1_pb2
 from airflow_armada.jobs.problems import Problem, raise_if_any
 from airflow_armada.jobs.scalars import SPECIAL_READERS, SPECIAL_WRITERS, read_scalar, type_name, write_scalar
-from airflow_armada.jobs.schema import explain_unknown, find_field, inlined_field, is_map, is_repeated
+from airflow_armada.jobs.schema import (
+    example_of,
+    explain_unknown,
+    find_field,
+    inlined_field,
+    is_map,
+    is_not_carried,
+    is_repeated,
+)
 
 M = TypeVar("M", bound=Message)
 
@@ -71,7 +79,8 @@ def read_message(message: Message, data: Any, path: str, problems: list[Problem]
     elif isinstance(data, Mapping):
         _read_fields(message, data, path, problems)
     else:
-        problems.append(Problem(path, "", f"expected an object with fields, got {type_name(data)}"))
+        hint = f"its fields are {example_of(message.DESCRIPTOR)}"
+        problems.append(Problem(path, "", f"expected an object with fields, got {type_name(data)}", hint))
 
 
 def _read_fields(message: Message, data: Mapping[Any, Any], path: str, problems: list[Problem]) -> None:
@@ -80,6 +89,8 @@ def _read_fields(message: Message, data: Mapping[Any, Any], path: str, problems:
     for key, value in data.items():
         field = find_field(message.DESCRIPTOR, key) if isinstance(key, str) else None
         where = f"{path}.{key}" if path else str(key)
+        if field is None and value is None and is_not_carried(message.DESCRIPTOR, str(key)):
+            continue  # the dictionary of a model, which names all that it could have
         if field is None:
             problems.append(Problem(where, "", *explain_unknown(message.DESCRIPTOR, str(key))))
         elif field.name in seen:

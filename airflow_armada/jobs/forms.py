@@ -85,7 +85,8 @@ def _read_data(data: Any, path: str, file: JobFile, problems: list[Problem]) -> 
     if isinstance(data, Mapping):
         _read_mapping(data, path, file, problems)
     else:
-        problems.append(Problem(path, "", f"expected a job or a pod, got {type_name(data)}"))
+        hint = "give a mapping with containers, or an armadactl file with jobs"
+        problems.append(Problem(path, "", f"expected a job or a pod, got {type_name(data)}", hint))
 
 
 def _read_text(text: str, path: str, file: JobFile, problems: list[Problem]) -> None:
@@ -132,11 +133,14 @@ def _read_mapping(data: Mapping[str, Any], path: str, file: JobFile, problems: l
     elif _has(data, "podSpec", "podSpecs", "pod_spec", "pod_specs"):
         item = _item(data, path, problems)
         file.items.append(item)
-    elif kind == "PodTemplate" or "template" in data:
+    elif kind == "PodTemplate" or _has(data, "template"):
         _read_pod(data.get("template") or {}, f"{path}.template", file, problems)
         _refuse_others(data, {"apiVersion", "api_version", "kind", "metadata", "template"}, path, problems)
     elif kind == "Pod" or _has(data, "spec", "metadata"):
         _read_pod(data, path, file, problems)
+    elif _has(data, "image") and not _has(data, "containers"):
+        hint = 'write {"containers": [...]} around it, or use the arguments image, cmds, ...'
+        problems.append(Problem(path, "", "is a container where a pod is expected", hint))
     else:
         item = submit_pb2.JobSubmitRequestItem()
         read_message(item.pod_spec, data, path, problems)
@@ -144,7 +148,7 @@ def _read_mapping(data: Mapping[str, Any], path: str, file: JobFile, problems: l
 
 
 def _has(data: Mapping[str, Any], *keys: str) -> bool:
-    return any(key in data for key in keys)
+    return any(data.get(key) is not None for key in keys)
 
 
 def _kind_problem(kind: Any, path: str) -> Problem:
@@ -186,8 +190,8 @@ def _add_file(file: JobFile, queue: str, job_set_id: str) -> None:
 
 def _refuse_others(data: Mapping[str, Any], known: set[str], path: str, problems: list[Problem]) -> None:
     expected = ", ".join(sorted(known - {"api_version"}))
-    for key in data:
-        if key not in known:
+    for key, value in data.items():
+        if key not in known and value is not None:
             problems.append(Problem(f"{path}.{key}", "", "unknown field", f"known here: {expected}"))
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from airflow_armada.jobs.convert import message_to_dict, read_message
@@ -30,7 +32,9 @@ def _text(value: Any) -> Any:
 
 
 def as_integer(value: Any) -> Any:
-    """A whole number, also from the digits that a template renders to."""
+    """A whole number, also from the digits that a template renders to, or from a duration of whole seconds."""
+    if isinstance(value, timedelta) and not value.microseconds:
+        return int(value.total_seconds())
     return int(value) if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit() else value
 
 
@@ -133,15 +137,45 @@ def lay_value(message: Any, laid: Laid, value: Any, problems: list[Problem]) -> 
     piece = type(message)()
     found: list[Problem] = []
     read_message(piece, {laid.field: laid.coerce(plain) if laid.coerce else plain}, "", found)
+    found += [*_empty_variables(laid, plain), *_repeated(laid, piece)]
     if found:
-        problems.extend(_renamed(problem, laid) for problem in found)
+        problems.extend(_renamed(problem, laid, plain) for problem in found)
     else:
         _merge(message, piece, laid)
 
 
-def _renamed(problem: Problem, laid: Laid) -> Problem:
-    path = laid.argument + problem.path.removeprefix(laid.field)
-    return Problem(path, problem.value, problem.rule, problem.suggestion)
+def _empty_variables(laid: Laid, plain: Any) -> list[Problem]:
+    if laid.coerce is not environment or not isinstance(plain, Mapping):
+        return []
+    rule, hint = "has no value", 'write "" for an empty one'
+    return [
+        Problem(f"{laid.field}[{index}]", "", rule, hint) for index, one in enumerate(plain.values()) if one is None
+    ]
+
+
+def _repeated(laid: Laid, piece: Any) -> list[Problem]:
+    """Entries of one argument that would replace each other; Kubernetes allows it for variables alone."""
+    if laid.key in ("", MERGE) or laid.coerce is environment:
+        return []
+    seen: set[Any] = set()
+    found = []
+    for index, entry in enumerate(getattr(piece, laid.field)):
+        key = getattr(entry, laid.key)
+        if key in seen:
+            rule = f"another entry has the same {laid.key}"
+            found.append(Problem(f"{laid.field}[{index}].{laid.key}", repr(key), rule, "change one of them"))
+        seen.add(key)
+    return found
+
+
+def _renamed(problem: Problem, laid: Laid, plain: Any) -> Problem:
+    path = problem.path.removeprefix(laid.field)
+    if laid.coerce is environment and isinstance(plain, Mapping) and (match := _VARIABLE.match(path)):
+        path = f"[{list(plain)[int(match[1])]!r}]{path[match.end() :]}"
+    return Problem(laid.argument + path, problem.value, problem.rule, problem.suggestion)
+
+
+_VARIABLE = re.compile(r"\[(\d+)\](?:\.value(?:From)?\b)?")
 
 
 def _merge(message: Any, piece: Any, laid: Laid) -> None:

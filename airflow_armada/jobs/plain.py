@@ -54,20 +54,28 @@ def to_plain(value: Any, path: str) -> Any:
 
     :param value: JSON-like data that may hold ``kubernetes.client`` models or messages at any depth
     :param path: what error messages call it
-    :return: Kubernetes JSON as builtins, without what is None; what is not recognised is left as it is
+    :return: Kubernetes JSON as builtins, models without what is None; what is not recognised is left as it is
     :raises InvalidJob: for a message that JSON cannot express
     """
+    if isinstance(value, type):
+        return value
     if isinstance(value, Mapping):
-        return {key: to_plain(entry, f"{path}.{key}") for key, entry in value.items() if entry is not None}
+        return {key: to_plain(entry, f"{path}.{key}") for key, entry in value.items()}
     if isinstance(value, list | tuple):
         return [to_plain(entry, f"{path}[{index}]") for index, entry in enumerate(value)]
     if is_message(value):
         return _message_to_plain(value, path)
     if isinstance(getattr(value, "attribute_map", None), Mapping):
         return _model_to_plain(value, path)
-    if callable(getattr(value, "to_dict", None)) and not isinstance(value, type):
-        return to_plain(value.to_dict(), path)
+    if callable(getattr(value, "to_dict", None)):
+        return to_plain(_without_none(value.to_dict()), path)
     return value
+
+
+def _without_none(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _without_none(entry) for key, entry in value.items() if entry is not None}
+    return [_without_none(entry) for entry in value] if isinstance(value, list) else value
 
 
 def _model_to_plain(model: Any, path: str) -> dict[str, Any]:

@@ -46,7 +46,8 @@ def read_scalar(field: Any, value: Any, path: str, problems: list[Problem]) -> A
 
 def _read_text(value: Any, path: str, problems: list[Problem]) -> Any:
     if not isinstance(value, str):
-        return _refuse(value, path, problems, "text", "put it in quotes")
+        hint = "put it in quotes" if isinstance(value, bool | int | float) else ""
+        return _refuse(value, path, problems, "text", hint)
     try:
         value.encode()
     except UnicodeEncodeError:
@@ -56,7 +57,8 @@ def _read_text(value: Any, path: str, problems: list[Problem]) -> Any:
 
 def _read_int(value: Any, path: str, problems: list[Problem], low: int, high: int) -> Any:
     if isinstance(value, bool) or not isinstance(value, int):
-        hint = "write it without quotes; in a template, render native objects" if isinstance(value, str) else ""
+        digits = isinstance(value, str) and value.strip().isdigit()
+        hint = "write it without quotes; in a template, render native objects" if digits else ""
         return _refuse(value, path, problems, "a whole number", hint)
     if not low <= value <= high:
         return _refuse(value, path, problems, f"a whole number from {low} to {high}")

@@ -113,6 +113,27 @@ def find_field(descriptor: Any, key: str) -> JsonField | None:
     return field
 
 
+def is_not_carried(descriptor: Any, key: str) -> bool:
+    """Whether a key is a field of Kubernetes that Armada's API has no place for.
+
+    :param descriptor: the message's descriptor
+    :param key: its JSON name or its snake_case spelling
+    :return: True for such a field
+    """
+    names = {name.lower() for name in _NOT_CARRIED.get(descriptor.full_name, ())}
+    return key.replace("_", "").lower() in names
+
+
+def example_of(descriptor: Any) -> str:
+    """Which fields an object may have, for a suggestion.
+
+    :param descriptor: the message's descriptor
+    :return: the names of some of them, the most usual first
+    """
+    names = list(json_fields(descriptor))
+    return ", ".join(names if len(names) <= 4 else [*names[:4], "..."])
+
+
 def explain_unknown(descriptor: Any, key: str) -> tuple[str, str]:
     """Why a key is not accepted, and what may have been meant.
 
@@ -120,7 +141,7 @@ def explain_unknown(descriptor: Any, key: str) -> tuple[str, str]:
     :param key: a key that ``find_field`` does not know
     :return: the rule and a suggestion
     """
-    if key in _NOT_CARRIED.get(descriptor.full_name, ()):
+    if is_not_carried(descriptor, key):
         return "a Kubernetes field that Armada's API cannot carry", "remove it"
     names = json_fields(descriptor)
     by_lower = {name.lower(): name for name in names}

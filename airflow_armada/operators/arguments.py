@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_armada._compat import runs_task
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 RESUBMIT_ON = ("preempted", "evicted", "lease_expired")
 _SOMETHING_TO_RUN = ("image", "pod_spec", "job_request")
+_FLAGS = ("deferrable", "get_result", "cancel_on_kill", "wait_for_completion")
 
 
 def is_template(text: str) -> bool:
@@ -64,9 +66,23 @@ def check_choice(name: str, value: Any, choices: Sequence[str]) -> None:
     :raises ValueError: naming the argument and the choices.
     """
     values = [value] if isinstance(value, str) else value
-    for one in values if isinstance(values, Sequence) else ():
+    if not is_known(values):
+        return
+    for one in values if isinstance(values, Sequence) else (values,):
         if is_known(one) and one not in choices:
             raise ValueError(f"{name} must be one of {', '.join(choices)}, not {one!r}")
+
+
+def check_flag(name: str, value: Any) -> None:
+    """
+    Check a switch; a text would count as true whatever it says.
+
+    :param name: of the argument.
+    :param value: of the argument.
+    :raises ValueError: naming the argument.
+    """
+    if not isinstance(value, bool):
+        raise ValueError(f"{name} must be True or False, not {value!r}")
 
 
 def check_count(name: str, value: Any) -> None:
@@ -103,16 +119,19 @@ def check_duration(name: str, value: Any) -> None:
         raise ValueError(f"{name} must be a timedelta or a number of seconds: {error}") from None
 
 
-def check_text(name: str, value: Any) -> None:
+def check_text(name: str, value: Any, *, required: bool = True) -> None:
     """
-    Check a text that must not be empty; templates and results of other tasks pass.
+    Check a text; templates and results of other tasks pass.
 
     :param name: of the argument.
     :param value: of the argument.
+    :param required: whether it must not be empty.
     :raises ValueError: naming the argument.
     """
-    if value is None or (isinstance(value, str) and not value.strip()):
+    if required and (value is None or (isinstance(value, str) and not value.strip())):
         raise ValueError(f"{name} must not be empty")
+    if value is not None and not isinstance(value, str) and is_known(value):
+        raise ValueError(f"{name} must be text, not {value!r}")
 
 
 def check_something_to_run(fields: dict[str, Any]) -> None:
@@ -140,6 +159,17 @@ def check_containers(value: Any) -> None:
         raise ValueError(f"get_logs must be True, False, or names of containers, not {value!r}")
 
 
+def check_result(operator: ArmadaOperator) -> None:
+    """
+    Check that somebody is there to take a result.
+
+    :param operator: as its author made it.
+    :raises ValueError: when nobody is.
+    """
+    if operator.get_result is True and operator.wait_for_completion is False:
+        raise ValueError("get_result needs wait_for_completion: a job prints its result at some time before its end")
+
+
 def check_operator(operator: ArmadaOperator) -> None:
     """
     Refuse what can never work, as early as a DAG file is parsed; what is not known yet is checked later.
@@ -154,9 +184,13 @@ def check_operator(operator: ArmadaOperator) -> None:
         lambda: check_duration("queued_timeout", operator.queued_timeout),
         lambda: check_containers(operator.get_logs),
         lambda: check_something_to_run({name: getattr(operator, name) for name in _SOMETHING_TO_RUN}),
+        lambda: check_text("armada_queue", operator.armada_queue, required=operator.job_request is None),
+        lambda: check_text("job_set_id", operator.job_set_id, required=False),
+        lambda: check_text("armada_conn_id", operator.armada_conn_id),
+        lambda: check_result(operator),
     ]
-    if operator.job_request is None:
-        checks.append(lambda: check_text("armada_queue", operator.armada_queue))
+    flags = {name: getattr(operator, name) for name in _FLAGS} | {"dry_run": operator.only_dry_run}
+    checks += [partial(check_flag, name, value) for name, value in flags.items()]
     found = [text for check in checks if (text := _complaint(check))]
     # A worker reads the DAG file as well, to run a task that was checked before and is checked again when it submits.
     if not runs_task() and not any(text.startswith("nothing to run") for text in found):

@@ -19,6 +19,7 @@ from airflow_armada.operators.arguments import check_operator
 from airflow_armada.operators.forms import resolve
 from airflow_armada.operators.job_arguments import JOB_ARGUMENTS, JobArguments
 from airflow_armada.operators.job_run import JobRun
+from airflow_armada.operators.spelling import check_names
 from airflow_armada.operators.submission import RUNNING_OR_SUCCEEDED
 
 if TYPE_CHECKING:
@@ -95,6 +96,7 @@ class ArmadaOperator(JobArguments):
         queued_timeout: float | timedelta | str | None = None,
         **kwargs: Any,
     ) -> None:
+        check_names(type(self), kwargs)
         super().__init__(**kwargs)
         self.armada_queue = armada_queue
         self.job_set_id = job_set_id

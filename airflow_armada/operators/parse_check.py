@@ -7,13 +7,16 @@ different ones: a problem that is there both times, word for word, has nothing t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from datetime import timedelta
 from functools import partial
+from inspect import isfunction, signature
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from airflow_armada.operators.arguments import is_template
 from airflow_armada.operators.job_arguments import JOB_ARGUMENTS
+from airflow_armada.operators.template_check import template_problems
 
 if TYPE_CHECKING:
     from airflow_armada.jobs.problems import Problem
@@ -28,6 +31,8 @@ _FREESTANDING = frozenset(
 """Arguments without which a job is as good as with them, so that the rest can be checked."""
 
 _UNKNOWN = object()
+_KNOWN = (bool, int, float, bytes, timedelta, set, frozenset, Iterator)
+"""Types of values that nothing will replace by others, though some of them fit nowhere."""
 
 StandIn = Callable[[], Any]
 
@@ -40,8 +45,17 @@ def known_problems(operator: ArmadaOperator, rules: ServerRules) -> list[Problem
     :param rules: what the site accepts.
     :return: the problems.
     """
-    arguments = {name: _marked(getattr(operator, name), name) for name in JOB_ARGUMENTS}
-    check = partial(_problems, rules=rules, job_set_id=_known_text(operator.job_set_id))
+    given = {name: getattr(operator, name) for name in JOB_ARGUMENTS}
+    templates = template_problems(operator)
+    if shapes := list(_shape_problems(given)):
+        return templates + shapes
+    return templates + _value_problems(operator, given, rules)
+
+
+def _value_problems(operator: ArmadaOperator, given: Mapping[str, Any], rules: ServerRules) -> list[Problem]:
+    arguments = {name: _marked(value, name) for name, value in given.items()}
+    logs = _log_names(operator.get_logs)
+    check = partial(_problems, rules=rules, job_set_id=_known_text(operator.job_set_id), logs=logs)
     if not any(map(_has_unknown, arguments.values())):
         return check(arguments)[0]
     for name in _FREESTANDING:
@@ -54,6 +68,26 @@ def known_problems(operator: ArmadaOperator, rules: ServerRules) -> list[Problem
             return _common(found, check(_filled(arguments, kind(880_001)))[0]) if found else []
         readings.append(found)
     return _common(_common(*readings), check(_filled(arguments, lambda: None))[0])
+
+
+def _shape_problems(given: Mapping[str, Any]) -> Iterator[Problem]:
+    """Classes where objects are meant, and functions that cannot be called."""
+    from airflow_armada.jobs.problems import Problem
+
+    for name, value in given.items():
+        if isinstance(value, type):
+            yield Problem(name, value.__name__, "is a class where an object is expected", "make one of it")
+        elif name in _BASES and isfunction(value) and not _takes_context(value):
+            rule = "a function given here gets Airflow's context as its only argument"
+            yield Problem(name, f"{value.__name__}{signature(value)}", rule, "let it take one argument")
+
+
+def _takes_context(function: Callable[..., Any]) -> bool:
+    try:
+        signature(function).bind({})
+    except TypeError:
+        return False
+    return True
 
 
 def _marked(value: Any, name: str) -> Any:
@@ -84,7 +118,7 @@ def _mark(value: Any) -> Any:
         return [_mark(entry) for entry in value]
     if isinstance(value, str):
         return _UNKNOWN if is_template(value) else value
-    known = value is None or isinstance(value, bool | int | float) or hasattr(value, "deploy_type")
+    known = value is None or isinstance(value, _KNOWN) or hasattr(value, "deploy_type")
     return value if known else _UNKNOWN
 
 
@@ -117,18 +151,25 @@ def _known_text(value: Any) -> str | None:
     return value if isinstance(value, str) and value and not is_template(value) else None
 
 
-def _problems(arguments: Mapping[str, Any], rules: ServerRules, job_set_id: str | None) -> tuple[list[Problem], bool]:
+def _log_names(get_logs: Any) -> list[str]:
+    names = [get_logs] if isinstance(get_logs, str) else get_logs
+    return list(names) if isinstance(names, list | tuple) else []
+
+
+def _problems(
+    arguments: Mapping[str, Any], rules: ServerRules, job_set_id: str | None, logs: list[str]
+) -> tuple[list[Problem], bool]:
     """Give the problems, and whether the job could be read at all, so that its rules were checked."""
     from airflow_armada.jobs.build import build_request
     from airflow_armada.jobs.problems import InvalidJob
     from airflow_armada.jobs.request import JobSpec
-    from airflow_armada.jobs.validation import problems
+    from airflow_armada.jobs.validation import log_problems, problems
 
     try:
         item = build_request(JobSpec(**arguments)).item
     except InvalidJob as error:
         return list(error.problems), False
-    return problems(item, None, job_set_id, rules), True
+    return [*problems(item, None, job_set_id, rules), *log_problems(item, logs)], True
 
 
 def _common(some: list[Problem], others: list[Problem]) -> list[Problem]:

@@ -100,8 +100,9 @@ def prepare(operator: ArmadaOperator, identity: JobIdentity) -> Prepared:
     from airflow_armada.jobs.validation import check
 
     request = operator.build_request(identity)
-    job_set_id = operator.job_set_id or request.job_set_id or default_job_set_id(identity.dag_id, identity.run_id)
-    queue = operator.armada_queue or request.queue
+    # Native rendering makes numbers of digits.
+    job_set_id = str(operator.job_set_id or request.job_set_id or default_job_set_id(identity.dag_id, identity.run_id))
+    queue = str(operator.armada_queue or request.queue)
     try:
         check(request.item, queue, job_set_id, site_rules(operator.armada_conn_id))
     except ValueError as error:

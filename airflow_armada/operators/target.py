@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_armada.exceptions import ArmadaRefused
-from airflow_armada.operators.arguments import seconds
+from airflow_armada.operators.arguments import check_duration, seconds
 from airflow_armada.operators.request import Prepared, prepare
 from airflow_armada.triggers.wait import JobWait
 
@@ -55,6 +55,10 @@ def make_target(operator: ArmadaOperator, attempt: Attempt, settings: SiteSettin
             f"get_result needs the job's log, but connection {operator.armada_conn_id!r} names no log service; "
             "set its field binoculars, or get_result=False"
         )
+    try:
+        check_duration("queued_timeout", operator.queued_timeout)
+    except ValueError as error:
+        raise ArmadaRefused(str(error)) from None
     prepared = prepare(operator, attempt.identity())
     shown = _shown_containers(operator.get_logs, prepared)
     operator.show_job(prepared.show())
@@ -74,14 +78,18 @@ def _containers(prepared: Prepared, *, init: bool = False) -> tuple[str, ...]:
 
 def _shown_containers(get_logs: bool | str | Sequence[str], prepared: Prepared) -> tuple[str, ...]:
     """Give the containers whose logs are shown; init containers only if they are named."""
+    from airflow_armada.jobs.validation import log_problems
+
     if isinstance(get_logs, bool):
         return _containers(prepared) if get_logs else ()
-    names = (get_logs,) if isinstance(get_logs, str) else tuple(get_logs)
-    known = (*_containers(prepared), *_containers(prepared, init=True))
-    for name in names:
-        if name not in known:
-            raise ArmadaRefused(f"get_logs names container {name!r}, but the job has only {', '.join(known)}")
+    names = _texts(get_logs)
+    if found := log_problems(prepared.request.item, names):
+        raise ArmadaRefused("; ".join(map(str, found)))
     return names
+
+
+def _texts(value: str | Sequence[str]) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value)
 
 
 def make_wait(
@@ -116,5 +124,5 @@ def make_wait(
         deadline=attempt.deadline(operator.execution_timeout),
         queued_deadline=submitted_at + queued_timeout if queued_timeout else None,
         resubmission=record.resubmission,
-        resubmit_on=tuple(operator.resubmit_on) if left else (),
+        resubmit_on=_texts(operator.resubmit_on) if left else (),
     )

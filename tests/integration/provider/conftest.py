@@ -226,6 +226,7 @@ def airflow(armada: StandaloneArmada, tmp_path_factory: pytest.TempPathFactory) 
     """An Airflow whose connection ``armada_default`` leads to ``armada``."""
     connections = {
         "AIRFLOW_CONN_ARMADA_DEFAULT": armada_connection(armada.target, lookout_url=LOOKOUT),
+        "AIRFLOW_CONN_ARMADA_MUTE": armada_connection(armada.target, binoculars=""),
         "AIRFLOW_CONN_ARMADA_NOWHERE": armada_connection("127.0.0.1:1"),
         "AIRFLOW_CONN_ARMADA_BROKEN": json.dumps({"conn_type": "armada", "host": "h", "extra": {"tls": "perhaps"}}),
     }

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 
 from airflow_armada.client.client import ArmadaClient
 from tests.integration.provider.conftest import Finished, InlineAirflow
+from tests.support.components import free_port, wait_until
 
 pytestmark = pytest.mark.timeout(300)
 both_modes = pytest.mark.parametrize("deferrable", [True, False], ids=["deferred", "blocking"])
@@ -52,11 +55,13 @@ def test_the_logs_of_chosen_containers_are_shown_with_their_names(
 
 
 def test_a_container_that_the_job_lacks_cannot_be_shown(airflow: InlineAirflow) -> None:
-    run = airflow.run("""sh("work", "true", get_logs=["base", "sidecar"])""")
+    run = airflow.run("""
+        ArmadaOperator.partial(task_id="work", **SMALL, cmds=["true"]).expand(get_logs=[["base", "sidecar"]])
+    """)
 
     ((kind, text),) = run.errors()
     assert kind == "ArmadaRefused"
-    assert "get_logs names container 'sidecar', but the job has only base" in text
+    assert "get_logs: the job has no container of this name, got 'sidecar'; it has base" in text
 
 
 def test_the_members_of_a_gang_start_together(airflow: InlineAirflow, client: ArmadaClient) -> None:
@@ -89,3 +94,68 @@ def test_services_and_ingress(airflow: InlineAirflow, client: ArmadaClient) -> N
         8080,
         8081,
     ]
+
+
+SERVER = """
+import http.server, sys
+class Once(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"reached")
+http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Once).handle_request()
+"""
+
+
+@both_modes
+@pytest.mark.parametrize("how", ["ingress=[PORT]", "services=[PORT]"], ids=["ingress", "node port"])
+def test_where_an_exposed_port_can_be_reached(airflow: InlineAirflow, deferrable: bool, how: str) -> None:
+    """The job ends when somebody has come to the address that it is said to have."""
+    port = free_port()
+    visitor = Visitor(f"127.0.0.1:{port}")
+
+    with visitor:
+        run = airflow.run(f"""
+            PORT = {port}
+            ArmadaOperator(task_id="work", armada_queue="research", image="python:3.12", deferrable={deferrable},
+                           cmds=["python3", "-c", {SERVER!r}], arguments=[str(PORT)], ports=[PORT], {how},
+                           container_resources={{"cpu": "100m", "memory": "64Mi"}})
+        """)
+
+    assert visitor.answer == b"reached"
+    assert run.result("work")["addresses"] == {str(port): visitor.address}
+    assert f"exposes port {port} at {visitor.address}" in run.messages()
+
+
+def test_a_headless_service_has_no_address_of_its_own(airflow: InlineAirflow) -> None:
+    run = airflow.run("""sh("work", "true", ports=[8080], services=[{"type": "Headless", "ports": [8080]}])""")
+
+    assert run.state == "success"
+    assert run.result("work")["addresses"] == {}
+
+
+class Visitor:
+    """Somebody who tries an address until something answers there."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self.answer = b""
+        self._thread = threading.Thread(target=self._visit, daemon=True)
+
+    def __enter__(self) -> Visitor:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.join(10)
+
+    def _visit(self) -> None:
+        wait_until(self._reached, f"an answer of {self.address}", 120)
+
+    def _reached(self) -> bytes:
+        try:
+            with urlopen(f"http://{self.address}", timeout=5) as response:
+                self.answer = response.read()
+        except OSError:
+            pass
+        return self.answer

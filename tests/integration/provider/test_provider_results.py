@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import threading
+
+import grpc
 import pytest
 
+from airflow_armada.standalone.server import StandaloneArmada
 from tests.integration.provider.conftest import InlineAirflow
 
 pytestmark = pytest.mark.timeout(300)
@@ -58,3 +62,46 @@ def test_an_exception_that_the_job_reports_is_the_reason(airflow: InlineAirflow,
     ((kind, text),) = run.errors()
     assert kind == "ArmadaJobFailed"
     assert "reason: KeyError: no such day" in text
+
+
+@both_modes
+def test_a_site_without_a_log_service_is_told_before_anything_is_submitted(
+    airflow: InlineAirflow, deferrable: bool
+) -> None:
+    run = airflow.run(f"""
+        sh("work", "true", get_result=True, deferrable={deferrable}, armada_conn_id="armada_mute")
+    """)
+
+    ((kind, text),) = run.errors()
+    assert kind == "ArmadaRefused"
+    assert "get_result needs the job's log, but connection 'armada_mute' names no log service" in text
+    assert "Submitted" not in run.messages()
+
+
+@both_modes
+def test_a_log_that_may_not_be_read_is_no_missing_result(
+    airflow: InlineAirflow, armada: StandaloneArmada, deferrable: bool
+) -> None:
+    armada.faults.refuse("Logs", grpc.StatusCode.PERMISSION_DENIED, "no logs for you", times=None)
+    try:
+        run = airflow.run(f"""sh("work", "echo '::armada-result::7'", get_result=True, deferrable={deferrable})""")
+    finally:
+        armada.faults.clear()
+
+    ((kind, text),) = run.errors()
+    assert kind == "ArmadaResultError"
+    assert "succeeded, but its result cannot be read: " in text
+    assert "no logs for you" in text
+
+
+def test_a_service_that_refuses_for_a_while_is_waited_for(airflow: InlineAirflow, armada: StandaloneArmada) -> None:
+    armada.faults.refuse("Logs", grpc.StatusCode.UNAVAILABLE, "no upstream", times=None)
+    timer = threading.Timer(30, armada.faults.clear)
+    timer.start()
+    try:
+        run = airflow.run("""sh("work", "echo '::armada-result::7'", get_result=True, deferrable=False)""")
+    finally:
+        timer.cancel()
+        armada.faults.clear()
+
+    assert run.result("work") == 7

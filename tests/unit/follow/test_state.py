@@ -219,3 +219,15 @@ def test_nothing_but_an_end_is_an_end(life: tuple[Event, ...], data: st.DataObje
     drawn = data.draw(st.lists(st.sampled_from(history), max_size=30))
 
     assert folded(*drawn).end == ""
+
+
+def test_the_addresses_of_the_present_run_are_known() -> None:
+    exposed = event("ingress_info", 5, cluster_id="c1", ingress_addresses={8080: "a.example", 9090: "b.example"})
+    late = event("ingress_info", 19, cluster_id="c1", ingress_addresses={8080: "a.example"})
+
+    known = folded(*START, *RUN, exposed)
+    assert known.addresses == {8080: "a.example", 9090: "b.example"}
+    assert folded(exposed, since=known) is known
+    assert folded(event("succeeded", 9), since=known).addresses == known.addresses
+    moved = folded(event("lease_returned", 6, cluster_id="c1"), *NEXT_RUN, late, since=known)
+    assert moved.addresses == {}

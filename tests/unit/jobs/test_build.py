@@ -308,10 +308,10 @@ def test_messages_as_arguments() -> None:
     [
         ({"cmds": "sh"}, "cmds: expected a list, got text"),
         ({"cmds": [["sh"]]}, "cmds[0]: expected text, got a list"),
-        ({"env_vars": {"A": True}}, "env_vars[0].value: expected text, got true or false; put it in quotes"),
+        ({"env_vars": {"A": True}}, "env_vars['A']: expected text, got true or false; put it in quotes"),
         (
             {"env_vars": {"A": {"secretRef": {}}}},
-            "env_vars[0].valueFrom.secretRef: unknown field; did you mean secretKeyRef?",
+            "env_vars['A'].secretRef: unknown field; did you mean secretKeyRef?",
         ),
         (
             {"container_resources": {"request": {}, "limits": {}}},
