@@ -30,6 +30,7 @@ def job_problems(item: submit_pb2.JobSubmitRequestItem, prefix: str) -> list[Pro
         *_client_id(item, prefix),
         *_price_band(item, prefix),
         *_priority(item, prefix),
+        *_node_labels(item, prefix),
     ]
 
 
@@ -90,6 +91,12 @@ def _price_band(item: submit_pb2.JobSubmitRequestItem, prefix: str) -> Iterator[
         band = item.annotations[PRICE_BAND]
         if len(band) != 1 or band.upper() not in _PRICE_BANDS:
             yield Problem(annotation_path(prefix, PRICE_BAND), repr(band), "must be a letter from A to H")
+
+
+def _node_labels(item: submit_pb2.JobSubmitRequestItem, prefix: str) -> Iterator[Problem]:
+    if item.required_node_labels:
+        hint = "use nodeSelector in the pod spec, or node_selector"
+        yield Problem(f"{prefix}requiredNodeLabels", "", "the server ignores this field without a word", hint)
 
 
 def _priority(item: submit_pb2.JobSubmitRequestItem, prefix: str) -> Iterator[Problem]:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 from airflow_armada.jobs.identity import JobIdentity
 from airflow_armada.operators.arguments import check_operator
 from airflow_armada.operators.attempt import Attempt
-from airflow_armada.operators.request import Prepared, prepare
+from airflow_armada.operators.job_arguments import JOB_ARGUMENTS
+from airflow_armada.operators.parse_check import is_template_file
+from airflow_armada.operators.request import Prepared, build_request, prepare
 
 if TYPE_CHECKING:
     from airflow_armada.operators.armada import ArmadaOperator
@@ -40,8 +43,37 @@ def _unrendered(operator: ArmadaOperator) -> Prepared:
     """Check what can be known now, and put the rest into the request as it was written."""
     check_operator(operator)
     identity = JobIdentity(operator.dag_id, "dry_run", operator.task_id, -1, 1)
-    request = operator.build_request(identity)
-    return Prepared(request, operator.armada_queue or request.queue, operator.job_set_id or request.job_set_id)
+    shown, notes = copy(operator), []
+    env = operator.get_template_env()
+    for name in JOB_ARGUMENTS:
+        value = getattr(operator, name)
+        if name in ("job_request", "pod_spec") and is_template_file(value) and env.loader is not None:
+            value = env.loader.get_source(env, value)[0]
+        if not _can_be_read(name, value):
+            value = None
+            notes.append(f"{name} is known only in a run, and left out here")
+        setattr(shown, name, value)
+    try:
+        request = shown.build_request(identity)
+    except Exception as error:  # what a function of the author's does without a run
+        request = build_request(shown, identity, None)
+        why = " ".join(str(error).split())
+        notes.append(f"what the function makes of the job is known only in a run: {why}")
+    request.notes[:0] = notes
+    return Prepared(
+        request, str(operator.armada_queue or request.queue), str(operator.job_set_id or request.job_set_id)
+    )
+
+
+def _can_be_read(name: str, value: Any) -> bool:
+    from airflow_armada.jobs.build import build
+    from airflow_armada.jobs.problems import InvalidJob
+
+    try:
+        build(**{name: value})
+    except InvalidJob:
+        return False
+    return True
 
 
 def run(operator: ArmadaOperator, context: Mapping[str, Any]) -> dict[str, Any]:

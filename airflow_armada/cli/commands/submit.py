@@ -11,9 +11,11 @@ from airflow_armada.cli.output import BAD, OK, Output
 from airflow_armada.cli.remote import site_of
 from airflow_armada.cli.site import connection_of
 from airflow_armada.client.failure import SettingsError
+from airflow_armada.jobs.build import main_pod_spec
 from airflow_armada.jobs.forms import JobFile, read_jobs
 from airflow_armada.jobs.problems import InvalidJob, raise_if_any
 from airflow_armada.jobs.render import render_request
+from airflow_armada.jobs.resources import complete_resources
 from airflow_armada.jobs.rules import DEFAULT_RULES, ServerRules
 from airflow_armada.jobs.validation import request_problems
 
@@ -42,6 +44,9 @@ def _read(arguments: Namespace) -> JobFile:
     file = read_jobs(_text(arguments.file), name)
     file.queue = arguments.queue or file.queue
     file.job_set_id = arguments.job_set or file.job_set_id
+    for item in file.items:
+        if item.HasField("pod_spec") or item.pod_specs:
+            file.notes += complete_resources(main_pod_spec(item))
     raise_if_any(request_problems(file.items, file.queue, file.job_set_id, _rules(arguments)))
     return file
 

@@ -145,6 +145,17 @@ def test_a_dry_run_shows_the_request_and_submits_nothing(armada: StandaloneArmad
     assert not armada.calls
 
 
+def test_limits_alone_are_completed_visibly(armada: StandaloneArmada) -> None:
+    requests = "requests: {cpu: 100m, memory: 64Mi}, "
+    assert requests in SCRIPT
+
+    done = run("submit", "-", "--dry-run", server=armada, stdin=SCRIPT.replace(requests, ""))
+
+    assert done.returncode == 0
+    assert "note: container 'main': requests set to the limits (cpu 100m, memory 64Mi)" in done.stdout
+    assert "requests:\n          cpu: 100m\n" in done.stdout
+
+
 def test_priority_classes_are_those_of_the_site(armada: StandaloneArmada, tmp_path: Path) -> None:
     own = SCRIPT.replace("podSpec:", "podSpec:\n    priorityClassName: urgent")
     home = {"AIRFLOW_HOME": str(tmp_path)}

@@ -170,6 +170,19 @@ class InlineAirflow:
         finally:
             Path(path).unlink()
 
+    def run_file(self, text: str, dag_id: str) -> Finished:
+        """Run a DAG of a file, read the way Airflow reads DAG files.
+
+        :param text: what stands in the file
+        :param dag_id: id of the DAG
+        """
+        path = self._dags / "given.py"
+        path.write_text(text)
+        try:
+            return self._ask({"path": str(path), "dag_id": dag_id}, dag_id)
+        finally:
+            path.unlink()
+
     def _ask(self, request: dict[str, Any], dag_id: str) -> Finished:
         begin = self._output.stat().st_size
         assert self._process is not None

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from airflow_armada.client.client import ArmadaClient
 from tests.integration.provider.conftest import Finished, InlineAirflow
 
 pytestmark = pytest.mark.timeout(300)
+README = Path(__file__).resolve().parents[3] / "README.md"
 
 FORMS = {
     "short_form",
@@ -58,3 +61,13 @@ def test_functions_and_results(airflow: InlineAirflow) -> None:
     assert run.result("total") == 14
     assert f"the sum of the squares is 14 in {run.run_id}" in run.pod_lines()
     assert run.result("rows") == {"rows": 42}
+
+
+def test_the_first_example_of_the_readme_is_five_lines_and_works_as_it_stands(airflow: InlineAirflow) -> None:
+    example = README.read_text().split("```python\n")[1].split("```")[0]
+
+    run = airflow.run_file(example, "hello")
+
+    assert len(example.splitlines()) == 5
+    assert run.state == "success"
+    assert run.pod_lines() == ["Hello from Armada"]

@@ -81,6 +81,36 @@ RULES: dict[str, tuple[dict[str, Any], dict[str, Any], str, str]] = {
         "a job has exactly one pod, got 2",
     ),
     "size": (big(65_535), big(65_536), "podSpec", "must be at most 65535 bytes, got 65536 bytes; move large content"),
+    "node labels": (
+        job(pod={"nodeSelector": {"a": "b"}}),
+        job(requiredNodeLabels={"a": "b"}),
+        "requiredNodeLabels",
+        "the server ignores this field without a word; use nodeSelector in the pod spec, or node_selector",
+    ),
+    "pull policy": (
+        job(container={"imagePullPolicy": "Always"}),
+        job(container={"imagePullPolicy": "always"}),
+        "podSpec.containers[0].imagePullPolicy",
+        "must be one of Always, IfNotPresent, Never, got 'always'; write Always",
+    ),
+    "protocol": (
+        job(container={"ports": [{"containerPort": 1, "protocol": "UDP"}]}),
+        job(container={"ports": [{"containerPort": 1, "protocol": "HTTP"}]}),
+        "podSpec.containers[0].ports[0].protocol",
+        "must be one of TCP, UDP, SCTP, got 'HTTP'",
+    ),
+    "toleration effect": (
+        job(pod={"tolerations": [{"effect": "NoExecute"}]}),
+        job(pod={"tolerations": [{"effect": "noexecute"}]}),
+        "podSpec.tolerations[0].effect",
+        "must be one of NoSchedule, PreferNoSchedule, NoExecute, got 'noexecute'; write NoExecute",
+    ),
+    "DNS policy": (
+        job(pod={"dnsPolicy": "None"}),
+        job(pod={"dnsPolicy": "Cluster"}),
+        "podSpec.dnsPolicy",
+        "must be one of ClusterFirst, ClusterFirstWithHostNet, Default, None, got 'Cluster'",
+    ),
     "no preferred node affinity": (
         job(pod={"affinity": {"podAffinity": {}}}),
         job(pod={"affinity": {"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": PREFERRED}}}),

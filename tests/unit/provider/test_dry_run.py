@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from airflow.sdk import DAG
+from airflow.sdk import DAG, task
 
+from airflow_armada.decorators.armada import armada_task
 from airflow_armada.operators.armada import ArmadaOperator
 
 
@@ -44,3 +46,47 @@ def test_it_shows_neither_long_values_nor_functions(capsys: pytest.CaptureFixtur
     operator(env_vars={"LONG": "x" * 5000}).dry_run()
 
     assert "value: (5000 characters)" in capsys.readouterr().out
+
+
+def test_what_only_a_run_knows_is_left_out_and_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "pod.yaml").write_text("containers: [{name: main, image: 'busybox:{{ params.tag }}'}]")
+    with DAG("d", schedule=None, template_searchpath=[str(tmp_path)]):
+        made = ArmadaOperator(
+            task_id="t",
+            armada_queue="q",
+            pod_spec="pod.yaml",
+            job_request=lambda context: {"podSpec": {}},
+            priority="{{ params.priority }}",
+            env_vars=upstream(),
+            labels={"day": "{{ ds }}"},
+        )
+
+    made.dry_run()
+
+    text = capsys.readouterr().out
+    for name in ("job_request", "priority", "env_vars"):
+        assert f"# {name} is known only in a run, and left out here" in text
+    (job,) = yaml.safe_load(text)["jobs"]
+    assert job["podSpec"]["containers"][0]["image"] == "busybox:{{ params.tag }}"
+    assert job["labels"]["day"] == "{{ ds }}"
+    assert made.priority == "{{ params.priority }}"
+
+
+def test_a_function_whose_arguments_only_a_run_knows(capsys: pytest.CaptureFixture[str]) -> None:
+    with DAG("d", schedule=None):
+        made = armada_task(armada_queue="q", image="python:3.12")(double)(upstream())
+
+    made.operator.dry_run()
+
+    text = capsys.readouterr().out
+    assert "# what the function makes of the job is known only in a run: argument 0 is of type" in text
+    assert yaml.safe_load(text)["jobs"][0]["podSpec"]["containers"][0]["image"] == "python:3.12"
+
+
+def double(number: int) -> int:
+    return 2 * number
+
+
+@task
+def upstream() -> dict[str, str]:
+    return {}
