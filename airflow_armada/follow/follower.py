@@ -16,7 +16,7 @@ from airflow_armada.follow import tasks
 from airflow_armada.follow.budget import JobBudget, LogBudget
 from airflow_armada.follow.job import FollowedJob
 from airflow_armada.follow.logs import LogFollower
-from airflow_armada.follow.outcome import Outcome
+from airflow_armada.follow.outcome import Outcome, to_outcome
 from airflow_armada.follow.reporter import Reporter
 from airflow_armada.follow.site import Site
 from airflow_armada.follow.texts import addresses_text, phase_text
@@ -26,6 +26,9 @@ logger = logging.getLogger(__name__)
 
 _OVERTIME = 15.0
 """Seconds for log calls under way when the time for the tail of a log is up."""
+
+
+_IN_QUEUE = (states.SUBMITTED, states.QUEUED)
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,7 @@ class _Follower:
         "_explain_pause",
         "_explaining",
         "_job",
+        "_limited",
         "_log",
         "_log_task",
         "_notes",
@@ -103,6 +107,7 @@ class _Follower:
         self._job = job
         self._reporter = reporter
         self._options = options
+        self._limited = options.deadline is not None or options.queued_deadline is not None
         self._said = ""
         self._reason = ""
         self._notes = tracked.state.notes
@@ -138,13 +143,16 @@ class _Follower:
     def _take_stock(self) -> str:
         """Return how the wait has ended; "" if it goes on."""
         self._report()
-        status = self._tracked.state.end or self._overdue()
+        status = self._tracked.state.end or (self._overdue() if self._limited else "")
         if not status:
             if self._tracked.refusal:
                 raise self._tracked.refusal
             self._follow_log()
-            self._explain()
-            self._set_alarm()
+            queued = self._tracked.state.phase in _IN_QUEUE
+            if queued:
+                self._explain()
+            if queued or self._limited:
+                self._set_alarm()
         return status
 
     async def stop(self) -> None:
@@ -192,7 +200,7 @@ class _Follower:
             moment = options.deadline
         if options.queued_deadline is not None and not self._tracked.state.ran:
             moment = min(moment, options.queued_deadline)
-        if self._in_queue():
+        if self._tracked.state.phase in _IN_QUEUE:
             moment = min(moment, self._explain_at)
         # One that rings too early does no harm: it looks, and is set again.
         if moment < self._alarm_at:
@@ -205,12 +213,9 @@ class _Follower:
         self._alarm, self._alarm_at = None, math.inf
         self._look()
 
-    def _in_queue(self) -> bool:
-        return self._tracked.state.phase in (states.SUBMITTED, states.QUEUED)
-
     def _explain(self) -> None:
         """Ask for the scheduler's reason, seldom: it says much the same in each round."""
-        if not self._in_queue() or time.time() < self._explain_at:
+        if time.time() < self._explain_at:
             return
         self._explain_at = time.time() + self._explain_pause
         self._explain_pause *= 2
@@ -218,7 +223,7 @@ class _Follower:
 
     async def _ask_scheduler(self) -> None:
         reason = await self._site.explain(self._job.job_id)
-        if reason and reason != self._reason and self._in_queue():
+        if reason and reason != self._reason and self._tracked.state.phase in _IN_QUEUE:
             self._reason = reason
             self._say(f"still queued; the scheduler says: {reason}")
 
@@ -268,38 +273,3 @@ async def _within(task: asyncio.Task[bool], seconds: float) -> bool:
         logger.warning("Following the log of a job failed", exc_info=error)
         return False
     return task.result()
-
-
-def to_outcome(job: FollowedJob, state: states.JobState, status: str) -> Outcome:
-    """Make the outcome of a job out of its state.
-
-    :param job: the job
-    :param state: the last that is known of it
-    :param status: how it ended, or which deadline has passed
-    """
-    return Outcome(
-        status=status,
-        job_id=job.job_id,
-        queue=job.queue,
-        job_set_id=job.job_set_id,
-        reason=state.reason if state.end else state.note,
-        exit_codes=dict(state.exit_codes),
-        cause=state.cause,
-        failure_category=state.failure_category,
-        failure_subcategory=state.failure_subcategory,
-        cluster=state.cluster,
-        pool=state.pool,
-        node=state.node,
-        pod=state.pod,
-        run_id=state.run_id,
-        requestor=state.requestor,
-        preempting_job_id=state.preempting_job_id,
-        submitted_at=state.submitted_at,
-        leased_at=state.leased_at,
-        pending_at=state.pending_at,
-        running_at=state.running_at,
-        finished_at=state.finished_at,
-        resources=dict(state.resources),
-        addresses={str(port): address for port, address in state.addresses.items()},
-        ran=state.ran,
-    )

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from airflow_armada.follow.job import FollowedJob
+    from airflow_armada.follow.state import JobState
 
 VERSION = 1
 """Version of the dict that :meth:`Outcome.to_dict` gives; raised when a reader of an older one would misread it."""
@@ -114,3 +118,38 @@ _FACTORIES: dict[str, Any] = {
     "job_id": None,
 }
 _DEFAULTS: dict[str, Any] = {item.name: _FACTORIES.get(item.name, item.default) for item in fields(Outcome)}
+
+
+def to_outcome(job: FollowedJob, state: JobState, status: str) -> Outcome:
+    """Make the outcome of a job out of its state.
+
+    :param job: the job
+    :param state: the last that is known of it
+    :param status: how it ended, or which deadline has passed
+    """
+    return Outcome(
+        status=status,
+        job_id=job.job_id,
+        queue=job.queue,
+        job_set_id=job.job_set_id,
+        reason=state.reason if state.end else state.note,
+        exit_codes=dict(state.exit_codes),
+        cause=state.cause,
+        failure_category=state.failure_category,
+        failure_subcategory=state.failure_subcategory,
+        cluster=state.cluster,
+        pool=state.pool,
+        node=state.node,
+        pod=state.pod,
+        run_id=state.run_id,
+        requestor=state.requestor,
+        preempting_job_id=state.preempting_job_id,
+        submitted_at=state.submitted_at,
+        leased_at=state.leased_at,
+        pending_at=state.pending_at,
+        running_at=state.running_at,
+        finished_at=state.finished_at,
+        resources=dict(state.resources),
+        addresses={str(port): address for port, address in state.addresses.items()},
+        ran=state.ran,
+    )

@@ -69,6 +69,7 @@ NEW = JobState()
 """The state of a job of which nothing has been heard."""
 
 _INDEX = {name: index for index, name in enumerate(JobState._fields)}
+_new: Callable[[type[JobState], list[Any]], JobState] = tuple.__new__
 
 
 def _with(state: JobState, **changes: Any) -> JobState:
@@ -76,7 +77,7 @@ def _with(state: JobState, **changes: Any) -> JobState:
     values = list(state)
     for name, value in changes.items():
         values[_INDEX[name]] = value
-    return JobState._make(values)
+    return _new(JobState, values)
 
 
 def fold(state: JobState, kind: str, body: Any) -> JobState:

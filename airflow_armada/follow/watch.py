@@ -140,18 +140,16 @@ class JobSetWatch:
             if kind is None:
                 continue
             event = getattr(body, kind)
-            tracked = jobs.get(event.job_id)
-            if tracked is not None:
-                tracked.heard = now
-                if self._fold(tracked, kind, event):
-                    changed[event.job_id] = tracked
+            job_id = event.job_id
+            tracked = jobs.get(job_id)
+            if tracked is None:
+                continue
+            tracked.heard = now
+            try:
+                if tracked.fold(kind, event):
+                    changed[job_id] = tracked
+            except Exception:
+                # An event that nobody foresaw must not end the watch.
+                logger.exception("An event of job set %s could not be used", self.job_set_id)
         for tracked in changed.values():
             tracked.wake()
-
-    def _fold(self, tracked: TrackedJob, kind: str, event: Any) -> bool:
-        try:
-            return tracked.fold(kind, event)
-        except Exception:
-            # An event that nobody foresaw must not end the watch.
-            logger.exception("An event of job set %s could not be used", self.job_set_id)
-            return False
