@@ -101,6 +101,11 @@ class Service:
         return f"127.0.0.1:{self.hello['port']}"
 
     @property
+    def held(self) -> str:
+        """The same of the replay server's port on which streams wait for being released."""
+        return f"127.0.0.1:{self.hello['held']}"
+
+    @property
     def pid(self) -> int:
         assert self._process is not None
         return self._process.pid

@@ -2,6 +2,8 @@
 
 With a server on grpc the server is the slower side, and a receive loop is measured while it waits. This one knows as
 much of HTTP/2 as a gRPC client needs, and answers every call with the whole stream: ``python -m ... [EVENTS [JOBS]]``.
+On a second port, ``held``, the stream begins only when somebody connects to a third one, ``release``: ten thousand
+followers need a moment to be there.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import struct
 import sys
 import threading
 import time
+from collections.abc import Callable
 from itertools import islice
 
 from benchmarks import synthetic
@@ -55,10 +58,12 @@ class Connection:
 
     :param link: the connected socket
     :param content: what every stream consists of
+    :param released: is set when the streams may begin
     """
 
-    def __init__(self, link: socket.socket, content: bytes) -> None:
+    def __init__(self, link: socket.socket, content: bytes, released: threading.Event) -> None:
         self._link, self._content = link, memoryview(content)
+        self._released = released
         self._received = b""
         self._window, self._initial = 65535, 65535
         self._windows: dict[int, int] = {}
@@ -71,8 +76,9 @@ class Connection:
             self._link.sendall(frame(SETTINGS, 0, 0))
             alive = True
             while alive:
-                busy = self._write_some()
-                if selector.select(0 if busy else None):
+                held = not self._released.is_set()
+                busy = not held and self._write_some()
+                if selector.select(0 if busy else 0.001 if held else None):
                     alive = self._read()
 
     def _read(self) -> bool:
@@ -137,17 +143,31 @@ class Connection:
 
 def main(events: int = 60_000, jobs: int = 10_000) -> None:
     content = stream_bytes(events, jobs)
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        print(json.dumps({"port": server.getsockname()[1], "events": events, "bytes": len(content)}), flush=True)
-        threading.Thread(target=_accept, args=(server, content), daemon=True).start()
-        sys.stdin.read()
+    always, released = threading.Event(), threading.Event()
+    always.set()
+    ports = {
+        "port": _serve(lambda link: Connection(link, content, always).serve()),
+        "held": _serve(lambda link: Connection(link, content, released).serve(), released.clear),
+        "release": _serve(lambda link: link.close(), released.set),
+    }
+    print(json.dumps({**ports, "events": events, "bytes": len(content)}), flush=True)
+    sys.stdin.read()
 
 
-def _accept(server: socket.socket, content: bytes) -> None:
-    while True:
-        link, _ = server.accept()
-        link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        threading.Thread(target=Connection(link, content).serve, daemon=True).start()
+def _serve(work: Callable[[socket.socket], object], at_once: Callable[[], object] | None = None) -> int:
+    """Do some work with every connection to a new port, in a thread; return the port."""
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def accept() -> None:
+        while True:
+            link, _ = server.accept()
+            link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if at_once:
+                at_once()
+            threading.Thread(target=work, args=(link,), daemon=True).start()
+
+    threading.Thread(target=accept, daemon=True).start()
+    return int(server.getsockname()[1])
 
 
 if __name__ == "__main__":

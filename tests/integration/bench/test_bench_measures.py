@@ -24,14 +24,16 @@ def events() -> Iterator[Service]:
         yield server
 
 
-@pytest.mark.parametrize("loop", ["sync parsed", "aio raw", "aio slim"])
+@pytest.mark.parametrize("loop", ["sync parsed", "sync alone slim", "aio raw", "aio slim"])
 def test_a_bare_loop_receives_the_whole_stream(replay: Service, loop: str) -> None:
     assert measure("benchmarks.measures.loops", target=replay.target, loop=loop)["events"] == EVENTS
 
 
 @pytest.mark.parametrize("way", ["foreign", "tracked", "followed"])
 def test_a_watch_receives_the_whole_stream(replay: Service, way: str) -> None:
-    found = measure("benchmarks.measures.watch", target=replay.target, events=EVENTS, jobs=JOBS, way=way)
+    wanted = {"target": replay.held, "release": replay.hello["release"], "events": EVENTS, "jobs": JOBS}
+
+    found = measure("benchmarks.measures.watch", way=way, **wanted)
 
     assert found["events"] == EVENTS
 
