@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_armada import _metrics
 from airflow_armada._compat import AirflowTaskTimeout, event_hold
-from airflow_armada.exceptions import ArmadaResultError, ArmadaUnavailable, job_error
-from airflow_armada.follow.outcome import LOG_GONE, Outcome
+from airflow_armada.exceptions import ArmadaUnavailable, job_error
+from airflow_armada.follow.outcome import Outcome
 from airflow_armada.hooks.armada import ArmadaHook, settings_for_task
 from airflow_armada.links.armada import JOB_XCOM_KEY, show_link
 from airflow_armada.operators.attempt import Attempt, JobRecord, Journal
 from airflow_armada.operators.ending import Ending
 from airflow_armada.operators.report import announce, count_end, facts
+from airflow_armada.operators.result import is_gone, result_of
 from airflow_armada.operators.submission import NEVER, Submission
 from airflow_armada.operators.target import Target, make_target, make_wait
 from airflow_armada.triggers.wait import JobWait, infrastructure_end, result_collector
@@ -95,10 +96,12 @@ class JobRun:
         last_lines = [*(event.get("last_lines") or ()), *rest]
         if outcome.status == "queued_too_long" or (outcome.status == "timed_out" and wait.cancel_on_kill):
             self._ending.cancel(wait, _DEADLINE_REASONS[outcome.status])
-        if outcome.status == "succeeded" and not _result_is_gone(wait, outcome, collector):
-            return facts(wait, outcome) if collector is None else self._result(wait, outcome, collector)
         if outcome.status != "succeeded":
             self._note_end(wait, outcome.status)
+        elif collector is None:
+            return facts(wait, outcome)
+        elif not is_gone(wait, outcome, collector):
+            return result_of(wait, outcome, collector, lambda end: self._note_end(wait, end))
         if reason := self._reason_to_resubmit(wait, outcome):
             return self._resubmit(wait, reason, event.get("records") or ())
         if collector is not None and (error := collector.remote_error()):
@@ -243,25 +246,6 @@ class JobRun:
         ti = self._context["ti"]
         return bool(ti.try_number <= (ti.max_tries or 0) and self._operator.reattach != NEVER)
 
-    def _result(self, wait: JobWait, outcome: Outcome, collector: ResultCollector) -> Any:
-        """
-        Give the value that the job printed.
-
-        A retry may read a log again that could not be read now, but must not take over a job that printed no result.
-        """
-        from airflow_armada.jobs.result import ResultError
-
-        what = f"Armada job {wait.job_id} succeeded, but"
-        unread = f"{what} its result cannot be read: {outcome.log_gap or 'its log service does not answer'}"
-        if not outcome.logs_complete:
-            raise ArmadaResultError(unread)
-        try:
-            return collector.value()
-        except ResultError as error:
-            if outcome.log_gap in ("", LOG_GONE):
-                self._note_end(wait, "failed")
-            raise ArmadaResultError(unread if outcome.log_gap else f"{what} {error}") from None
-
     def _rest_of_log(
         self, wait: JobWait, outcome: Outcome, event: Mapping[str, Any], collector: ResultCollector | None
     ) -> tuple[Outcome, list[str]]:
@@ -298,11 +282,6 @@ class JobRun:
         settings = self._site()
         with open_channel(settings) as channel:
             yield ArmadaClient(channel, call_timeout=settings.call_timeout)
-
-
-def _result_is_gone(wait: JobWait, outcome: Outcome, collector: ResultCollector | None) -> bool:
-    """Tell whether a job of an earlier try has printed a result that nobody can read any more."""
-    return wait.adopted and collector is not None and collector.text is None and outcome.log_gap == LOG_GONE
 
 
 def _time(text: str) -> float:

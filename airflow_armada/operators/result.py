@@ -1,0 +1,51 @@
+"""What a job that succeeded has printed as its result, or why nobody knows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from airflow_armada.exceptions import ArmadaResultError
+from airflow_armada.follow.outcome import LOG_GONE
+
+if TYPE_CHECKING:
+    from airflow_armada.follow.outcome import Outcome
+    from airflow_armada.jobs.result import ResultCollector
+    from airflow_armada.triggers.wait import JobWait
+
+
+def is_gone(wait: JobWait, outcome: Outcome, collector: ResultCollector | None) -> bool:
+    """
+    Tell whether a job of an earlier try may have printed a result that nobody can read any more.
+
+    :param wait: the job.
+    :param outcome: its end.
+    :param collector: what was found of the result; None when nobody wants one.
+    :return: true where only another job can give it.
+    """
+    return wait.adopted and collector is not None and collector.text is None and outcome.log_gap == LOG_GONE
+
+
+def result_of(wait: JobWait, outcome: Outcome, collector: ResultCollector, note_end: Callable[[str], None]) -> Any:
+    """
+    Give the value that a job printed.
+
+    :param wait: the job.
+    :param outcome: its end.
+    :param collector: has seen its log.
+    :param note_end: lets no retry take the job over; a log that could not be read now may be read by one.
+    :return: the value.
+    :raises ArmadaResultError: when there is none that can be used.
+    """
+    from airflow_armada.jobs.result import ResultError
+
+    what = f"Armada job {wait.job_id} succeeded, but"
+    unread = f"{what} its result cannot be read: {outcome.log_gap or 'its log service does not answer'}"
+    if not outcome.logs_complete:
+        raise ArmadaResultError(unread)
+    try:
+        return collector.value()
+    except ResultError as error:
+        if outcome.log_gap in ("", LOG_GONE):
+            note_end("failed")
+        raise ArmadaResultError(unread if outcome.log_gap else f"{what} {error}") from None
