@@ -14,7 +14,6 @@ from airflow_armada.follow import outcome as outcomes
 from airflow_armada.follow import state as states
 from airflow_armada.follow import tasks
 from airflow_armada.follow.budget import JobBudget, LogBudget
-from airflow_armada.follow.ends import to_outcome
 from airflow_armada.follow.job import FollowedJob
 from airflow_armada.follow.logs import LogFollower
 from airflow_armada.follow.outcome import Outcome, to_outcome
