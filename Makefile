@@ -80,7 +80,7 @@ chaos-cases: environment ## every named chaos case, TIMES=10 in a row; SHORT=man
 chaos: environment ## faults by chance while tasks run: SEED=7 MINUTES=20
 	$(VENV)/python -m tests.chaos.random_mode $(if $(SEED),--seed $(SEED)) --minutes $(or $(MINUTES),20)
 
-bench: environment ## benchmarks/report.md, beside the peer; half an hour, QUICK=1 for five minutes, ONLY="follow logs"
+bench: environment ## benchmarks/report.md, beside the peer; 27 minutes, QUICK=1 for five minutes, ONLY="follow logs"
 	$(VENV)/python -m benchmarks $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY))
 
 environment:

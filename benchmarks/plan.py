@@ -33,7 +33,7 @@ class Plan:
 
     name: str = "full"
     runs: int = 3
-    import_runs: int = 7
+    import_runs: int = 5
     sizes: tuple[int, ...] = (100, 1_000, 10_000)
     many_sets: int = 1_000
     flood: int = 60_000
@@ -41,7 +41,7 @@ class Plan:
     submits: int = 10_000
     submits_alone: int = 2_000
     log_jobs: int = 200
-    log_seconds: float = 20.0
+    log_seconds: float = 15.0
     tasks: int = 50
     job_seconds: int = 60
     e2e_runs: int = 2

@@ -113,6 +113,16 @@ def machine() -> dict[str, Any]:
     }
 
 
+def promises(sections: Sequence[dict[str, Any]]) -> str:
+    """Return one table of all targets, from the content of the JSON report: what is met, and what is not."""
+    rows = [_row(["scenario", "target", "wanted", "measured", "met"]), _row(["---"] * 5)]
+    for section in sections:
+        for plain in section["targets"]:
+            fields = {name: value for name, value in plain.items() if name != "met"}
+            rows.append(f"| {section['name']} {Target(**fields).markdown()}")
+    return "\n".join(rows)
+
+
 def write(folder: Path, sections: Sequence[Section], mode: str) -> Path:
     """Write ``report.md``, ``report.json`` and the plots.
 
@@ -129,11 +139,15 @@ def write(folder: Path, sections: Sequence[Section], mode: str) -> Path:
             (folder / name).write_text(text)
     facts = ", ".join(f"{name} {value}" for name, value in where.items())
     met = [target.met for section in sections for target in section.targets]
+    minutes = sum(section.seconds for section in sections) / 60
     head = (
         f"# Benchmarks\n\nMade by `make bench` in the mode *{mode}*: {facts}. Figures are medians of several runs "
         f"with lowest and highest in brackets; compare only what stands in one report.\n\n"
-        f"**{sum(met)} of {len(met)} targets met.**"
+        f"**{sum(met)} of {len(met)} targets met**, in {minutes:.0f} minutes. "
+        "Why one is not, and what was tried, stands in its section."
     )
     report = folder / "report.md"
-    report.write_text("\n\n".join([head, *(section.markdown() for section in sections)]) + "\n")
+    report.write_text(
+        "\n\n".join([head, promises(content["sections"]), *(section.markdown() for section in sections)]) + "\n"
+    )
     return report

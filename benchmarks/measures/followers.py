@@ -23,7 +23,7 @@ AGE = 3600.0
 PER_TURN = 500
 """How many followers are started in one turn of the loop; Airflow starts 50 triggers in one, unless told otherwise."""
 
-IDLE = 5.0
+IDLE = 3.0
 
 
 class Noting:

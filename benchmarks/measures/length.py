@@ -23,14 +23,14 @@ UTILISATION = 300.0
 CLOCKLESS = ("look_back", "recent")
 """Timings that are compared with times of the server, which do not run faster."""
 
+SHORTEST = 0.1
+"""s below which no timing is shortened: a call and an event take their real time, and must not seem to take minutes."""
+
 
 def faster(factor: float) -> Timings:
     """Return the follower's waiting times, shortened by a factor."""
-    changed = {
-        item.name: getattr(DEFAULT, item.name) / factor
-        for item in dataclasses.fields(Timings)
-        if item.name not in CLOCKLESS
-    }
+    real = {item.name: getattr(DEFAULT, item.name) for item in dataclasses.fields(Timings)}
+    changed = {name: max(value / factor, min(value, SHORTEST)) for name, value in real.items() if name not in CLOCKLESS}
     return dataclasses.replace(DEFAULT, **changed)
 
 

@@ -88,6 +88,7 @@ def test_the_report_holds_every_section(tmp_path) -> None:
     text = report.read_text()
     assert "| ours | 2 (1-3) |" in text
     assert "1 of 1 targets met" in text
+    assert "| follow | calls | at most 2 | 1 | yes |" in text
     assert (tmp_path / "a.svg").read_text() == "<svg/>"
     assert json.loads((tmp_path / "report.json").read_text())["sections"][0]["targets"][0]["met"] is True
 
