@@ -19,7 +19,7 @@ from tests.support.components import wait_until
 from tests.support.postgres import private_postgres
 
 TRIGGERERS = ("triggerer-1", "triggerer-2")
-SIDE_PLACES = 8
+SIDE_PLACES = 6
 CANCEL = "/api.Submit/CancelJobs"
 SUBMIT = "/api.Submit/SubmitJobs"
 
