@@ -37,6 +37,10 @@ STREAMS_DOWN = "armada.streams_down"
 EVENTS = "armada.events"
 """Counter, tag ``site``: events received, those of jobs that nobody here waits for included."""
 
+EVENT_LAG = "armada.event_lag"
+"""Gauge, tag ``site``: seconds from Armada's storing of an event to its receipt here, of the newest event of the stream
+that is furthest behind; by the clocks of both."""
+
 RECONNECTS = "armada.stream_reconnects"
 """Counter, tag ``site``: how often an event stream was opened again."""
 
@@ -45,6 +49,9 @@ SNAPSHOT_CALLS = "armada.snapshot_calls"
 
 LOG_CALLS = "armada.log_calls"
 """Counter, tag ``site``: calls to the log services."""
+
+LOG_BUDGET_WAITS = "armada.log_budget_waits"
+"""Counter, tag ``site``: how often a log was not read on because the budget for live lines was used up."""
 
 LOG_LINES = "armada.log_lines"
 """Counter: lines of jobs' logs written to task logs."""

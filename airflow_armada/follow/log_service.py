@@ -28,6 +28,7 @@ class SiteLogs:
     def __init__(self, settings: SiteSettings) -> None:
         self.calls = 0
         self.readers = 0
+        self.budget_waits = 0
         self._settings = settings
         self._services: dict[str, tuple[Any, JobLogAsyncIOClient, asyncio.Semaphore]] = {}
 

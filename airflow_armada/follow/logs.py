@@ -38,6 +38,7 @@ class LogService(Protocol):
     """Reads pages of logs in the cluster where the job is, no more than the site's share at a time."""
 
     readers: int
+    budget_waits: int
 
     def available(self, cluster: str) -> bool: ...
 
@@ -179,7 +180,7 @@ class LogFollower:
             self._gaps[name] = "its cluster is not known"
             return False
         if self._budget is not None and not self._budget.available():
-            self._left_out = True
+            self._leave_out()
             return False
         if not self._service.available(cluster):
             self._gaps[name] = f"the connection names no log service for cluster {cluster}"
@@ -192,8 +193,15 @@ class LogFollower:
             self._note("more than 2 MB within one second: the log service gives no more of it, some lines are missing")
             self._positions[name] = next_second(position)
             return True
-        self._left_out = not await self._show(name, page)
+        self._left_out = False
+        if not await self._show(name, page):
+            self._leave_out()
         return page.more and not self._left_out
+
+    def _leave_out(self) -> None:
+        """Note that the budget does not admit what there is."""
+        self._left_out = True
+        self._service.budget_waits += 1
 
     async def _show(self, name: str, page: Page) -> bool:
         """Show the new lines of a page; false if the budget did not admit all of them."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import grpc
 
 from airflow_armada.client.errors import ArmadaError, InvalidRequest, from_grpc
-from airflow_armada.follow.events import open_events
+from airflow_armada.follow.events import open_events, time_of
 from airflow_armada.follow.timings import Timings
 
 logger = logging.getLogger(__name__)
@@ -47,6 +48,7 @@ class EventStream:
         timings: Timings,
     ) -> None:
         self.position = position
+        self._received_at = 0.0
         self.events = 0
         self.opened = 0
         self.opened_at = 0.0
@@ -65,6 +67,11 @@ class EventStream:
         self._cut = False
         self._silent = 0
         self._timers: dict[str, asyncio.TimerHandle] = {}
+
+    @property
+    def lag(self) -> float:
+        """Seconds from the server's storing of the newest event to its receipt, by the clocks of both."""
+        return max(0.0, self._received_at - time_of(self.position))
 
     async def run(self) -> None:
         """Read until cancelled."""
@@ -143,6 +150,7 @@ class EventStream:
             self._arrived.clear()
             self.events += len(batch)
             self.position = batch[-1].id
+            self._received_at = time.time()
             self._receive(batch)
 
     def _judge(self, error: ArmadaError) -> ArmadaError:

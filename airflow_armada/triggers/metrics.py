@@ -32,6 +32,7 @@ class SiteMetrics:
         self._opened: WeakKeyDictionary[EventStream, int] = WeakKeyDictionary()
         self._snapshots = site.sweeper.calls
         self._log_calls = site.logs.calls
+        self._budget_waits = site.logs.budget_waits
 
     async def run(self) -> None:
         """Report until cancelled."""
@@ -51,16 +52,20 @@ class SiteMetrics:
         self._count(streams, target)
 
     def _count(self, streams: list[EventStream], target: str) -> None:
+        told = [stream for stream in streams if stream.events > self._events.get(stream, 0)]
+        if told:
+            _metrics.gauge(_metrics.EVENT_LAG, max(stream.lag for stream in told), site=target)
         events = sum(stream.events - self._events.get(stream, 0) for stream in streams)
         opened = sum(stream.opened - self._opened.get(stream, 1) for stream in streams if stream.opened)
         self._events.update((stream, stream.events) for stream in streams)
         self._opened.update((stream, stream.opened) for stream in streams if stream.opened)
-        snapshots, log_calls = self._site.sweeper.calls, self._site.logs.calls
+        snapshots, log_calls, waits = self._site.sweeper.calls, self._site.logs.calls, self._site.logs.budget_waits
         _metrics.incr(_metrics.EVENTS, events, site=target)
         _metrics.incr(_metrics.RECONNECTS, opened, site=target)
         _metrics.incr(_metrics.SNAPSHOT_CALLS, snapshots - self._snapshots, site=target)
         _metrics.incr(_metrics.LOG_CALLS, log_calls - self._log_calls, site=target)
-        self._snapshots, self._log_calls = snapshots, log_calls
+        _metrics.incr(_metrics.LOG_BUDGET_WAITS, waits - self._budget_waits, site=target)
+        self._snapshots, self._log_calls, self._budget_waits = snapshots, log_calls, waits
 
 
 _REPORTING: WeakKeyDictionary[Site, tuple[SiteMetrics, asyncio.Task[None]]] = WeakKeyDictionary()

@@ -10,11 +10,14 @@ from typing import Any
 import pytest
 
 from airflow_armada import _metrics
+from airflow_armada.follow.budget import LogBudget
 from airflow_armada.follow.follower import FollowOptions, follow
 from airflow_armada.follow.site import Site, shared_site
 from airflow_armada.triggers import metrics
 from tests.integration.follow.conftest import QUEUE, QUICK, Remembering, a_job, until
 from tests.integration.follow.scripted import scripted_armada
+from tests.integration.follow.test_events import run_to
+from tests.integration.follow.test_logs import write
 
 Sent = dict[str, list[Any]]
 
@@ -63,6 +66,7 @@ async def test_a_site_tells_what_it_does_while_somebody_follows(stats: Recording
     assert sum(stats.sent["armada.events"]) == 2
     assert sum(stats.sent["armada.snapshot_calls"]) >= snapshots
     assert "armada.stream_reconnects" not in stats.sent
+    assert 0 <= stats.sent["armada.event_lag"][-1] < 60
     assert stats.tags["armada.events"] == {"site": armada.settings().target}
 
 
@@ -77,6 +81,19 @@ async def test_a_stream_that_is_opened_again_is_counted(stats: RecordingStats) -
         task.cancel()
 
     assert sum(stats.sent["armada.stream_reconnects"]) == 1
+
+
+async def test_a_log_that_waits_for_the_budget_is_counted(stats: RecordingStats) -> None:
+    job = a_job(1)
+    async with scripted_armada() as armada, shared_site(armada.settings(), QUICK) as site:
+        write(armada, job, *(f"line {number}" for number in range(50)))
+        budget = LogBudget(lines_per_second=0, burst=5, job_lines_per_second=0, job_burst=5)
+        with metrics.reported(site):
+            task = asyncio.create_task(follow(site, job, Remembering(), FollowOptions(live_log_budget=budget)))
+            run_to(armada, job, "succeeded")
+            await task
+
+    assert sum(stats.sent["armada.log_budget_waits"]) > 0
 
 
 async def test_nothing_is_counted_twice(stats: RecordingStats) -> None:
