@@ -32,6 +32,15 @@ class SiteLogs:
         self._settings = settings
         self._services: dict[str, tuple[Any, JobLogAsyncIOClient, asyncio.Semaphore]] = {}
 
+    def use(self, settings: SiteSettings) -> list[Any]:
+        """Read all further pages with other settings.
+
+        :return: the channels that were used so far, with the calls that are under way
+        """
+        old, self._services = self._services, {}
+        self._settings = settings
+        return [channel for channel, _, _ in old.values()]
+
     def available(self, cluster: str) -> bool:
         """Whether a log service is known for a cluster."""
         return bool(self._settings.binoculars_target(cluster))

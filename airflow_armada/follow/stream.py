@@ -105,6 +105,11 @@ class EventStream:
         if "suspicion" not in self._timers:
             self._timers["suspicion"] = self._loop.call_later(self._timings.settle, check, self.events)
 
+    def use(self, channel: Any) -> None:
+        """Go on with another channel, from where the stream stands."""
+        self._channel = channel
+        self.reopen()
+
     async def _read(self) -> ArmadaError | None:
         """Read one call to its end.
 

@@ -73,6 +73,13 @@ class JobSetWatch:
         if not self.jobs:
             self.unused_since = self._loop.time()
 
+    def use(self, channel: Any) -> None:
+        """Go on with another channel; no event is lost, and what was refused on the old one is asked for again."""
+        self.channel = channel
+        self.refused_since = None
+        if self._stream is not None:
+            self._stream.use(channel)
+
     def covers(self, job: FollowedJob) -> bool:
         """Whether every event of a job is still to come on the stream, so that joining needs no snapshot."""
         return time_of(self.stream.position) <= job.submitted_at - self._timings.look_back

@@ -42,9 +42,18 @@ def _remembered(conn_id: str) -> SiteSettings | None:
 
 
 def _remember(conn_id: str, settings: SiteSettings) -> None:
-    ttl = conf.getfloat("armada", "connection_cache_ttl", fallback=_DEFAULT_TTL)
     with _cache_lock:
-        _cache[conn_id] = (time.monotonic() + ttl, settings)
+        _cache[conn_id] = (time.monotonic() + connection_cache_ttl(), settings)
+
+
+def connection_cache_ttl() -> float:
+    """
+    Tell for how long a process uses a connection before it reads it again.
+
+    :return: seconds.
+    """
+    ttl: float = conf.getfloat("armada", "connection_cache_ttl", fallback=_DEFAULT_TTL)
+    return ttl
 
 
 def _mask(settings: SiteSettings) -> None:
@@ -79,30 +88,32 @@ class ArmadaHook(BaseHook):
         :raises SettingsError: when the connection cannot work as it is.
         :raises AirflowNotFoundException: when there is no such connection.
         """
-        settings = _remembered(self.armada_conn_id)
-        if settings is None:
-            settings = site_settings(self.get_connection(self.armada_conn_id))
-            _mask(settings)
-            _remember(self.armada_conn_id, settings)
+        return _remembered(self.armada_conn_id) or self._look_up()
+
+    def _look_up(self) -> SiteSettings:
+        settings = site_settings(self.get_connection(self.armada_conn_id))
+        _mask(settings)
+        _remember(self.armada_conn_id, settings)
         return settings
 
-    async def asettings(self) -> SiteSettings:
+    async def asettings(self, *, fresh: bool = False) -> SiteSettings:
         """
         Resolve the connection from a trigger, without blocking its event loop.
 
         The look-up itself runs in a thread: that works in every triggerer since 3.1 and in ``dag.test()``, where the
         asynchronous look-ups of Airflow do not.
 
+        :param fresh: look it up even if it was read a moment ago.
         :return: the settings of the site.
         :raises SettingsError: when the connection cannot work as it is.
         :raises AirflowNotFoundException: when there is no such connection.
         """
         settings = _remembered(self.armada_conn_id)
-        if settings is not None:
+        if settings is not None and not fresh:
             return settings
         locks = _lookups.setdefault(asyncio.get_running_loop(), {})
         async with locks.setdefault(self.armada_conn_id, asyncio.Lock()):
-            return await asyncio.to_thread(self.settings)
+            return await asyncio.to_thread(self._look_up if fresh else self.settings)
 
     @contextmanager
     def client(self) -> Iterator[ArmadaClient]:

@@ -88,7 +88,7 @@ class ArmadaJobTrigger(BaseTrigger):
         elif not self.wait.cancel_on_kill:
             await self.log.ainfo("The task was killed; Armada job %s keeps running (cancel_on_kill=False)", job_id)
         else:
-            await cancel_job(self.wait, await self._settings())
+            await cancel_job(self.wait, self._settings)
             await self.log.ainfo("The task was killed; cancelled Armada job %s", job_id)
 
     async def _settings(self) -> SiteSettings:

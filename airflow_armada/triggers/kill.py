@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -78,12 +79,12 @@ async def was_killed(task_instance: Any) -> bool:
     return state is not None and state != _DEFERRED
 
 
-async def cancel_job(wait: JobWait, settings: SiteSettings, reason: str = KILLED) -> None:
+async def cancel_job(wait: JobWait, settings: Callable[[], Awaitable[SiteSettings]], reason: str = KILLED) -> None:
     """
     Cancel exactly this job, however long Armada is away: nobody else would look after it.
 
     :param wait: the job.
-    :param settings: the site.
+    :param settings: gives the site; asked for each attempt, because what is wrong may be mended meanwhile.
     :param reason: at most 50 bytes.
     :raises ArmadaRpcError: when Armada refuses, or has not answered for long.
     """
@@ -92,15 +93,15 @@ async def cancel_job(wait: JobWait, settings: SiteSettings, reason: str = KILLED
     from airflow_armada.client.errors import ArmadaError, Unauthenticated
 
     give_up = time.monotonic() + _CANCEL_GRACE
-    async with open_aio_channel(settings) as channel:
-        client = ArmadaAsyncIOClient(channel)
-        while True:
-            try:
+    while True:
+        try:
+            async with open_aio_channel(await settings()) as channel:
+                client = ArmadaAsyncIOClient(channel)
                 await client.cancel_jobs(wait.queue, wait.job_set_id, job_id=wait.job_id, reason=reason)
-                return
-            except ArmadaError as error:
-                hopeless = not error.transient and not isinstance(error, Unauthenticated)
-                if hopeless or time.monotonic() >= give_up:
-                    raise
-                log.warning("Armada job %s is not cancelled yet, trying again: %s", wait.job_id, error)
-            await asyncio.sleep(_CANCEL_PAUSE)
+            return
+        except ArmadaError as error:
+            hopeless = not error.transient and not isinstance(error, Unauthenticated)
+            if hopeless or time.monotonic() >= give_up:
+                raise
+            log.warning("Armada job %s is not cancelled yet, trying again: %s", wait.job_id, error)
+        await asyncio.sleep(_CANCEL_PAUSE)

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_armada._compat import conf
@@ -16,12 +16,15 @@ if TYPE_CHECKING:
     from airflow_armada.client.settings import SiteSettings
     from airflow_armada.follow.budget import LogBudget
     from airflow_armada.follow.job import FollowedJob
+    from airflow_armada.follow.origin import Origin
     from airflow_armada.follow.outcome import Outcome
     from airflow_armada.follow.reporter import Reporter
     from airflow_armada.jobs.result import ResultCollector
     from airflow_armada.triggers.reporter import TaskLogReporter
 
 EVENT_VERSION = 1
+
+_MIN_REREAD = 1.0  # s; each reading of a connection takes a triggerer's supervisor some 60 ms
 
 
 @dataclass(frozen=True)
@@ -115,6 +118,20 @@ def live_log_budget() -> LogBudget:
     return LogBudget(lines, 2 * lines, job_lines, 5 * job_lines)
 
 
+def connection_origin(conn_id: str) -> Origin:
+    """
+    Tell where the settings of a connection come from, so that its changes reach jobs that are followed already.
+
+    :param conn_id: the id of the connection.
+    :return: the origin; a process reads it once per ``[armada] connection_cache_ttl``, for all of its jobs.
+    """
+    from airflow_armada.follow.origin import Origin
+    from airflow_armada.hooks.armada import ArmadaHook, connection_cache_ttl
+
+    read = partial(ArmadaHook(conn_id).asettings, fresh=True)
+    return Origin(f"connection {conn_id!r}", read, max(connection_cache_ttl(), _MIN_REREAD))
+
+
 async def wait_for_job(
     wait: JobWait,
     settings: SiteSettings,
@@ -146,7 +163,7 @@ async def wait_for_job(
         queued_deadline=wait.queued_deadline,
         live_log_budget=live_log_budget() if budget and wait.get_logs else None,
     )
-    async with shared_site(settings) as site:
+    async with shared_site(settings, origin=connection_origin(wait.armada_conn_id)) as site:
         with reported(site) if budget else nullcontext():
             return await follow(site, followed_job(wait), reporter, options)
 

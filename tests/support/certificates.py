@@ -62,23 +62,29 @@ class Certificates:
 
 
 @contextmanager
-def tls_proxy(target: str, context: ssl.SSLContext) -> Iterator[str]:
+def tls_proxy(target: str, context: ssl.SSLContext, port: int = 0) -> Iterator[str]:
     """
     End TLS in front of a plain server.
 
     :param target: ``host:port`` of the server
+    :param port: where to listen; any free port without it
     :return: a context manager that gives the ``localhost:port`` of the proxy
     """
     loop = asyncio.new_event_loop()
-    host, _, port = target.rpartition(":")
+    host, _, server_port = target.rpartition(":")
     tasks: set[asyncio.Task[None]] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         tasks.add(asyncio.current_task())  # type: ignore[arg-type]
-        there_reader, there_writer = await asyncio.open_connection(host, int(port))
-        await asyncio.gather(_pump(reader, there_writer), _pump(there_reader, writer))
+        there_reader, there_writer = await asyncio.open_connection(host, int(server_port))
+        try:
+            await asyncio.gather(_pump(reader, there_writer), _pump(there_reader, writer))
+        except asyncio.CancelledError:
+            # The end of the proxy is the end of its connections; asyncio's streams log a task that was cancelled.
+            for side in (writer, there_writer):
+                side.transport.abort()
 
-    server = loop.run_until_complete(asyncio.start_server(serve, "127.0.0.1", 0, ssl=context))
+    server = loop.run_until_complete(asyncio.start_server(serve, "127.0.0.1", port, ssl=context))
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
     try:
