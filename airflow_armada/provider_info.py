@@ -38,6 +38,10 @@ def _connection_fields() -> dict[str, Any]:
             "Lookout URL", "For example https://lookout.example.com; gives each task a link to its job."
         ),
         "binoculars": _text("Binoculars", "host:port of the log service, may hold {CLUSTER_ID}; empty: no job logs."),
+        "binoculars_by_cluster": _text(
+            "Binoculars by cluster", 'JSON object of log services that do not fit it: {"cluster-a": "logs-a:50051"}.'
+        ),
+        "binoculars_tls": _text("Binoculars TLS", "true or false; empty: as the server."),
         "ca_file": _text("CA file", "PEM file that signs the server; empty: the system's."),
         "cert_file": _text("Client certificate file", "PEM file, together with the key file, for mutual TLS."),
         "key_file": _text("Client key file", "PEM file that belongs to the client certificate."),

@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from airflow_armada import __version__
 from airflow_armada.cli.arguments import COMMANDS, EXIT_CODES, JSON, SITE, Argument, Command
 from airflow_armada.cli.output import FAILED, INTERRUPTED, OK, USAGE, Output, UsageError, fail
 
@@ -50,6 +51,9 @@ def run(command: Command, arguments: argparse.Namespace) -> int:
     except (ArmadaError, ValueError) as error:
         fail(str(error), arguments.json)
         return FAILED
+    except OSError as error:
+        fail(f"cannot read or write: {error.strerror or type(error).__name__}", arguments.json)
+        return FAILED
     except Exception as error:
         if os.environ.get("ARMADA_TRACEBACK"):
             raise
@@ -67,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EXIT_CODES,
         formatter_class=formatter,
     )
+    parser.add_argument("--version", action="version", version=f"airflow-armada {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for command in COMMANDS:
         sub = commands.add_parser(

@@ -124,11 +124,14 @@ def _airflow_settings(conn_id: str) -> SiteSettings:
         raise SettingsError(
             f"Airflow cannot be used here ({error.name or 'import failed'}): give --uri, --armadactl or ${VARIABLE}"
         ) from None
-    from airflow_armada._compat import AirflowException
+    from airflow_armada._compat import AirflowException, AirflowNotFoundException
 
     try:
         return ArmadaHook(conn_id).settings()
     except SettingsError:
         raise
+    except AirflowNotFoundException:
+        ways = f"create it, or name a site by --uri, --armadactl or ${VARIABLE}"
+        raise SettingsError(f"there is no Airflow connection {conn_id!r}: {ways}") from None
     except AirflowException as error:
         raise SettingsError(f"connection {conn_id!r}: {' '.join(str(error).split())}") from None

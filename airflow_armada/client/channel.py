@@ -20,6 +20,7 @@ from airflow_armada.client.credentials import Anonymous, Credentials
 from airflow_armada.client.failure import SettingsError
 from airflow_armada.client.interceptors import aio_interceptors, interceptors
 from airflow_armada.client.settings import SiteSettings, TlsSettings
+from airflow_armada.client.tracing import exposed
 from airflow_armada.client.web import system_roots
 
 logger = logging.getLogger(__name__)
@@ -85,15 +86,9 @@ def _resolve(
                 f"credentials for {target} would travel in plain text; turn TLS on, or allow it explicitly"
             )
         logger.warning("Credentials for %s travel in plain text, because the connection allows it", target)
-    if _traced(os.environ.get("GRPC_TRACE", "")) and not isinstance(settings.credentials, Anonymous):
-        logger.warning("GRPC_TRACE makes gRPC print credentials to standard error; add -api at its end")
+    if exposed() and not isinstance(settings.credentials, Anonymous):
+        logger.warning("GRPC_TRACE makes gRPC print credentials to standard error; add ,-api at its end")
     return tls, target, settings.credentials
-
-
-def _traced(tracers: str) -> bool:
-    """Tell whether gRPC shows the headers of calls; of its tracers all but "api" redact them (seen in 1.84)."""
-    names = tracers.split(",")
-    return not {"api", "all"}.isdisjoint(names) and "-api" not in names
 
 
 def channel_options(settings: SiteSettings, tls: TlsSettings | None, log_service: bool) -> list[tuple[str, Any]]:

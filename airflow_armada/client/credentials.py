@@ -10,7 +10,7 @@ import logging
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, NoReturn, SupportsIndex
 
 from airflow_armada.client.failure import CredentialsError
 from airflow_armada.client.tokens import jwt_expiry
@@ -24,11 +24,23 @@ EXPIRES_SOON = 600.0
 class Credentials:
     """A way to authenticate. Kinds are frozen dataclasses: equal credentials share what they have fetched.
 
+    They are never pickled, because nobody could tell where the secrets in them would end up.
+
     ``blocking`` tells whether ``authorization`` may read files, run programs or use the network, so that asyncio
     code calls it in a thread.
     """
 
     blocking: ClassVar[bool] = False
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
+        raise TypeError(f"{type(self).__name__} is not pickled: it may hold secrets")
+
+    def serialize(self) -> NoReturn:
+        """Refuse to become an XCom, which Airflow asks for by this name."""
+        raise TypeError(f"{type(self).__name__} is not stored: it may hold secrets")
+
+    def __deepcopy__(self, memo: object) -> Credentials:
+        return self
 
     def authorization(self) -> str:
         """Return the value of the ``authorization`` header, or "" to send none.
@@ -36,6 +48,9 @@ class Credentials:
         :raises CredentialsError: when no usable credentials can be had
         """
         raise NotImplementedError
+
+    def announce(self) -> None:
+        """Say in the log, once, what will soon keep these credentials from working."""
 
     def refused(self, authorization: str) -> bool:
         """Take note that the server refused a header, and tell whether another attempt may fare better.
@@ -92,6 +107,9 @@ class BearerToken(Credentials):
         _announce_expiry(header)
         return header
 
+    def announce(self) -> None:
+        self.authorization()
+
 
 @dataclass(frozen=True)
 class TokenFile(Credentials):
@@ -144,6 +162,7 @@ def read_secret(path: str, what: str) -> str:
 
 
 _announced: set[tuple[int, bool]] = set()
+_MOST_ANNOUNCED = 1000
 
 
 def _announce_expiry(header: str) -> None:
@@ -153,6 +172,8 @@ def _announce_expiry(header: str) -> None:
     expired = expiry <= time.time()
     if (hash(header), expired) in _announced:
         return
+    if len(_announced) >= _MOST_ANNOUNCED:
+        _announced.clear()
     _announced.add((hash(header), expired))
     moment = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(expiry))
     logger.warning("The bearer token %s at %s; replace it", "expired" if expired else "will expire", moment)

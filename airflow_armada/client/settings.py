@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NoReturn
 from urllib.parse import quote
 
 from airflow_armada.client.credentials import Anonymous, Credentials
@@ -69,6 +69,10 @@ class SiteSettings:
             raise SettingsError(f"call_timeout must be more than 0 seconds, not {self.call_timeout}")
         if self.keepalive_time < 0:
             raise SettingsError(f"keepalive_time must not be negative: {self.keepalive_time}")
+
+    def serialize(self) -> NoReturn:
+        """Refuse to become an XCom, which Airflow asks for by this name."""
+        raise TypeError("the settings of a site are not stored: they may hold secrets")
 
     @property
     def log_tls(self) -> TlsSettings | None:

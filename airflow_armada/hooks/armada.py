@@ -93,6 +93,8 @@ class ArmadaHook(BaseHook):
     def _look_up(self) -> SiteSettings:
         settings = site_settings(self.get_connection(self.armada_conn_id))
         _mask(settings)
+        # Here too, because a task that only waits for its job hardly makes a call.
+        settings.credentials.announce()
         _remember(self.armada_conn_id, settings)
         return settings
 

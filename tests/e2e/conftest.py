@@ -41,7 +41,10 @@ def airflow(armada: StandaloneArmada, tmp_path_factory: pytest.TempPathFactory) 
         tmp_path_factory.mktemp("airflow"),
         [ROOT / "example_dags", Path(__file__).parent / "dags"],
         armada.target,
-        env={"AIRFLOW_CONN_ARMADA_DEFAULT": armada_connection(armada.target, lookout_url=LOOKOUT)},
+        env={
+            "AIRFLOW_CONN_ARMADA_DEFAULT": armada_connection(armada.target, lookout_url=LOOKOUT),
+            "AIRFLOW__ARMADA__CONNECTION_CACHE_TTL": "3",
+        },
     )
     with stack:
         yield stack

@@ -3,15 +3,34 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from airflow_armada.standalone.server import StandaloneArmada
 from tests.e2e.dags.secrets_ import KINDS
 from tests.integration.connect.guarded_site import GuardedSite, guarded_site
 from tests.support.airflow_api import DagRun
 from tests.support.airflow_stack import AirflowStack
 from tests.support.canaries import traces, traces_in
+
+LOUD = {
+    "AIRFLOW__LOGGING__LOGGING_LEVEL": "DEBUG",
+    "GRPC_VERBOSITY": "DEBUG",
+    "GRPC_TRACE": "all",
+    "PYTHONASYNCIODEBUG": "1",
+}
+
+
+@pytest.fixture(scope="module")
+def airflow(armada: StandaloneArmada, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AirflowStack]:
+    """An Airflow of its own whose processes say all that they can."""
+    folder = tmp_path_factory.mktemp("dags")
+    shutil.copy(Path(__file__).parent / "dags" / "secrets_.py", folder)
+    with AirflowStack(tmp_path_factory.mktemp("loud"), [folder], armada.target, env=LOUD) as stack:
+        yield stack
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +77,10 @@ def test_nothing_that_was_written_holds_a_secret(run: DagRun, airflow: AirflowSt
     # With SQLite's write-ahead log: the row of a trigger that has fired may be left in nothing else.
     database = b"".join(file.read_bytes() for file in sorted(airflow.home.glob("airflow.db*")))
 
+    said = b"".join(file.read_bytes() for file in airflow.log_folder.iterdir())
+
     assert b"good_oidc_client_credentials" in database
+    assert b"airflow.sdk.execution_time.comms.MaskSecret" in said
+    assert b"chttp2_transport" in said
     assert b"airflow_armada.triggers.armada.ArmadaJobTrigger" in database
     assert traces_in(airflow.home, site.secrets) == []

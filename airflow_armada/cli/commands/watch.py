@@ -84,7 +84,8 @@ class _Jobs:
         codes = dict(state.exit_codes)
         value = {"job": job_id, "time": state.at, "state": word, "reason": reason, "cluster": state.cluster}
         self._output.value({**value, "node": state.node, "exit_codes": codes, "ended": state.phase == ENDED})
-        texts = [state.at[:19], job_id, word.ljust(9), where, f"exit codes {codes}" if any(codes.values()) else ""]
+        exits = ", ".join(f"{container} exited with {code}" for container, code in codes.items() if code)
+        texts = [state.at[:19], job_id, word.ljust(9), where, exits]
         self._output.line("  ".join(clean(text) for text in (*texts, " ".join(reason.split())) if text))
 
 

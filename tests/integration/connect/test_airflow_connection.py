@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from pathlib import Path
 
+import jwt
 import pytest
 
 from airflow_armada.client.credentials import BearerToken
@@ -13,6 +15,7 @@ from airflow_armada.client.oidc import OidcClientCredentials
 from airflow_armada.hooks.armada import ArmadaHook, forget_connections
 from airflow_armada.standalone.auth import Credentials
 from airflow_armada.standalone.server import StandaloneArmada
+from airflow_armada.triggers.wait import connection_origin
 from tests.integration.connect.conftest import plain
 from tests.integration.connect.following import counting, followed, submitted
 from tests.support.components import wait_until
@@ -76,6 +79,18 @@ def test_a_changed_connection_is_used_without_a_restart(monkeypatch: pytest.Monk
 
     wait_until(lambda: hook.settings().credentials == BearerToken("CANARY-new"), "the new token on workers")
     assert asyncio.run(hook.asettings()).credentials == BearerToken("CANARY-new")
+
+
+def test_the_end_of_a_pasted_token_is_announced_though_nobody_calls(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    values = {"token": jwt.encode({"exp": time.time() + 300}, "CANARY-key-that-is-long-enough-0123")}
+    monkeypatch.setenv("AIRFLOW_CONN_PASTED", json.dumps({"conn_type": "armada", "host": "armada", "extra": values}))
+
+    asyncio.run(connection_origin("pasted").read())  # type: ignore[arg-type]
+
+    assert caplog.text.count("The bearer token will expire at") == 1
+    assert values["token"] not in caplog.text
 
 
 def test_the_secrets_of_armadactls_file_are_masked_like_those_of_the_connection(

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from airflow_armada import __version__
 from airflow_armada.standalone.auth import Credentials
 from airflow_armada.standalone.server import StandaloneArmada
 from tests.integration.connect.conftest import SCRIPT
@@ -211,6 +212,34 @@ def test_what_cannot_work_ends_with_one_line(arguments: tuple[str, ...], code: i
     assert done.stdout == ""
     if code == 3:
         assert len(done.stderr.splitlines()) == 1
+
+
+def test_the_version_is_shown() -> None:
+    assert run("--version").stdout == f"airflow-armada {__version__}\n"
+
+
+def test_whoever_names_no_site_is_told_how_to_name_one() -> None:
+    done = run("queues")
+
+    assert done.returncode == 3
+    assert "no Airflow connection 'armada_default'" in done.stderr
+    assert "--uri, --armadactl or $ARMADA_URL" in done.stderr
+
+
+def test_a_full_disk_is_no_mystery(armada: StandaloneArmada) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [*COMMAND, "queues"],
+            env=environment(armada),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    assert done.returncode == 3
+    assert done.stderr == "airflow-armada: cannot read or write: No space left on device\n"
 
 
 def test_errors_are_json_for_programs() -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import base64
 import json
 import logging
+import os
+import subprocess
+import sys
 import time
 from dataclasses import replace
 
@@ -17,6 +20,7 @@ from airflow_armada.client.settings import SiteSettings
 from airflow_armada.standalone.auth import Credentials as Guard
 from airflow_armada.standalone.server import StandaloneArmada
 from tests.integration.connect.conftest import SERVING, health, plain
+from tests.support.canaries import traces
 
 PLAIN = SiteSettings("armada:443", tls=None, credentials=BearerToken("CANARY"), allow_plaintext_credentials=True)
 
@@ -59,7 +63,11 @@ def test_credentials_in_plain_text_are_refused_or_warned_of(caplog: pytest.LogCa
     [
         ("all", BearerToken("CANARY"), True),
         ("http,api", BearerToken("CANARY"), True),
+        ("*", BearerToken("CANARY"), True),
+        ("-api,a?i", BearerToken("CANARY"), True),
+        ("all, -api", BearerToken("CANARY"), True),
         ("all,-api", BearerToken("CANARY"), False),
+        ("all,-a*", BearerToken("CANARY"), False),
         ("http", BearerToken("CANARY"), False),
         ("", BearerToken("CANARY"), False),
         ("all", Anonymous(), False),
@@ -76,4 +84,34 @@ def test_tracing_that_shows_secrets_is_warned_of(
 
     open_channel(replace(PLAIN, credentials=credentials)).close()
 
-    assert ("add -api" in caplog.text) is warned
+    assert ("add ,-api" in caplog.text) is warned
+
+
+LOUD_CALL = """
+import os, sys
+from airflow_armada.client.channel import open_channel
+from airflow_armada.client.client import ArmadaClient
+from airflow_armada.client.credentials import BearerToken
+from airflow_armada.client.settings import SiteSettings
+token = BearerToken(os.environ["TOKEN"])
+site = SiteSettings(sys.argv[1], tls=None, credentials=token, allow_plaintext_credentials=True)
+with ArmadaClient(open_channel(site), retry_timeout=0) as client:
+    client.submit_health()
+"""
+
+
+@pytest.mark.parametrize("tracers", ["all", "*", "api", "http,a?i", "-api,all", "all, -api", "all,-api"])
+def test_grpc_itself_prints_no_credentials_whatever_it_is_asked_to_trace(tracers: str) -> None:
+    token = "CANARY-traced-token-0123456789"
+    with StandaloneArmada(credentials=Guard(tokens={token: "ada"})) as server:
+        done = subprocess.run(
+            [sys.executable, "-c", LOUD_CALL, server.target],
+            env={**os.environ, "TOKEN": token, "GRPC_TRACE": tracers, "GRPC_VERBOSITY": "DEBUG"},
+            capture_output=True,
+            timeout=60,
+            check=True,
+        )
+
+    assert done.stderr
+    assert traces(done.stdout + done.stderr, [token]) == []
+    assert (b"is used without its tracer api" in done.stderr) is (tracers != "all,-api")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from contextlib import suppress
 from typing import Any
 
 import pytest
+from airflow.sdk.serde import serialize
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,6 +18,7 @@ from airflow_armada.client.field_values import FieldValues
 from airflow_armada.client.fields import FIELDS, KINDS, credentials_from, secrets_of
 from airflow_armada.client.kubernetes_native import KubernetesNative
 from airflow_armada.client.oidc import OidcClient, OidcClientCredentials, OidcKubernetes, OidcLogin, OidcPassword
+from airflow_armada.client.settings import SiteSettings
 from airflow_armada.client.token_cache import TokenCache
 from airflow_armada.client.token_command import TokenCommand, TokenVariable
 
@@ -113,6 +117,18 @@ def test_secrets_are_found_for_masking_and_hidden_in_the_repr(credentials: Crede
     assert secrets_of(credentials) == secrets
     assert "CANARY" not in repr(credentials)
     assert hash(credentials) == hash(credentials)
+
+
+@pytest.mark.parametrize("store", [pickle.dumps, serialize])
+@pytest.mark.parametrize("wrap", [lambda one: one, lambda one: SiteSettings("a:1", credentials=one)])
+@pytest.mark.parametrize(("login", "password", "extra", "credentials"), EXAMPLES)
+def test_credentials_are_never_stored_in_a_pickle_or_an_xcom(
+    login: str, password: str, extra: dict[str, Any], credentials: Credentials, wrap: Any, store: Any
+) -> None:
+    with pytest.raises(TypeError, match="may hold secrets"):
+        store(wrap(credentials))
+
+    assert copy.deepcopy(wrap(credentials)) == wrap(credentials)
 
 
 VALUES = st.none() | st.booleans() | st.integers() | st.text(max_size=10) | st.lists(st.text(max_size=3), max_size=2)
