@@ -7,6 +7,7 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 from airflow_armada import __version__
 from airflow_armada.cli.arguments import COMMANDS, EXIT_CODES, JSON, SITE, Argument, Command
@@ -42,8 +43,7 @@ def run(command: Command, arguments: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        # Python would complain once more when it flushes standard output at its exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return OK
     except UsageError as error:
         fail(str(error), arguments.json)
@@ -52,6 +52,7 @@ def run(command: Command, arguments: argparse.Namespace) -> int:
         fail(str(error), arguments.json)
         return FAILED
     except OSError as error:
+        _drop_output()
         fail(f"cannot read or write: {error.strerror or type(error).__name__}", arguments.json)
         return FAILED
     except Exception as error:
@@ -61,6 +62,12 @@ def run(command: Command, arguments: argparse.Namespace) -> int:
         fail(f"unexpected {type(error).__name__}; set ARMADA_TRACEBACK=1 to see where", arguments.json)
         return FAILED
     return code
+
+
+def _drop_output() -> None:
+    """Python would complain once more when it flushes standard output at its exit."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser() -> argparse.ArgumentParser:
