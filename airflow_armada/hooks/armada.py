@@ -14,13 +14,10 @@ from airflow.sdk import BaseHook
 
 from airflow_armada._compat import AirflowNotFoundException, conf
 from airflow_armada.client.failure import ArmadaError, SettingsError
-from airflow_armada.client.fields import secrets_of
-from airflow_armada.client.settings import SiteSettings
-from airflow_armada.exceptions import ArmadaRefused
-from airflow_armada.hooks.settings import site_settings
 
 if TYPE_CHECKING:
     from airflow_armada.client.client import ArmadaClient
+    from airflow_armada.client.settings import SiteSettings
 
 _DEFAULT_TTL = 60.0
 
@@ -60,6 +57,8 @@ def _mask(settings: SiteSettings) -> None:
     """Keep secrets of the connection out of every task log."""
     from airflow.sdk.log import mask_secret
 
+    from airflow_armada.client.fields import secrets_of
+
     for secret in secrets_of(settings.credentials):
         mask_secret(secret)
 
@@ -91,6 +90,8 @@ class ArmadaHook(BaseHook):
         return _remembered(self.armada_conn_id) or self._look_up()
 
     def _look_up(self) -> SiteSettings:
+        from airflow_armada.hooks.settings import site_settings
+
         settings = site_settings(self.get_connection(self.armada_conn_id))
         _mask(settings)
         # Here too, because a task that only waits for its job hardly makes a call.
@@ -167,6 +168,8 @@ def settings_for_task(hook: ArmadaHook) -> SiteSettings:
     :return: the settings of the site.
     :raises ArmadaRefused: when the connection cannot work as it is.
     """
+    from airflow_armada.exceptions import ArmadaRefused
+
     try:
         return hook.settings()
     except SettingsError as error:

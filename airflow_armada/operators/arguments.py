@@ -8,10 +8,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_armada._compat import runs_task
-from airflow_armada.operators.submission import REATTACH_POLICIES
 
 if TYPE_CHECKING:
     from airflow_armada.operators.armada import ArmadaOperator
+
+NEVER = "never"
+RUNNING = "running"
+RUNNING_OR_SUCCEEDED = "running_or_succeeded"
+REATTACH_POLICIES = (NEVER, RUNNING, RUNNING_OR_SUCCEEDED)
 
 RESUBMIT_ON = ("preempted", "evicted", "lease_expired")
 _SOMETHING_TO_RUN = ("image", "pod_spec", "job_request")

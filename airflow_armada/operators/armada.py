@@ -15,12 +15,10 @@ from airflow_armada._compat import (
 )
 from airflow_armada.hooks.armada import ArmadaHook
 from airflow_armada.links.armada import LookoutLink, hide_link
-from airflow_armada.operators.arguments import check_operator
+from airflow_armada.operators.arguments import RUNNING_OR_SUCCEEDED, check_operator
 from airflow_armada.operators.forms import resolve
 from airflow_armada.operators.job_arguments import JOB_ARGUMENTS, JobArguments
-from airflow_armada.operators.job_run import JobRun
 from airflow_armada.operators.spelling import check_names
-from airflow_armada.operators.submission import RUNNING_OR_SUCCEEDED
 
 if TYPE_CHECKING:
     import jinja2
@@ -28,6 +26,7 @@ if TYPE_CHECKING:
 
     from airflow_armada.jobs.build import JobRequest
     from airflow_armada.jobs.identity import JobIdentity
+    from airflow_armada.operators.job_run import JobRun
 
 
 class ArmadaOperator(JobArguments):
@@ -229,6 +228,8 @@ class ArmadaOperator(JobArguments):
             self.rendered_job = prepare(self, Attempt.of(context, self.retries or 0).identity()).show()
 
     def _begin(self, context: Context) -> JobRun:
+        from airflow_armada.operators.job_run import JobRun
+
         self._context = context
         self._run = JobRun(self, context)
         return self._run

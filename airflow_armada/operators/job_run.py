@@ -17,12 +17,11 @@ from airflow_armada.exceptions import ArmadaUnavailable, job_error
 from airflow_armada.follow.outcome import Outcome
 from airflow_armada.hooks.armada import ArmadaHook, settings_for_task
 from airflow_armada.links.armada import JOB_XCOM_KEY, show_link
+from airflow_armada.operators.arguments import NEVER
 from airflow_armada.operators.attempt import Attempt, JobRecord, Journal
 from airflow_armada.operators.ending import Ending
 from airflow_armada.operators.report import announce, count_end, facts
 from airflow_armada.operators.result import is_gone, result_of
-from airflow_armada.operators.submission import NEVER, Submission
-from airflow_armada.operators.target import Target, make_target, make_wait
 from airflow_armada.triggers.wait import JobWait, infrastructure_end, result_collector
 
 if TYPE_CHECKING:
@@ -30,6 +29,8 @@ if TYPE_CHECKING:
     from airflow_armada.client.settings import SiteSettings
     from airflow_armada.jobs.result import ResultCollector
     from airflow_armada.operators.armada import ArmadaOperator
+    from airflow_armada.operators.submission import Submission
+    from airflow_armada.operators.target import Target
     from airflow_armada.operators.worker import WorkerLoop
 
 _FIRST_BACK_OFF = 1.0
@@ -70,6 +71,8 @@ class JobRun:
 
         :return: the facts about the job, or the result that it printed.
         """
+        from airflow_armada.operators.target import make_target, make_wait
+
         target = make_target(self._operator, self._attempt, self._site())
         begun = time.monotonic()
         with self._client() as client:
@@ -202,6 +205,8 @@ class JobRun:
         return event
 
     def _submission(self, client: ArmadaClient, target: Target) -> Submission:
+        from airflow_armada.operators.submission import Submission
+
         return Submission(
             client,
             self._attempt,
@@ -225,6 +230,8 @@ class JobRun:
 
     def _resubmit(self, wait: JobWait, reason: str, records: Any) -> Any:
         """Submit the job again within the try; the records of the first deferral are saved from the second."""
+        from airflow_armada.operators.target import make_target, make_wait
+
         number, budget = wait.resubmission + 1, int(self._operator.preemption_retries)
         count = f" ({number} of {budget})" if number <= budget else ""
         log.warning("Armada job %s %s; submitting it again%s", wait.job_id, reason, count)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_armada.exceptions import ArmadaRefused, call_error
+from airflow_armada.operators.arguments import NEVER, RUNNING_OR_SUCCEEDED
 from airflow_armada.operators.attempt import Attempt, JobRecord, Journal
 
 if TYPE_CHECKING:
@@ -16,11 +17,6 @@ if TYPE_CHECKING:
     from airflow_armada.client.client import ArmadaClient
     from airflow_armada.client.errors import ArmadaError
     from airflow_armada.jobs.identity import JobIdentity
-
-NEVER = "never"
-RUNNING = "running"
-RUNNING_OR_SUCCEEDED = "running_or_succeeded"
-REATTACH_POLICIES = (NEVER, RUNNING, RUNNING_OR_SUCCEEDED)
 
 ABANDONED = ("killed", "timed_out", "queued_too_long")
 """Ends that a task gave its job, by a cancel that Armada may not have heard."""
@@ -86,7 +82,8 @@ class Submission:
     :param queue: queue to submit to.
     :param job_set_id: job set to submit to.
     :param build: makes the request item for an identity.
-    :param reattach: what a retry does with the job of an earlier try, one of :data:`REATTACH_POLICIES`.
+    :param reattach: what a retry does with the job of an earlier try, one of
+        :data:`~airflow_armada.operators.arguments.REATTACH_POLICIES`.
     :param resubmissions: how often an earlier try may have submitted its job again.
     """
 
