@@ -19,7 +19,7 @@ REATTACH_POLICIES = (NEVER, RUNNING, RUNNING_OR_SUCCEEDED)
 
 RESUBMIT_ON = ("preempted", "evicted", "lease_expired")
 _SOMETHING_TO_RUN = ("image", "pod_spec", "job_request")
-_FLAGS = ("deferrable", "get_result", "cancel_on_kill", "wait_for_completion")
+_FLAGS = ("deferrable", "get_result", "cancel_on_kill", "wait_for_completion", "end_from_trigger")
 
 
 def is_template(text: str) -> bool:
@@ -195,6 +195,10 @@ def check_operator(operator: ArmadaOperator) -> None:
     ]
     flags = {name: getattr(operator, name) for name in _FLAGS} | {"dry_run": operator.only_dry_run}
     checks += [partial(check_flag, name, value) for name, value in flags.items()]
+    if operator.end_from_trigger is True:
+        from airflow_armada.operators.trigger_end import check_end_from_trigger
+
+        checks.append(lambda: check_end_from_trigger(operator))
     found = [text for check in checks if (text := _complaint(check))]
     # A worker reads the DAG file as well, to run a task that was checked before and is checked again when it submits.
     if not runs_task() and not any(text.startswith("nothing to run") for text in found):

@@ -56,6 +56,8 @@ class ArmadaOperator(JobArguments):
     :param reattach: what a retry does with the job of the try before: ``never``, ``running`` or
         ``running_or_succeeded`` says which ones it takes over. A cleared task always runs anew.
     :param queued_timeout: how long the job may wait for its start, in seconds or as a ``timedelta``.
+    :param end_from_trigger: end the task in the triggerer when its job has succeeded and nothing of its log is missing,
+        which spares the second worker; refused where something would be lost by it.
     """
 
     template_fields: Sequence[str] = (
@@ -93,6 +95,7 @@ class ArmadaOperator(JobArguments):
         wait_for_completion: bool = True,
         reattach: str = RUNNING_OR_SUCCEEDED,
         queued_timeout: float | timedelta | str | None = None,
+        end_from_trigger: bool = False,
         **kwargs: Any,
     ) -> None:
         check_names(type(self), kwargs)
@@ -110,6 +113,7 @@ class ArmadaOperator(JobArguments):
         self.wait_for_completion = wait_for_completion
         self.reattach = reattach
         self.queued_timeout = queued_timeout
+        self.end_from_trigger = end_from_trigger
         self.rendered_job = ""
         self.job_url = ""
         self._context: Mapping[str, Any] | None = None

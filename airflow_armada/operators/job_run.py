@@ -20,8 +20,9 @@ from airflow_armada.links.armada import JOB_XCOM_KEY, show_link
 from airflow_armada.operators.arguments import NEVER
 from airflow_armada.operators.attempt import Attempt, JobRecord, Journal
 from airflow_armada.operators.ending import Ending
-from airflow_armada.operators.report import announce, count_end, facts
+from airflow_armada.operators.report import announce, facts
 from airflow_armada.operators.result import is_gone, result_of
+from airflow_armada.triggers.metrics import count_end
 from airflow_armada.triggers.wait import JobWait, infrastructure_end, result_collector
 
 if TYPE_CHECKING:
@@ -179,9 +180,14 @@ class JobRun:
         return wait
 
     def _defer(self, wait: JobWait) -> None:
+        from airflow_armada.operators.trigger_end import ends_in_trigger
         from airflow_armada.triggers.armada import ArmadaJobTrigger
 
-        deferred = replace(wait, not_before=time.time() + event_hold(self._attempt.startup))
+        deferred = replace(
+            wait,
+            not_before=time.time() + event_hold(self._attempt.startup),
+            end_in_trigger=ends_in_trigger(self._operator),
+        )
         self._operator.defer(trigger=ArmadaJobTrigger(**deferred.to_dict()), method_name="execute_complete")
 
     def _follow(self, wait: JobWait) -> dict[str, Any]:

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import logging
-import time
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow_armada import _metrics
 from airflow_armada.links.armada import JOB_XCOM_KEY
 
 if TYPE_CHECKING:
@@ -73,19 +70,3 @@ def facts(wait: JobWait, outcome: Outcome | None) -> dict[str, Any]:
         told = outcome.to_dict()
         known |= {name: told.get(name, default) for name, default in _FACTS.items()}
     return known
-
-
-def count_end(wait: JobWait, outcome: Outcome) -> None:
-    """
-    Send the metrics of a job's end.
-
-    :param wait: the job.
-    :param outcome: its end, or the end of the wait for it.
-    """
-    _metrics.incr(_metrics.JOB_END, queue=wait.queue, status=outcome.status)
-    try:
-        finished = datetime.fromisoformat(outcome.finished_at.replace("Z", "+00:00")).timestamp()
-    except ValueError:
-        return
-    _metrics.timing(_metrics.JOB_TIME, finished - wait.submitted_at, queue=wait.queue, status=outcome.status)
-    _metrics.timing(_metrics.END_LAG, time.time() - finished, queue=wait.queue)

@@ -7,16 +7,18 @@ import time
 from collections.abc import AsyncIterator, Coroutine
 from typing import TYPE_CHECKING, Any
 
-from airflow.triggers.base import BaseTrigger, TriggerEvent
+from airflow.triggers.base import BaseTrigger, TaskSuccessEvent, TriggerEvent
 
 from airflow_armada._compat import airflow_version, event_hold
 from airflow_armada.hooks.armada import ArmadaHook
 from airflow_armada.triggers.kill import cancel_job, was_killed
+from airflow_armada.triggers.metrics import count_end
 from airflow_armada.triggers.reporter import TaskLogReporter
 from airflow_armada.triggers.wait import JobWait, make_error_event, make_event, result_collector, wait_for_job
 
 if TYPE_CHECKING:
     from airflow_armada.client.settings import SiteSettings
+    from airflow_armada.follow.outcome import Outcome
 
 _LOOKUP_GRACE = 600.0  # s for which a connection that cannot be read does not end the task
 _LOOKUP_PAUSE = 15.0
@@ -56,17 +58,29 @@ class ArmadaJobTrigger(BaseTrigger):
         started = time.time()
         reporter = TaskLogReporter(keep=bool(self.wait.resubmit_on))
         result = result_collector(self.wait)
+        nothing_left = False
         try:
             outcome = await wait_for_job(self.wait, await self._settings(), reporter, budget=True, collector=result)
             self._ended = outcome.status not in ("timed_out", "queued_too_long")
             event = make_event(self.wait, outcome, reporter, result)
+            nothing_left = self._leaves_nothing(outcome)
         except Exception as error:
             await self.log.aerror("Armada job %s cannot be followed any further: %s", self.wait.job_id, error)
             event = make_error_event(self.wait, error)
         await reporter.flush()
         await self._hold(started)
         self._ended = True
-        yield TriggerEvent(event)  # type: ignore[no-untyped-call]
+        if nothing_left:
+            count_end(self.wait, outcome)
+            yield TaskSuccessEvent()
+        else:
+            yield TriggerEvent(event)  # type: ignore[no-untyped-call]
+
+    def _leaves_nothing(self, outcome: Outcome) -> bool:
+        """Tell whether the task can end here; ``dag.test()`` takes no such end, and resumes with it."""
+        shown = outcome.logs_complete or not self.wait.get_logs
+        ends = self.wait.end_in_trigger and self.task_instance is not None
+        return ends and outcome.status == "succeeded" and shown
 
     async def on_kill(self) -> None:
         """Cancel the job if the user killed the task, and only then; see :func:`was_killed`."""

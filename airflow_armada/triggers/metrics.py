@@ -1,18 +1,22 @@
-"""What the triggers of a process do together, as metrics."""
+"""What the triggers of a process do together, and what becomes of each job, as metrics."""
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from airflow_armada import _metrics
 
 if TYPE_CHECKING:
+    from airflow_armada.follow.outcome import Outcome
     from airflow_armada.follow.site import Site
     from airflow_armada.follow.stream import EventStream
+    from airflow_armada.triggers.wait import JobWait
 
 INTERVAL = 5.0
 """s between two reports; unused watches live about as long, so hardly an event goes uncounted."""
@@ -93,3 +97,19 @@ def reported(site: Site) -> Iterator[None]:
             del _REPORTING[site]
             task.cancel()
             metrics.report()
+
+
+def count_end(wait: JobWait, outcome: Outcome) -> None:
+    """
+    Send the metrics of a job's end.
+
+    :param wait: the job.
+    :param outcome: its end, or the end of the wait for it.
+    """
+    _metrics.incr(_metrics.JOB_END, queue=wait.queue, status=outcome.status)
+    try:
+        finished = datetime.fromisoformat(outcome.finished_at.replace("Z", "+00:00")).timestamp()
+    except ValueError:
+        return
+    _metrics.timing(_metrics.JOB_TIME, finished - wait.submitted_at, queue=wait.queue, status=outcome.status)
+    _metrics.timing(_metrics.END_LAG, time.time() - finished, queue=wait.queue)

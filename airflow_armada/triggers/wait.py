@@ -50,6 +50,7 @@ class JobWait:
     :param resubmit_on: ends after which it will be resubmitted again.
     :param adopted: whether it was submitted by an earlier try.
     :param not_before: a trigger must not fire before that time, in seconds since the epoch.
+    :param end_in_trigger: whether a trigger may end the task where nothing is left for a worker to do.
     """
 
     armada_conn_id: str
@@ -70,6 +71,7 @@ class JobWait:
     resubmit_on: tuple[str, ...] = ()
     adopted: bool = False
     not_before: float = 0.0
+    end_in_trigger: bool = False
 
     def shows(self, container: str) -> bool:
         """Tell whether the log of a container is shown, or only searched for a result."""

@@ -22,6 +22,7 @@ DAGS = ROOT / "benchmarks" / "dags"
 IDLE = 20.0
 CASES = {
     "ours": ("ours", "bench_ours"),
+    "ours, ended by the trigger": ("ours", "bench_trigger_end"),
     "peer": ("peer", "bench_peer"),
     "bare deferral": ("ours", "bench_deferral"),
     "no-op task": ("ours", "bench_noop"),

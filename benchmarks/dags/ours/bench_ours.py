@@ -19,15 +19,24 @@ class Measured(ArmadaOperator):
         return {**facts, "imported": [name for name in ("grpc", "google.protobuf") if name in sys.modules]}
 
 
+def job(number: int) -> dict:
+    """Return the arguments for one job."""
+    return {
+        "task_id": f"t{number}",
+        "armada_queue": "bench",
+        "image": "busybox",
+        "cmds": ["sh", "-c"],
+        "arguments": [f"sleep {SECONDS}; : t{number}"],
+        "container_resources": {"cpu": "100m", "memory": "64Mi"},
+        "deferrable": True,
+        "get_logs": os.environ.get("BENCH_LOGS") == "1",
+    }
+
+
 with DAG("bench_ours", schedule=None, max_active_tasks=1000):
     for number in range(TASKS):
-        Measured(
-            task_id=f"t{number}",
-            armada_queue="bench",
-            image="busybox",
-            cmds=["sh", "-c"],
-            arguments=[f"sleep {SECONDS}; : t{number}"],
-            container_resources={"cpu": "100m", "memory": "64Mi"},
-            deferrable=True,
-            get_logs=os.environ.get("BENCH_LOGS") == "1",
-        )
+        Measured(**job(number))
+
+with DAG("bench_trigger_end", schedule=None, max_active_tasks=1000):
+    for number in range(TASKS):
+        ArmadaOperator(**job(number), do_xcom_push=False, end_from_trigger=True)

@@ -10,7 +10,7 @@ import pytest
 
 from airflow_armada import _metrics
 from airflow_armada.follow.outcome import Outcome
-from airflow_armada.operators.report import count_end
+from airflow_armada.triggers.metrics import count_end
 from airflow_armada.triggers.wait import JobWait
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from airflow.sdk import DAG, task
+from airflow.sdk import DAG, Asset, task
 from airflow.serialization.serialized_objects import DagSerialization
 
 from airflow_armada.operators.armada import ArmadaOperator
@@ -34,6 +34,36 @@ def operator(**arguments: Any) -> ArmadaOperator:
 def test_what_can_never_work_fails_at_once(arguments: dict[str, Any], says: str) -> None:
     with pytest.raises(ValueError, match=says):
         operator(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({"do_xcom_push": True}, "would lose the return value, which would arrive as text: add do_xcom_push=False"),
+        ({"get_result": True}, "would lose the result: take away get_result"),
+        ({"on_success_callback": print}, "would lose on_success_callback"),
+        ({"outlets": [Asset("s3://bucket/key")]}, "would lose the asset events of outlets"),
+        ({"post_execute": print}, "would lose post_execute"),
+        ({"deferrable": False}, "needs deferrable=True and wait_for_completion=True"),
+        ({"wait_for_completion": False}, "needs deferrable=True and wait_for_completion=True"),
+    ],
+)
+def test_an_end_in_the_triggerer_that_would_lose_something_is_refused(arguments: dict[str, Any], says: str) -> None:
+    with pytest.raises(ValueError, match=f"end_from_trigger {says}"):
+        operator(**{"end_from_trigger": True, "deferrable": True, "do_xcom_push": False, **arguments})
+
+
+def test_a_subclass_that_has_work_after_the_end_cannot_end_in_the_triggerer() -> None:
+    class Reporting(ArmadaOperator):
+        def execute_complete(self, context: Any, event: dict[str, Any]) -> Any:
+            return super().execute_complete(context, event)
+
+    with pytest.raises(ValueError, match="would lose what Reporting does after the job's end"):
+        Reporting(task_id="work", armada_queue="q", image="i", do_xcom_push=False, end_from_trigger=True)
+
+
+def test_an_end_in_the_triggerer_that_loses_nothing_passes() -> None:
+    operator(end_from_trigger=True, deferrable=True, do_xcom_push=False, on_failure_callback=print, retries=3)
 
 
 @pytest.mark.parametrize(
