@@ -101,9 +101,10 @@ class ArmadaJobTrigger(BaseTrigger):
             await self.log.ainfo("Armada job %s is left alone: its task is still deferred", job_id)
         elif not self.wait.cancel_on_kill:
             await self.log.ainfo("The task was killed; Armada job %s keeps running (cancel_on_kill=False)", job_id)
-        else:
-            await cancel_job(self.wait, self._settings)
+        elif await cancel_job(self.wait, self._settings):
             await self.log.ainfo("The task was killed; cancelled Armada job %s", job_id)
+        else:
+            await self.log.ainfo("Armada job %s has ended, so there is nothing to cancel", job_id)
 
     async def _settings(self) -> SiteSettings:
         """Look up the connection, in spite of a secrets backend or database that is away for a while."""

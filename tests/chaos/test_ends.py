@@ -60,9 +60,10 @@ def test_the_budget_is_used_within_the_try(world: World, run: DagRun, findings: 
 
 
 def test_a_job_that_queues_too_long_is_cancelled_with_the_schedulers_reason(world: World) -> None:
-    run = world.start("queued", seconds={"holder": 60})
+    holder = world.start("holder")
+    world.wait_for_job(holder, "holder")
+    run = world.start("queued")
     tasks = ("waiting_deferred", "waiting_blocking")
-    world.wait_for_job(run, "holder")
 
     for task_id in tasks:
         assert run.wait_for_task(task_id, "failed", "success", deadline=120) == "failed"
@@ -73,3 +74,4 @@ def test_a_job_that_queues_too_long_is_cancelled_with_the_schedulers_reason(worl
         assert "reason: " in error
         assert [job.state for job in world.jobs(run, task_id)] == ["CANCELLED"]
     assert world.settle(run, dict.fromkeys(tasks, "failed")).problems == []
+    assert world.settle(holder).problems == []

@@ -95,8 +95,10 @@ with dag("long"):
     for number in range(3):
         job(f"work_{number}", 60)
 
+with dag("holder"):
+    job("holder", 60, container_resources=BIG)
+
 with dag("queued"):
-    job("holder", 40, container_resources=BIG)
     both("waiting", 5, container_resources=BIG, queued_timeout=8)
 
 with dag("disturbed"):
