@@ -6,10 +6,13 @@ import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_armada._compat import conf, process_age
 from airflow_armada.jobs.identity import JobIdentity
+
+if TYPE_CHECKING:
+    from airflow_armada.triggers.wait import JobWait
 
 STORE_KEY = "armada_job"
 
@@ -133,6 +136,30 @@ class JobRecord:
     job_id: str = ""
     submitted_at: float = 0.0
     end: str = ""
+
+    @classmethod
+    def ended(cls, attempt: Attempt, wait: JobWait, end: str) -> JobRecord:
+        """
+        Make the record of a job whose end a try has learnt.
+
+        :param attempt: the try.
+        :param wait: the job.
+        :param end: how it ended.
+        :return: the record.
+        """
+        identity = attempt.identity(wait.resubmission)
+        return cls(
+            try_number=identity.try_number,
+            epoch=attempt.epoch,
+            client_id=identity.client_id,
+            external_job_uri=identity.external_job_uri,
+            queue=wait.queue,
+            job_set_id=wait.job_set_id,
+            resubmission=wait.resubmission,
+            job_id=wait.job_id,
+            submitted_at=wait.submitted_at,
+            end=end,
+        )
 
 
 class Journal:

@@ -159,20 +159,7 @@ class JobRun:
         was that was taken over is not known here, and with its id at hand makes no difference. A success is not noted:
         after it there is a retry only if this worker dies, and then Armada tells.
         """
-        identity = self._attempt.identity(wait.resubmission)
-        record = JobRecord(
-            try_number=identity.try_number,
-            epoch=self._attempt.epoch,
-            client_id=identity.client_id,
-            external_job_uri=identity.external_job_uri,
-            queue=wait.queue,
-            job_set_id=wait.job_set_id,
-            resubmission=wait.resubmission,
-            job_id=wait.job_id,
-            submitted_at=wait.submitted_at,
-            end=end,
-        )
-        self._journal.write(record)
+        self._journal.write(JobRecord.ended(self._attempt, wait, end))
 
     def _take(self, wait: JobWait) -> JobWait:
         self._wait = wait

@@ -65,13 +65,16 @@ VALUES: dict[str, Any] = {
     "wait_for_completion": False,
     "reattach": "never",
     "queued_timeout": 5,
+    "end_from_trigger": True,
 }
 
 
 def mapped(name: str, value: Any) -> ArmadaOperator:
     """Return the operator of the one task that a value is mapped to."""
     with DAG("d", schedule=None):
-        partial = ArmadaOperator.partial(task_id="t", **{key: GOOD[key] for key in GOOD if key != name})
+        xcom = name != "end_from_trigger"  # which leaves no return value
+        good = {key: GOOD[key] for key in GOOD if key != name}
+        partial = ArmadaOperator.partial(task_id="t", do_xcom_push=xcom, **good)
         operator = partial.expand(**{name: [value]})
     unmapped: ArmadaOperator = operator.unmap({name: value})
     return unmapped
