@@ -75,6 +75,7 @@ class World(Place):
             **QUICK_RECOVERY,
             "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": str(int(self._heartbeat)),
             "AIRFLOW__SCHEDULER__TRIGGER_TIMEOUT_CHECK_INTERVAL": "5",
+            "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "300",
             "AIRFLOW__CORE__PARALLELISM": "24",
             # Many workers that start at once use up the API server's connections to the database otherwise.
             "AIRFLOW__DATABASE__SQL_ALCHEMY_POOL_SIZE": "30",
