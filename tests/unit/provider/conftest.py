@@ -6,3 +6,5 @@ import os
 import tempfile
 
 os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="armada-unit-"))
+# Its plugins would listen to every task.
+os.environ.setdefault("AIRFLOW__CORE__LOAD_EXAMPLES", "False")
