@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from airflow_armada.follow import outcome as outcomes
+from airflow_armada.follow import snapshot, tasks
 from airflow_armada.follow import state as states
-from airflow_armada.follow import tasks
 from airflow_armada.follow.budget import JobBudget, LogBudget
 from airflow_armada.follow.job import FollowedJob
 from airflow_armada.follow.logs import LogFollower
@@ -23,6 +23,9 @@ from airflow_armada.follow.texts import addresses_text, phase_text
 from airflow_armada.follow.tracked import TrackedJob
 
 logger = logging.getLogger(__name__)
+
+_LOOKS = 5
+"""Looks at the query API for the run of a job whose log is wanted."""
 
 _OVERTIME = 15.0
 """Seconds for log calls under way when the time for the tail of a log is up."""
@@ -248,7 +251,20 @@ class _Follower:
         )
         self._log_task = asyncio.create_task(self._log.run())
 
+    async def _learn_of_the_run(self) -> None:
+        """Find out where the job ran, if its end came before anything else was heard, as when somebody joins late."""
+        tracked, ends = self._tracked, (outcomes.SUCCEEDED, outcomes.FAILED, outcomes.PREEMPTED)
+        for _ in range(_LOOKS):
+            if not self._options.get_logs or tracked.state.cluster or tracked.state.end not in ends:
+                return
+            details = await self._site.details(self._job.job_id)
+            if details is not None:
+                tracked.state = snapshot.with_run(tracked.state, details)
+            if not tracked.state.cluster:
+                await asyncio.sleep(self._site.timings.log_interval)  # the query API lags behind the events
+
     async def _outcome(self, status: str) -> Outcome:
+        await self._learn_of_the_run()
         result = to_outcome(self._job, self._tracked.state, status)
         if status == outcomes.QUEUED_TOO_LONG:
             result = replace(result, reason=await self._site.explain(self._job.job_id) or self._reason or result.reason)

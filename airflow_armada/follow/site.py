@@ -11,7 +11,7 @@ from typing import Any
 
 from airflow_armada.client.errors import ArmadaError
 from airflow_armada.client.settings import SiteSettings
-from airflow_armada.follow import tasks
+from airflow_armada.follow import snapshot, tasks
 from airflow_armada.follow.budget import TokenBucket
 from airflow_armada.follow.channels import SiteCalls, StreamChannels
 from airflow_armada.follow.gate import Gate
@@ -72,6 +72,15 @@ class Site:
         if tracked.followers == 1:
             self.sweeper.joined(watch, tracked)
         return watch, tracked
+
+    async def details(self, job_id: str) -> Any:
+        """Ask the query API for a job at once, alone; None when it does not know it, or does not answer."""
+        self.sweeper.calls += 1
+        try:
+            found = (await self._calls.get_job_details([job_id])).job_details.get(job_id)
+        except ArmadaError:
+            return None
+        return found if snapshot.known(found) else None
 
     async def explain(self, job_id: str) -> str:
         """Ask the scheduler why a job waits; "" when it does not say, or when too much was asked already."""

@@ -61,6 +61,34 @@ def as_events(details: Any, error: str = "") -> Iterator[tuple[str, Any]]:
         yield from _end_events(details, run, error)
 
 
+_OF_THE_RUN = (
+    "cluster",
+    "pool",
+    "node",
+    "pod",
+    "run_id",
+    "submitted_at",
+    "leased_at",
+    "pending_at",
+    "running_at",
+    "addresses",
+    "ran",
+)
+
+
+def with_run(state: JobState, details: Any) -> JobState:
+    """Complete the state of a job of whose run the events told nothing but the end.
+
+    :param state: the state
+    :param details: ``api.JobDetails``
+    """
+    told = states.NEW
+    for kind, body in as_events(details):
+        told = states.fold(told, kind, body)
+    missing = {name: getattr(told, name) for name in _OF_THE_RUN if not getattr(state, name)}
+    return state._replace(**missing)
+
+
 def latest_run(details: Any) -> Any:
     """Return the latest of a job's runs, or None."""
     for run in details.job_runs:

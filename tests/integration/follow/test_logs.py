@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from functools import partial
 
 import grpc
@@ -56,6 +57,28 @@ async def test_lines_come_while_the_job_runs_and_the_rest_when_it_has_ended(
     assert reporter.texts == [f"line {number}" for number in range(25)] + ["last words"]
     assert outcome.logs_complete
     assert outcome.log_positions == {"": ["2026-01-01T00:00:02.5Z", 6]}
+
+
+async def test_a_job_that_ends_before_anything_else_is_heard_of_it_shows_its_log(
+    armada: ScriptedArmada, reporter: Remembering
+) -> None:
+    first, late = a_job(1), a_job(2)
+    write(armada, late, "all of it")
+    async with shared_site(armada.settings(), replace(QUICK, snapshot_window=20.0)) as site:
+        other = start(site, first, Remembering())
+        await until(lambda: armada.streams == 1)
+        run(armada, late)
+        await until(lambda: site.watches[QUEUE, JOB_SET].stream.events == 1)
+        armada.know(late.job_id, "RUNNING")
+        task = start(site, late, reporter)
+        await until(lambda: late.job_id in site.watches[QUEUE, JOB_SET].jobs)
+        armada.emit(QUEUE, JOB_SET, late.job_id, "succeeded")
+        outcome = await within(task)
+        other.cancel()
+
+    assert (outcome.status, outcome.cluster, outcome.node) == ("succeeded", "c1", "n1")
+    assert reporter.texts == ["all of it"]
+    assert outcome.logs_complete
 
 
 async def test_a_log_of_many_pages_is_read_in_one_go(armada: ScriptedArmada, reporter: Remembering) -> None:
