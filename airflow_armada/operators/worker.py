@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import gc
 import threading
 from concurrent.futures import Future
 from contextlib import suppress
@@ -69,6 +70,9 @@ class WorkerLoop:
         except BaseException as error:
             self._result.set_exception(error)
         else:
+            # Channels hang in reference cycles, and with them gRPC's threads. OpenLineage forks this process when the
+            # task ends; a child that finds them there waits for ever when it collects them.
+            gc.collect()
             self._result.set_result(result)
 
     async def _cancellable(self, work: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
