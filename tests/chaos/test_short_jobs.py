@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import os
 
+import pytest
+
 from tests.chaos.world import World
 
 DAG_ID = os.environ.get("CHAOS_SHORT_JOBS", "short")
 
 
+@pytest.mark.timeout(2400)
 def test_no_short_job_fails_its_task(world: World) -> None:
     run = world.start(DAG_ID)
 
