@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 _FIRST_BACK_OFF = 1.0
 _MAX_BACK_OFF = 30.0
+_AFTER_ALARM = 0.5  # s
+_LAST_WORDS = 30.0  # s; what is left of the log is read meanwhile
 _DEADLINE_REASONS = {"timed_out": "execution_timeout has passed", "queued_too_long": "queued_timeout has passed"}
 _RESUBMIT_REASONS = {"preempted": "was preempted", "evicted": "was evicted", "lease_expired": "lost its lease"}
 
@@ -53,6 +55,7 @@ class JobRun:
     def __init__(self, operator: ArmadaOperator, context: Mapping[str, Any]) -> None:
         self._operator = operator
         self._context = context
+        self._begun = time.time()
         self._attempt = Attempt.of(context, operator.retries or 0)
         self._journal = Journal(context)
         self._hook = ArmadaHook(operator.armada_conn_id)
@@ -178,13 +181,20 @@ class JobRun:
         self._operator.defer(trigger=ArmadaJobTrigger(**deferred.to_dict()), method_name="execute_complete")
 
     def _follow(self, wait: JobWait) -> dict[str, Any]:
-        """Wait on the worker, the way a trigger does."""
+        """
+        Wait on the worker, the way a trigger does.
+
+        Airflow's own alarm may interrupt anything, also the cancelling of a job whose time is up. So the deadline here
+        is a moment after it, and the alarm comes while nothing but the follower is at work.
+        """
         from airflow_armada.operators.worker import WorkerLoop, follow_to_event
 
         self._follower = WorkerLoop()
         settings = self._site()
+        if limit := self._operator.execution_timeout:
+            wait = replace(wait, deadline=self._begun + limit.total_seconds() + _AFTER_ALARM)
         try:
-            event: dict[str, Any] = self._follower.run(lambda: follow_to_event(wait, settings))
+            event: dict[str, Any] = self._follower.run(lambda: follow_to_event(wait, settings), last_words=_LAST_WORDS)
         except AirflowTaskTimeout:
             self._note_end(wait, "killed")
             if wait.cancel_on_kill:

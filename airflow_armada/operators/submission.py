@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from airflow_armada.api import submit_pb2
     from airflow_armada.client.client import ArmadaClient
     from airflow_armada.client.errors import ArmadaError
+    from airflow_armada.client.typings import JobState
     from airflow_armada.jobs.identity import JobIdentity
 
 ABANDONED = ("killed", "timed_out", "queued_too_long")
@@ -243,9 +244,8 @@ class Submission:
             return self._adopt(previous) if previous.end == "succeeded" and self._adopts_succeeded else None
         record = self._complete(previous)
         state = self._state(record.job_id)
-        if state in _ENDED_BADLY or (state == "SUCCEEDED" and not self._adopts_succeeded):
-            return None
-        return self._adopt(record)
+        adopts = state.name == "SUCCEEDED" and self._adopts_succeeded
+        return self._adopt(record) if adopts or not state.is_terminal() else None
 
     @property
     def _adopts_succeeded(self) -> bool:
@@ -273,7 +273,7 @@ class Submission:
         ended = record.end and record.end not in ABANDONED
         job_id = "" if ended else record.job_id or self._find(record)
         # The trigger of the try before may have been quicker, and nobody notes a success.
-        if not job_id or self._state(job_id) in _ENDED:
+        if not job_id or self._state(job_id).is_terminal():
             return
         self._patiently(
             lambda: self._client.cancel_jobs(record.queue, record.job_set_id, job_id=job_id, reason=_CANCEL_REASON),
@@ -324,13 +324,13 @@ class Submission:
             return []
         return list(answer.job_states)
 
-    def _state(self, job_id: str) -> str:
-        """Ask for the state of a job; what the query service does not know yet counts as running."""
-        from airflow_armada.api import submit_pb2
+    def _state(self, job_id: str) -> JobState:
+        """Ask for the state of a job; what the query service does not know yet counts as unknown, so as running."""
+        from airflow_armada.client.typings import JobState
 
         what = f"ask for the state of job {job_id}"
         states = self._patiently(lambda: self._client.get_job_status([job_id]), what).job_states
-        return str(submit_pb2.JobState.Name(states[job_id])) if job_id in states else "UNKNOWN"
+        return JobState(states.get(job_id, JobState.UNKNOWN.value))
 
     def _patiently(self, call: Callable[[], Any], what: str) -> Any:
         """
@@ -353,7 +353,3 @@ class Submission:
                     raise call_error(error, what) from error
                 log.debug("Could not %s, trying again: %s", what, error)
             time.sleep(_PAUSE)
-
-
-_ENDED_BADLY = {"FAILED", "CANCELLED", "PREEMPTED", "REJECTED"}
-_ENDED = _ENDED_BADLY | {"SUCCEEDED"}

@@ -6,11 +6,12 @@ import asyncio
 import contextvars
 import gc
 import threading
-from concurrent.futures import Future
+from concurrent import futures
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from airflow_armada._compat import AirflowTaskTimeout
 from airflow_armada.triggers.reporter import TaskLogReporter
 from airflow_armada.triggers.result import ResultReporter
 from airflow_armada.triggers.wait import JobWait, followed_job, make_event, result_collector, wait_for_job
@@ -35,23 +36,30 @@ class WorkerLoop:
     """
 
     def __init__(self) -> None:
-        self._result: Future[Any] = Future()
+        self._result: futures.Future[Any] = futures.Future()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[Any] | None = None
         self._stopped = False
 
-    def run(self, work: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
+    def run(self, work: Callable[[], Coroutine[Any, Any, Any]], *, last_words: float = 0.0) -> Any:
         """
         Run to the end.
 
         :param work: makes the coroutine.
+        :param last_words: seconds that the coroutine is given to end by itself after Airflow's ``execution_timeout``.
         :return: its result.
         :raises asyncio.CancelledError: after :meth:`stop`.
+        :raises AirflowTaskTimeout: when ``execution_timeout`` passed and the coroutine did not end.
         """
         target = contextvars.copy_context().run
         thread = threading.Thread(target=target, args=(self._main, work), name="armada-follower", daemon=True)
         thread.start()
         try:
+            return self._result.result()
+        except AirflowTaskTimeout:
+            futures.wait([self._result], last_words)
+            if not self._result.done():
+                raise
             return self._result.result()
         finally:
             self.stop()

@@ -34,6 +34,8 @@ ONCE = ("no-op task", "bare deferral, the peer's Airflow", "no-op task, the peer
 """What no target rests on is run once, for its place beside the others."""
 
 Runs = dict[str, list[dict[str, Any]]]
+Idle = Mapping[str, Mapping[str, float]]
+"""Cores that each component uses on each side when there is nothing to do."""
 
 
 def run(plan: Plan) -> Section:
@@ -48,7 +50,7 @@ def run(plan: Plan) -> Section:
                 name: stack.enter_context(_airflow(name, python[name], home, armada.target, plan)) for name in python
             }
             _warm_up(sides)
-            idle = {name: sum(side.ask(do="idle", seconds=IDLE).values()) for name, side in sides.items()}
+            idle = {name: side.ask(do="idle", seconds=IDLE) for name, side in sides.items()}
             runs = _measure(plan, armada, sides, idle)
     finally:
         shutil.rmtree(home, ignore_errors=True)
@@ -81,7 +83,7 @@ def _warm_up(sides: Mapping[str, Service]) -> None:
         side.ask(do="run", dag="bench_noop", deadline=180)
 
 
-def _measure(plan: Plan, armada: StandaloneArmada, sides: Mapping[str, Service], idle: Mapping[str, float]) -> Runs:
+def _measure(plan: Plan, armada: StandaloneArmada, sides: Mapping[str, Service], idle: Idle) -> Runs:
     runs: Runs = {name: [] for name in CASES}
     deadline = plan.job_seconds * 4 + plan.tasks * 4 + 60
     for number in range(plan.e2e_runs):
@@ -93,7 +95,10 @@ def _measure(plan: Plan, armada: StandaloneArmada, sides: Mapping[str, Service],
             ended = {task: at for job, (task, at) in _ends(armada).items() if job not in known}
             one["rpcs"] = dict(armada.calls - calls)
             one["late"] = [at["end_date"] - ended[task] for task, at in one["tasks"].items() if task in ended]
-            one["cpu_per_task"] = (sum(one["cpu"].values()) - idle[where] * one["measured"]) / plan.tasks
+            one["over_idle"] = {
+                component: (used - idle[where][component] * one["measured"]) / plan.tasks
+                for component, used in one["cpu"].items()
+            }
             runs[name].append(one)
     return runs
 
@@ -114,14 +119,14 @@ def _figures(plan: Plan, one: dict[str, Any]) -> dict[str, float]:
         "RPCs to Armada": sum(one["rpcs"].values()) / tasks,
         "worker starts": calls.get("task-instances/run", 0) / tasks,
         "execution API calls": sum(calls.values()) / tasks,
-        "CPU s over idle": one["cpu_per_task"],
+        "CPU s over idle": sum(one["over_idle"].values()),
         "job's end to task's end, p50 s": percentile(late, 50) if late else float("nan"),
         "job's end to task's end, p95 s": percentile(late, 95) if late else float("nan"),
         "the whole run, s": one["wall"],
     }
 
 
-def _tell(plan: Plan, runs: Runs, idle: Mapping[str, float]) -> Section:
+def _tell(plan: Plan, runs: Runs, idle: Idle) -> Section:
     figures = {name: [_figures(plan, one) for one in of] for name, of in runs.items()}
     columns = list(figures["ours"][0])
     table = Table(f"{plan.tasks} tasks of {plan.job_seconds} s, per task", ["", *columns, "failed tasks"])
@@ -131,14 +136,25 @@ def _tell(plan: Plan, runs: Runs, idle: Mapping[str, float]) -> Section:
         table.rows.append([name, *cells, str(failed)])
     notes = [
         "Both Airflows are up at the same time (LocalExecutor, SQLite, the settings of the test harness) and take "
-        f"turns; idle they use {idle['ours']:.3f} and {idle['peer']:.3f} cores, which is subtracted. The embedded "
+        f"turns; idle they use {sum(idle['ours'].values()):.3f} and {sum(idle['peer'].values()):.3f} cores, which is "
+        "subtracted. The embedded "
         "Armada and its jobs run outside of what is counted. The peer is `armada-airflow` 1.1.3 on Airflow 3.2.2, "
         "deferrable, with its default poll interval of 30 s."
     ]
     section = Section("end_to_end", "End to end on real Airflow", notes, [table], raw={"runs": runs, "idle": idle})
-    section.tables.append(_call_table(plan, runs))
+    section.tables += [_cpu_table(runs), _call_table(plan, runs)]
     section.targets = _targets(figures, runs)
     return section
+
+
+def _cpu_table(runs: Runs) -> Table:
+    """Show which process the CPU time is spent in."""
+    components = list(runs["ours"][0]["over_idle"])
+    table = Table("CPU over idle by component, ms per task", ["", *components])
+    for name, of in runs.items():
+        cells = [Sample.of(one["over_idle"][component] * 1000 for one in of) for component in components]
+        table.rows.append([name, *cells])
+    return table
 
 
 def _call_table(plan: Plan, runs: Runs) -> Table:

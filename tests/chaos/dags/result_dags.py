@@ -3,9 +3,8 @@
 ``seconds`` in the conf of a run says how long, by task id. The result tells the try and the resubmission of its job.
 """
 
-from datetime import timedelta
-
 from airflow.sdk import DAG
+from chaos_jobs import AGAIN, BLOCKING, JOB, PREEMPTIBLE, SECONDS, SMALL
 from probes import FOLDER, ProbedOperator
 
 SCRIPT = r"""
@@ -19,11 +18,7 @@ sleep "$SECONDS_TO_WORK" & wait $!
 echo done
 say ended:0
 """
-SECONDS = "{{ (dag_run.conf.get('seconds') or {}).get(ti.task_id, params.seconds) }}"
-JOB = "{{ [dag.dag_id, run_id, ti.task_id, ti.map_index, ti.try_number] | join('|') }}"
-AGAIN = {"retries": 3, "retry_delay": timedelta(seconds=1)}
-PREEMPTIBLE = {"priority_class_name": "armada-preemptible", "preemption_retries": 1}
-BLOCKING = {"deferrable": False}
+RESUBMITTED = {**PREEMPTIBLE, "preemption_retries": 1}
 
 
 def job(task_id: str, seconds: float, when: str = "first", **arguments: object) -> None:
@@ -35,7 +30,7 @@ def job(task_id: str, seconds: float, when: str = "first", **arguments: object) 
         cmds=["sh", "-c"],
         arguments=[SCRIPT],
         env_vars={"JOB": JOB, "LEDGER": str(FOLDER / "ledger"), "SECONDS_TO_WORK": SECONDS, "WHEN": when},
-        container_resources={"cpu": "50m", "memory": "16Mi"},
+        container_resources=SMALL,
         params={"seconds": seconds},
         get_result=True,
         **arguments,
@@ -59,8 +54,8 @@ with dag("results_replaced"):
     job("last", 30, when="last")
 
 with dag("results_preempted"):
-    job("deferred", 12, **PREEMPTIBLE)
-    job("blocking", 12, **BLOCKING, **PREEMPTIBLE)
+    job("deferred", 12, **RESUBMITTED)
+    job("blocking", 12, **BLOCKING, **RESUBMITTED)
 
 with dag("results_refused"):
     job("deferred", 15, when="last")
