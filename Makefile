@@ -93,5 +93,5 @@ constraints: ## pin the newest versions that go together in constraints/
 	$(PYTHON) scripts/environment.py --compile-constraints
 
 clean: ## remove the environments, the demo's home and all caches
-	rm -rf .venv .venv-peer .venv-protobuf .demo .up .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
+	rm -rf .venv .venv-* .demo .up .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
