@@ -41,8 +41,9 @@ def run(plan: Plan) -> Section:
         "counted, not timed. Armada tells of a running pod every 5 minutes (`utilisation`). The silent jobs are of a "
         "cluster that does not, or hang in a queue: of those a snapshot is taken after 10 minutes, and then at growing "
         "intervals of up to an hour, for up to 500 jobs with one call. That is the price of finding an end that no "
-        "event told, and why a single silent job of a day does not keep to the target. The peer polls: two calls per "
-        "job every 30 s."
+        "event told, and why a single silent job of a day does not keep to the target: without snapshots an event that "
+        "was lost would be waited for without end, and with fewer its task would hang for hours. The peer polls: two "
+        "calls per job every 30 s."
     ]
     return Section("growth", "Growth with a job's length", notes, [table], targets, _plots(raw), dict(raw))
 
