@@ -28,7 +28,8 @@ def run(plan: Plan) -> Section:
     targets = [Target("submit rate, as a share of a bare stub's", share.median, 0.7, at_least=True)]
     notes = [
         "The request items are made beforehand; `bare` calls the stub with parts of 500 items, as the client would "
-        "at its limit in bytes; the server only counts and answers. The target of this scenario is our own, and near what the client needs: it "
-        "looks at each item and adds up its size, so that no part goes over the server's limit."
+        "at its limit in bytes; the server only counts and answers. The target of this scenario is our own, and near "
+        "what the client needs: it looks at each item and adds up its size, so that no part goes over the server's "
+        "limit."
     ]
     return Section("submit", "Submitting", notes, [table], targets, raw=dict(raw))
