@@ -254,8 +254,10 @@ class _Follower:
     async def _learn_of_the_run(self) -> None:
         """Find out where the job ran, if its end came before anything else was heard, as when somebody joins late."""
         tracked, ends = self._tracked, (outcomes.SUCCEEDED, outcomes.FAILED, outcomes.PREEMPTED)
+        if not self._options.get_logs or tracked.state.end not in ends:
+            return
         for _ in range(_LOOKS):
-            if not self._options.get_logs or tracked.state.cluster or tracked.state.end not in ends:
+            if tracked.state.cluster:
                 return
             details = await self._site.details(self._job.job_id)
             if details is not None:

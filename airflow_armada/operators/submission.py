@@ -242,9 +242,11 @@ class Submission:
             return None
         if previous.end:
             return self._adopt(previous) if previous.end == "succeeded" and self._adopts_succeeded else None
+        from airflow_armada.client.typings import JobState
+
         record = self._complete(previous)
         state = self._state(record.job_id)
-        adopts = state.name == "SUCCEEDED" and self._adopts_succeeded
+        adopts = state is JobState.SUCCEEDED and self._adopts_succeeded
         return self._adopt(record) if adopts or not state.is_terminal() else None
 
     @property
