@@ -20,6 +20,9 @@ from benchmarks.stats import Sample, percentile
 
 DAGS = ROOT / "benchmarks" / "dags"
 IDLE = 20.0
+SPREAD = 0.25
+"""Share by which the jobs are shorter and longer than their average, so that none of a poll's phases is favoured."""
+
 CASES = {
     "ours": ("ours", "bench_ours"),
     "ours, ended by the trigger": ("ours", "bench_trigger_end"),
@@ -78,6 +81,7 @@ def _airflow(name: str, python: Path, home: Path, target: str, plan: Plan) -> It
     variables = {
         "BENCH_TASKS": str(plan.tasks),
         "BENCH_SECONDS": str(plan.job_seconds),
+        "BENCH_LENGTHS": ",".join(f"{seconds:g}" for seconds in _lengths(plan)),
         "BENCH_ARMADA": target,
         "PYTHONPATH": str(ROOT),
     }
@@ -90,6 +94,10 @@ def _airflow(name: str, python: Path, home: Path, target: str, plan: Plan) -> It
     }
     with Service("-m", "benchmarks.airflow_side", json.dumps(order), python=python, grace=60) as side:
         yield side
+
+
+def _lengths(plan: Plan) -> list[float]:
+    return [plan.job_seconds * (1 - SPREAD + 2 * SPREAD * number / plan.tasks) for number in range(plan.tasks)]
 
 
 def _warm_up(sides: Mapping[str, Service]) -> None:
@@ -152,11 +160,10 @@ def _tell(plan: Plan, runs: Runs, idle: Idle) -> Section:
     notes = [
         "Both Airflows are up at the same time (LocalExecutor, SQLite, the settings of the test harness) and take "
         f"turns; idle they use {sum(idle['ours'].values()):.3f} and {sum(idle['peer'].values()):.3f} cores, which is "
-        "subtracted. The embedded "
-        "Armada and its jobs run outside of what is counted. The "
-        f"jobs are of {plan.job_seconds * 0.75:g} to {plan.job_seconds * 1.25:g} s, so that no phase of a poll is "
-        "favoured. The peer is `armada-airflow` 1.1.3 on Airflow 3.2.2, "
-        "deferrable, with its default poll interval of 30 s."
+        "subtracted. The embedded Armada and its jobs run outside of what is counted. The jobs are of "
+        f"{plan.job_seconds * (1 - SPREAD):g} to {plan.job_seconds * (1 + SPREAD):g} s, so that no phase of a poll is "
+        "favoured. The peer is `armada-airflow` 1.1.3 on Airflow 3.2.2, deferrable, with its default poll interval of "
+        "30 s."
     ]
     section = Section("end_to_end", "End to end on real Airflow", [*notes, PROFILE], [table])
     section.raw = {"runs": runs, "idle": idle}

@@ -7,13 +7,8 @@ from airflow.sdk import DAG
 
 from airflow_armada.operators.armada import ArmadaOperator
 
-TASKS = int(os.environ.get("BENCH_TASKS", "2"))
-SECONDS = int(os.environ.get("BENCH_SECONDS", "20"))
-
-
-def length(number: int) -> float:
-    """Return the seconds of one job: SECONDS on average, spread so that none of a poll's phases is favoured."""
-    return SECONDS * (0.75 + 0.5 * number / TASKS)
+LENGTHS = os.environ.get("BENCH_LENGTHS", "20,20").split(",")
+"""Seconds of each job."""
 
 
 class Measured(ArmadaOperator):
@@ -31,7 +26,7 @@ def job(number: int) -> dict:
         "armada_queue": "bench",
         "image": "busybox",
         "cmds": ["sh", "-c"],
-        "arguments": [f"sleep {length(number)}; : t{number}"],
+        "arguments": [f"sleep {LENGTHS[number]}; : t{number}"],
         "container_resources": {"cpu": "100m", "memory": "64Mi"},
         "deferrable": True,
         "get_logs": os.environ.get("BENCH_LOGS") == "1",
@@ -39,9 +34,9 @@ def job(number: int) -> dict:
 
 
 with DAG("bench_ours", schedule=None, max_active_tasks=1000):
-    for number in range(TASKS):
+    for number in range(len(LENGTHS)):
         Measured(**job(number))
 
 with DAG("bench_trigger_end", schedule=None, max_active_tasks=1000):
-    for number in range(TASKS):
+    for number in range(len(LENGTHS)):
         ArmadaOperator(**job(number), do_xcom_push=False, end_from_trigger=True)

@@ -9,13 +9,8 @@ from armada_client.armada import submit_pb2
 from armada_client.k8s.io.api.core.v1 import generated_pb2 as core_v1
 from armada_client.k8s.io.apimachinery.pkg.api.resource import generated_pb2 as api_resource
 
-TASKS = int(os.environ.get("BENCH_TASKS", "2"))
-SECONDS = int(os.environ.get("BENCH_SECONDS", "20"))
-
-
-def length(number: int) -> float:
-    """Return the seconds of one job: SECONDS on average, spread so that none of a poll's phases is favoured."""
-    return SECONDS * (0.75 + 0.5 * number / TASKS)
+LENGTHS = os.environ.get("BENCH_LENGTHS", "20,20").split(",")
+"""Seconds of each job."""
 
 
 def job(number: int) -> submit_pb2.JobSubmitRequestItem:
@@ -25,7 +20,7 @@ def job(number: int) -> submit_pb2.JobSubmitRequestItem:
         name="main",
         image="busybox",
         command=["sh", "-c"],
-        args=[f"sleep {length(number)}; : t{number}"],
+        args=[f"sleep {LENGTHS[number]}; : t{number}"],
         resources=core_v1.ResourceRequirements(requests=amounts, limits=amounts),
     )
     return submit_pb2.JobSubmitRequestItem(
@@ -34,7 +29,7 @@ def job(number: int) -> submit_pb2.JobSubmitRequestItem:
 
 
 with DAG("bench_peer", schedule=None, max_active_tasks=1000):
-    for number in range(TASKS):
+    for number in range(len(LENGTHS)):
         ArmadaOperator(
             task_id=f"t{number}",
             name=f"t{number}",
