@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -14,6 +16,10 @@ from typing import Any
 from tests.support.components import wait_until
 
 ENDED = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
+
+
+class DatabaseLocked(AssertionError):
+    """Airflow's answer when SQLite refuses a transaction because another one wrote since it began; nothing changed."""
 
 
 class AirflowApi:
@@ -42,11 +48,21 @@ class AirflowApi:
         request = urllib.request.Request(url, method=method, data=None if body is None else json.dumps(body).encode())
         request.add_header("Authorization", f"Bearer {self._token}")
         request.add_header("Content-Type", "application/json")
+        for _ in range(5):
+            with contextlib.suppress(DatabaseLocked):
+                return self._send(request)
+            time.sleep(0.5)
+        return self._send(request)
+
+    @staticmethod
+    def _send(request: urllib.request.Request) -> Any:
         try:
             with urllib.request.urlopen(request, timeout=60) as answer:
                 return json.loads(answer.read() or b"null")
         except urllib.error.HTTPError as error:
-            raise AssertionError(f"{method} {url}: {error.code} {error.read().decode(errors='replace')}") from None
+            said = error.read().decode(errors="replace")
+            kind = DatabaseLocked if "database is locked" in said else AssertionError
+            raise kind(f"{request.method} {request.full_url}: {error.code} {said}") from None
 
     def health(self) -> dict[str, str]:
         """Return the status by component; all "starting" while the server does not answer yet."""

@@ -199,6 +199,7 @@ def _settings(home: Path, dag_folders: Sequence[Path], port: int, database_url: 
         "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps(bundles),
         "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "30",
         "AIRFLOW__API__HOST": "127.0.0.1",
+        "AIRFLOW__API__EXPOSE_STACKTRACE": "True",
         "AIRFLOW__API__PORT": str(port),
         "AIRFLOW__API__BASE_URL": url,
         "AIRFLOW__API__SECRET_KEY": keys["api"],
