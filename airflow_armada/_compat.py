@@ -9,6 +9,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+
     from airflow.sdk.configuration import conf as conf
     from airflow.sdk.exceptions import (
         AirflowException,
@@ -131,6 +133,23 @@ def is_sensitive_name(name: str) -> bool:
     except ImportError:  # Airflow 3.1
         masker = import_module("airflow.sdk.execution_time.secrets_masker")
     return bool(masker.should_hide_value_for_key(name))
+
+
+def keyword_arguments(
+    function: Callable[..., Any], args: Collection[Any], context: Mapping[str, Any]
+) -> dict[str, Any]:
+    """
+    Those values of a context that a function asks for by the names of its parameters.
+
+    :param function: the function.
+    :param args: what it is given by position.
+    :param context: the values.
+    :return: keyword arguments for it.
+    """
+    decorator = import_module("airflow.sdk.bases.decorator")
+    if not hasattr(decorator, "determine_kwargs"):  # Airflow 3.1
+        decorator = import_module("airflow.utils.operator_helpers")
+    return dict(decorator.determine_kwargs(function, args, context))
 
 
 def is_resumed(ti: Any) -> bool:

@@ -6,8 +6,9 @@ import inspect
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.sdk.bases.decorator import DecoratedOperator, TaskDecorator, determine_kwargs, task_decorator_factory
+from airflow.sdk.bases.decorator import DecoratedOperator, TaskDecorator, task_decorator_factory
 
+from airflow_armada._compat import keyword_arguments
 from airflow_armada.operators.armada import ArmadaOperator
 
 if TYPE_CHECKING:
@@ -179,7 +180,7 @@ class _ArmadaCmdDecoratedOperator(DecoratedOperator, ArmadaOperator):
 
         context: Any = self._context or {}
         known = {**context, **self.op_kwargs}
-        command = self.python_callable(*self.op_args, **determine_kwargs(self.python_callable, self.op_args, known))
+        command = self.python_callable(*self.op_args, **keyword_arguments(self.python_callable, self.op_args, known))
         if not isinstance(command, list) or not command or not all(isinstance(part, str) for part in command):
             raise ArmadaRefused(
                 f"{self.python_callable.__name__} must return a command, a list of texts, not {command!r}"

@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 import gc
 import threading
+import traceback
 from concurrent import futures
 from contextlib import suppress
 from dataclasses import replace
@@ -76,11 +77,10 @@ class WorkerLoop:
         try:
             result = asyncio.run(self._cancellable(work))
         except BaseException as error:
+            _free_channels(error)
             self._result.set_exception(error)
         else:
-            # Channels hang in reference cycles, and with them gRPC's threads. OpenLineage forks this process when the
-            # task ends; a child that finds them there waits for ever when it collects them.
-            gc.collect()
+            _free_channels()
             self._result.set_result(result)
 
     async def _cancellable(self, work: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
@@ -89,6 +89,21 @@ class WorkerLoop:
         if self._stopped:
             raise asyncio.CancelledError
         return await work()
+
+
+def _free_channels(error: BaseException | None = None) -> None:
+    """
+    Let go of gRPC's channels, and with them of its threads.
+
+    They hang in reference cycles, and in the frames of what was raised. OpenLineage forks this process when the task
+    ends; a child that finds them there waits for ever when it collects them.
+
+    :param error: what ended the coroutine; its frames lose their variables, its lines are still told.
+    """
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
+    gc.collect()
 
 
 async def follow_to_event(wait: JobWait, settings: SiteSettings) -> dict[str, Any]:

@@ -16,15 +16,13 @@ from airflow_armada.api.core_v1_pb2 import Container
 from airflow_armada.standalone.identity import new_uuid
 from airflow_armada.standalone.model import Job
 from airflow_armada.standalone.quantity import amount_of
-from airflow_armada.standalone.runner.environment import CannotStart, environment
+from airflow_armada.standalone.runner.environment import HOME, CannotStart, environment
 from airflow_armada.standalone.runner.expansion import expand
 from airflow_armada.standalone.runner.logs import ContainerLog, read_available
 from airflow_armada.standalone.runner.processes import Ended, LogPipe, Process, Processes, SupervisorLost
 
 # containerd's exit code for a container whose command could not be executed.
 START_ERROR = 128
-# The folder that the commands start in, within the pod's; the rest of the pod's folder is the server's.
-HOME = "home"
 
 
 @dataclass
@@ -112,7 +110,7 @@ class RunningContainer:
             return Terminated(137, "Error", str(error))
 
     def _spawn(self, processes: Processes, log: Path) -> Process:
-        variables = environment(self._job, self.spec, self._home)
+        variables = environment(self._job, self.spec, self._folder)
         argv = [expand(part, variables) for part in (*self.spec.command, *self.spec.args)]
         if not argv:
             raise CannotStart(

@@ -20,6 +20,9 @@ from airflow_armada.standalone.runner.expansion import expand
 # What a command needs to be found and to print text. The rest of the server's environment may hold secrets.
 INHERITED = ("PATH", "LANG", "LC_ALL", "TZ")
 ADDRESS = "127.0.0.1"
+# Folders of a pod's own, within its private one; the rest of that is the server's. Commands start in the first.
+HOME = "home"
+TEMPORARY = "tmp"
 _KEYED = re.compile(r"metadata\.(labels|annotations)\['(.+)'\]")
 
 
@@ -27,14 +30,15 @@ class CannotStart(Exception):
     """A container cannot be started as its spec is."""
 
 
-def environment(job: Job, container: Container, home: Path) -> dict[str, str]:
+def environment(job: Job, container: Container, folder: Path) -> dict[str, str]:
     """Return the variables of a container.
 
-    :param home: the pod's private folder
+    :param folder: the pod's private folder
     :raises CannotStart: a variable refers to something that does not exist here
     """
     variables = {name: os.environ[name] for name in INHERITED if name in os.environ}
-    variables |= {"HOME": str(home), "HOSTNAME": pod_name(job.id)}
+    # A real pod takes its /tmp with it when it goes.
+    variables |= {"HOME": str(folder / HOME), "TMPDIR": str(folder / TEMPORARY), "HOSTNAME": pod_name(job.id)}
     _check_sources(container)
     declared: dict[str, str] = {}
     for entry in container.env:

@@ -14,8 +14,8 @@ from airflow_armada.api import event_pb2
 from airflow_armada.api.core_v1_pb2 import Container
 from airflow_armada.standalone.messages import Failure
 from airflow_armada.standalone.model import Job
-from airflow_armada.standalone.runner.container import HOME, RunningContainer, Terminated
-from airflow_armada.standalone.runner.environment import CannotStart
+from airflow_armada.standalone.runner.container import RunningContainer, Terminated
+from airflow_armada.standalone.runner.environment import HOME, TEMPORARY, CannotStart
 from airflow_armada.standalone.runner.processes import Processes
 
 UNABLE_TO_START = "Unable to start pod - encountered an unrecoverable problem\n"
@@ -62,7 +62,8 @@ class Pod:
         :param on_running: called when a container that is not an init container runs
         :return: why it failed, or None if every container ended with exit code 0
         """
-        (self.folder / HOME).mkdir(parents=True, mode=0o700)
+        for name in (HOME, TEMPORARY):
+            (self.folder / name).mkdir(parents=True, mode=0o700)
         deadline = asyncio.create_task(self._enforce_deadline(self.job.pod_spec.activeDeadlineSeconds))
         try:
             if await self._run_init_containers():

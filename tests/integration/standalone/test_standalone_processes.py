@@ -122,6 +122,17 @@ def test_each_job_has_a_private_folder(armada: Armada) -> None:
         assert armada.text(job_id) == "mine"
 
 
+def test_temporary_files_go_with_the_pod(armada: Armada) -> None:
+    (job_id,) = armada.submit(job(shell("mktemp; sleep 1000")))
+    armada.events_until(job_id, "running")
+    wait_until(lambda: Path(armada.text(job_id)).is_file())
+    file = Path(armada.text(job_id))
+
+    armada.call(methods.Submit.CANCEL_JOBS, queue=QUEUE, job_set_id=JOB_SET, job_ids=[job_id])
+
+    wait_until(lambda: not file.exists())
+
+
 def test_init_containers_run_in_order_before_the_others(armada: Armada) -> None:
     inits = [
         shell("echo one >> ../shared-$ARMADA_JOB_ID", name="first"),

@@ -8,7 +8,6 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from airflow.sdk.serde import serialize
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,6 +20,7 @@ from airflow_armada.client.oidc import OidcClient, OidcClientCredentials, OidcKu
 from airflow_armada.client.settings import SiteSettings
 from airflow_armada.client.token_cache import TokenCache
 from airflow_armada.client.token_command import TokenCommand, TokenVariable
+from tests.support.airflow_versions import serde
 
 OIDC = {"oidc_provider_url": "https://p", "oidc_client_id": "id", "oidc_scopes": "a b"}
 CLIENT = OidcClient("https://p", "id", scopes=("a", "b"))
@@ -119,7 +119,7 @@ def test_secrets_are_found_for_masking_and_hidden_in_the_repr(credentials: Crede
     assert hash(credentials) == hash(credentials)
 
 
-@pytest.mark.parametrize("store", [pickle.dumps, serialize])
+@pytest.mark.parametrize("store", [pickle.dumps, serde.serialize])
 @pytest.mark.parametrize("wrap", [lambda one: one, lambda one: SiteSettings("a:1", credentials=one)])
 @pytest.mark.parametrize(("login", "password", "extra", "credentials"), EXAMPLES)
 def test_credentials_are_never_stored_in_a_pickle_or_an_xcom(

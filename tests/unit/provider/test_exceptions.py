@@ -5,9 +5,9 @@ from __future__ import annotations
 import pickle
 
 import pytest
-from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowTaskTimeout
 
 from airflow_armada import exceptions
+from airflow_armada._compat import AirflowException, AirflowFailException, AirflowTaskTimeout
 from airflow_armada.exceptions import job_error
 from airflow_armada.follow.outcome import STATUSES, SUCCEEDED, Outcome
 

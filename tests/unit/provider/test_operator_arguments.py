@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 from airflow.sdk import DAG, Asset, task
-from airflow.serialization.serialized_objects import DagSerialization
 
 from airflow_armada.operators.armada import ArmadaOperator
+from tests.support.airflow_versions import DagSerialization
 
 
 def operator(**arguments: Any) -> ArmadaOperator:

@@ -8,7 +8,6 @@ from pkgutil import resolve_name
 from typing import Any
 
 import pytest
-from airflow.sdk.serde import deserialize, serialize
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,6 +15,7 @@ from airflow_armada.follow.outcome import Outcome
 from airflow_armada.triggers.armada import ArmadaJobTrigger
 from airflow_armada.triggers.reporter import TaskLogReporter
 from airflow_armada.triggers.wait import JobWait, infrastructure_end, make_error_event, make_event
+from tests.support.airflow_versions import serde
 
 MINIMAL: dict[str, Any] = {
     "armada_conn_id": "armada_default",
@@ -46,7 +46,7 @@ waits = st.builds(
 
 def through_the_database(value: Any) -> Any:
     """Send a value the way Airflow takes it: its own serialisation, and JSON in the database."""
-    return deserialize(json.loads(json.dumps(serialize(value))))
+    return serde.deserialize(json.loads(json.dumps(serde.serialize(value))))
 
 
 @given(waits)

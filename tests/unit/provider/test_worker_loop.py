@@ -3,12 +3,44 @@
 from __future__ import annotations
 
 import asyncio
+import weakref
+from contextlib import nullcontext
 
 import pytest
-from airflow.sdk.exceptions import AirflowTaskTimeout
 from airflow.sdk.execution_time.timeout import timeout
 
+from airflow_armada._compat import AirflowTaskTimeout
 from airflow_armada.operators.worker import WorkerLoop
+
+
+class Channel:
+    """Something that only the garbage collector frees, as it does gRPC's channels."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_what_the_coroutine_used_is_gone_when_it_has_ended(fails: bool) -> None:
+    # OpenLineage forks the worker when a task ends; gRPC's channels and threads must not be there then.
+    used: list[weakref.ref[Channel]] = []
+
+    async def call(channel: Channel) -> None:
+        if fails:
+            raise ValueError("refused")
+
+    async def work() -> None:
+        channel = Channel()
+        used.append(weakref.ref(channel))
+        try:
+            await call(channel)
+        except ValueError as error:
+            raise RuntimeError("refused for good") from error
+
+    with pytest.raises(RuntimeError) if fails else nullcontext():
+        WorkerLoop().run(work)
+
+    assert used[0]() is None
 
 
 def test_what_ends_a_moment_after_the_alarm_is_heard() -> None:
