@@ -1,13 +1,14 @@
 # Everything sets itself up: `make help` lists what there is.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test lint types contracts proto-check unit integration peer e2e chaos-quick chaos-cases chaos bench environment environments proto constraints format clean
+.PHONY: help demo up test lint types contracts proto-check unit integration peer e2e versions chaos-quick chaos-cases chaos bench environment environments proto constraints format clean
 
 # The first Python that is new enough; `make PYTHON=...` chooses another.
 PYTHON ?= $(firstword $(foreach candidate,python3 python3.13 python3.12 python3.11 python3.14,$(shell \
 	$(candidate) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(candidate))) python3)
 VENV := .venv/bin
 REPORTS := .cache/reports
+OLDER := $(patsubst constraints/airflow-%.txt,%,$(filter-out %-3.3.txt,$(wildcard constraints/airflow-*.txt)))
 PYTEST := $(VENV)/python -m pytest --timeout=300
 # Compiled bytecode halves the start of every Airflow process.
 unexport PYTHONDONTWRITEBYTECODE
@@ -23,9 +24,9 @@ demo: environment ## run an example DAG on a real Airflow, its jobs on the embed
 up: environment ## Airflow with its UI, the examples and the embedded Armada, until Ctrl-C
 	@$(VENV)/python -m scripts.up
 
-test: environments ## everything: lint, types, import contracts, generated code, unit, integration, peer, end to end, chaos
+test: environments ## everything: lint, types, import contracts, generated code, unit, integration, peer, end to end, older Airflows, chaos
 	@rm -rf $(REPORTS)
-	@for stage in lint types contracts proto-check unit integration peer e2e chaos-quick; do \
+	@for stage in lint types contracts proto-check unit integration peer e2e versions chaos-quick; do \
 		echo "=== $$stage"; $(MAKE) --no-print-directory $$stage || { echo "make test: FAILED in the stage '$$stage'"; exit 1; }; \
 	done
 	@$(VENV)/python -m scripts.summary $(REPORTS)
@@ -63,6 +64,14 @@ e2e: environments ## a real scheduler, triggerer and API server
 	@mkdir -p .cache
 	$(PYTEST) tests/e2e --basetemp=.cache/e2e --junit-xml=$(REPORTS)/e2e.xml
 
+versions: environments ## the older versions of Airflow that are supported
+	@mkdir -p .cache
+	@for number in $(OLDER); do \
+		echo "--- Airflow $$number"; \
+		.venv-airflow/$$number/bin/python -m pytest --timeout=300 tests/versions --basetemp=.cache/versions-$$number \
+			--junit-xml=$(REPORTS)/versions-$$number.xml || exit 1; \
+	done
+
 # A chaos suite needs PostgreSQL's server; where it is missing the cases are skipped, but not in CI.
 CHAOS := tests/chaos
 chaos-quick: environment ## the quickest chaos cases: workers killed, tasks killed by users, answers lost
@@ -87,7 +96,7 @@ environment:
 	@$(PYTHON) scripts/environment.py dev
 
 environments:
-	@$(PYTHON) scripts/environment.py dev peer protobuf
+	@$(PYTHON) scripts/environment.py dev older peer protobuf
 
 constraints: ## pin the newest versions that go together in constraints/
 	$(PYTHON) scripts/environment.py --compile-constraints

@@ -1,4 +1,4 @@
-"""Make the virtual environments of this project: ``python3 scripts/environment.py [dev|peer|protobuf ...]``.
+"""Make the virtual environments of this project: ``python3 scripts/environment.py [dev|older|peer|protobuf ...]``.
 
 Needs nothing but Python 3.11 or newer. A finished environment carries a fingerprint of what it was made from; while
 that is unchanged, the script only looks at it and returns. ``--compile-constraints`` rewrites ``constraints/``.
@@ -20,6 +20,9 @@ import tomllib
 
 ROOT = Path(__file__).resolve().parent.parent
 CONSTRAINTS = ROOT / "constraints"
+# The older versions of Airflow that are supported, with what they need that they do not ask for themselves: Airflow 3.2
+# cannot build its Execution API with newer versions of FastAPI.
+OLDER = {"3.1": (), "3.2": ("fastapi<0.130",)}
 # pip's settings, and the variables by which uv knows the same.
 PIP_TO_UV = {
     "index-url": "UV_DEFAULT_INDEX",
@@ -73,13 +76,19 @@ def environments(name: str) -> list[Environment]:
         case "dev":
             requirements = ("--editable", str(ROOT), *group("test"), *group("lint"))
             return [Environment(ROOT / ".venv", requirements, CONSTRAINTS / "airflow-3.3.txt")]
+        case "older":
+            requirements = ("--editable", str(ROOT), *group("test"))
+            return [
+                Environment(ROOT / ".venv-airflow" / number, requirements, CONSTRAINTS / f"airflow-{number}.txt")
+                for number in OLDER
+            ]
         case "peer":
             return [Environment(ROOT / ".venv-peer", group("peer"), CONSTRAINTS / "peer.txt")]
         case "protobuf":
             folder = ROOT / ".venv-protobuf"
             pins = (CONSTRAINTS / "protobuf.txt").read_text().split()
             return [Environment(folder / pin.partition("==")[2], (pin,)) for pin in pins]
-    raise SystemExit(f"environment.py: no environment is called {name!r}; there are dev, peer and protobuf")
+    raise SystemExit(f"environment.py: no environment is called {name!r}; there are dev, older, peer and protobuf")
 
 
 def say(text: str) -> None:
@@ -182,6 +191,8 @@ def compile_constraints() -> None:
         "airflow-3.3.txt": ("pyproject.toml", *group("test"), *group("lint"), "apache-airflow==3.3.*", "uv"),
         "peer.txt": group("peer"),
     }
+    for number, limits in OLDER.items():
+        sources[f"airflow-{number}.txt"] = ("pyproject.toml", *group("test"), f"apache-airflow=={number}.*", *limits)
     CONSTRAINTS.mkdir(exist_ok=True)
     for name, requirements in sources.items():
         resolved = subprocess.run(

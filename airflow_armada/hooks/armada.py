@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseHook
 
 from airflow_armada._compat import AirflowNotFoundException, conf
+from airflow_armada._detached import ask_airflow
 from airflow_armada.client.failure import ArmadaError, SettingsError
 
 if TYPE_CHECKING:
@@ -103,9 +104,6 @@ class ArmadaHook(BaseHook):
         """
         Resolve the connection from a trigger, without blocking its event loop.
 
-        The look-up itself runs in a thread: that works in every triggerer since 3.1 and in ``dag.test()``, where the
-        asynchronous look-ups of Airflow do not.
-
         :param fresh: look it up even if it was read a moment ago.
         :return: the settings of the site.
         :raises SettingsError: when the connection cannot work as it is.
@@ -116,7 +114,7 @@ class ArmadaHook(BaseHook):
             return settings
         locks = _lookups.setdefault(asyncio.get_running_loop(), {})
         async with locks.setdefault(self.armada_conn_id, asyncio.Lock()):
-            return await asyncio.to_thread(self._look_up if fresh else self.settings)
+            return await ask_airflow(self._look_up if fresh else self.settings)
 
     @contextmanager
     def client(self) -> Iterator[ArmadaClient]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TaskSuccessEvent, TriggerEvent
 
 from airflow_armada._compat import airflow_version, event_hold
+from airflow_armada._detached import run_detached
 from airflow_armada.hooks.armada import ArmadaHook
 from airflow_armada.triggers.kill import cancel_job, was_killed
 from airflow_armada.triggers.metrics import count_end
@@ -23,16 +24,6 @@ if TYPE_CHECKING:
 _LOOKUP_GRACE = 600.0  # s for which a connection that cannot be read does not end the task
 _LOOKUP_PAUSE = 15.0
 _MAX_HOLD = 120.0
-
-_detached: set[asyncio.Task[Any]] = set()
-
-
-async def _run_detached(work: Coroutine[Any, Any, None]) -> None:
-    """Run to the end even if the caller is cancelled: Airflow leaves ``on_kill`` about one second (measured)."""
-    task = asyncio.create_task(work)
-    _detached.add(task)
-    task.add_done_callback(_detached.discard)
-    await asyncio.shield(task)
 
 
 class ArmadaJobTrigger(BaseTrigger):
@@ -86,7 +77,8 @@ class ArmadaJobTrigger(BaseTrigger):
         """Cancel the job if the user killed the task, and only then; see :func:`was_killed`."""
         if not self._ended and not self._killing:
             self._killing = True
-            await _run_detached(self._cancel_if_killed())
+            # Airflow leaves it about one second (measured).
+            await run_detached(self._cancel_if_killed())
 
     async def cleanup(self) -> None:
         """Release nothing: leaving :meth:`run` detaches from the shared watch. Before 3.3 it stands in for on_kill."""

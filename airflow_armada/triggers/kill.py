@@ -8,6 +8,8 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
+from airflow_armada._detached import ask_airflow
+
 if TYPE_CHECKING:
     from airflow_armada.client.asyncio_client import ArmadaAsyncIOClient
     from airflow_armada.client.settings import SiteSettings
@@ -36,7 +38,7 @@ async def task_state(task_instance: Any) -> str | None:
     if task_instance is None:
         return None
     try:
-        states = await asyncio.wait_for(asyncio.to_thread(_task_states, task_instance), _STATE_TIMEOUT)
+        states = await asyncio.wait_for(ask_airflow(_task_states, task_instance), _STATE_TIMEOUT)
     except Exception:
         return None
     of_run = states.get(task_instance.run_id) or {}

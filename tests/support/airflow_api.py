@@ -156,14 +156,8 @@ class DagRun:
     def log(self, task_id: str, try_number: int = 1, map_index: int = -1) -> list[dict[str, Any]]:
         """Return the records of a task's log, as the UI shows them: worker's and trigger's merged by time."""
         path = f"{self.path}/taskInstances/{task_id}/logs/{try_number}"
-        records: list[dict[str, Any]] = []
-        query: dict[str, Any] = {"full_content": "true", "map_index": map_index}
-        while True:
-            page = self.api.call("GET", path, **query)
-            records += [record if isinstance(record, dict) else {"event": record} for record in page["content"]]
-            if not page["content"] or not page.get("continuation_token"):
-                return records
-            query["token"] = page["continuation_token"]
+        page = self.api.call("GET", path, full_content="true", map_index=map_index)
+        return [record if isinstance(record, dict) else {"event": record} for record in page["content"]]
 
     def log_text(self, task_id: str, try_number: int = 1, map_index: int = -1) -> str:
         """Return the log of a task as lines of text."""
