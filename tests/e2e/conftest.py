@@ -12,7 +12,7 @@ from airflow_armada.client.client import ArmadaClient
 from airflow_armada.client.settings import SiteSettings
 from airflow_armada.standalone.server import StandaloneArmada
 from tests.support.airflow_stack import AirflowStack, armada_connection
-from tests.support.postgres import find_postgres, private_postgres
+from tests.support.postgres import airflow_database
 from tests.support.sessions import stop_everything_on_sigterm  # noqa: F401  (a fixture)
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,32 +36,16 @@ def armada() -> Iterator[StandaloneArmada]:
 
 
 @pytest.fixture(scope="session")
-def database() -> Iterator[str]:
-    """URL of a PostgreSQL where it is installed, as in CI: SQLite takes one writer at a time. Else empty: SQLite."""
-    if find_postgres() is None:
-        yield ""
-    else:
-        with private_postgres() as url:
-            yield url
-
-
-@pytest.fixture(scope="session")
-def airflow(
-    armada: StandaloneArmada, database: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[AirflowStack]:
+def airflow(armada: StandaloneArmada, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AirflowStack]:
     """Airflow with the example DAGs and those in ``dags/``, its connection leading to ``armada``."""
-    stack = AirflowStack(
-        tmp_path_factory.mktemp("airflow"),
-        [ROOT / "example_dags", Path(__file__).parent / "dags"],
-        armada.target,
-        env={
-            "AIRFLOW_CONN_ARMADA_DEFAULT": armada_connection(armada.target, lookout_url=LOOKOUT),
-            "AIRFLOW__ARMADA__CONNECTION_CACHE_TTL": "3",
-        },
-        database_url=database,
-    )
-    with stack:
-        yield stack
+    folder = tmp_path_factory.mktemp("airflow")
+    dags = [ROOT / "example_dags", Path(__file__).parent / "dags"]
+    env = {
+        "AIRFLOW_CONN_ARMADA_DEFAULT": armada_connection(armada.target, lookout_url=LOOKOUT),
+        "AIRFLOW__ARMADA__CONNECTION_CACHE_TTL": "3",
+    }
+    with airflow_database() as url, AirflowStack(folder, dags, armada.target, env=env, database_url=url) as airflow:
+        yield airflow
 
 
 @pytest.fixture(scope="session")

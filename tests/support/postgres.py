@@ -32,6 +32,19 @@ def _other_user() -> str | None:
 
 
 @contextmanager
+def airflow_database() -> Iterator[str]:
+    """Give the URL of a private PostgreSQL where it is installed, as in CI: SQLite takes one writer at a time.
+
+    :return: what :class:`~tests.support.airflow_stack.AirflowStack` takes as ``database_url``; "" stands for SQLite
+    """
+    if find_postgres() is None:
+        yield ""
+    else:
+        with private_postgres() as url:
+            yield url
+
+
+@contextmanager
 def private_postgres(settings: Mapping[str, str] | None = None) -> Iterator[str]:
     """Run a new PostgreSQL cluster while the block lasts.
 

@@ -13,6 +13,7 @@ from airflow_armada.client.settings import SiteSettings
 from airflow_armada.standalone.server import StandaloneArmada
 from tests.support.airflow_api import DagRun
 from tests.support.airflow_stack import AirflowStack, armada_connection
+from tests.support.postgres import airflow_database
 from tests.support.sessions import stop_everything_on_sigterm  # noqa: F401  (a fixture)
 
 LOOKOUT = "http://lookout.example"
@@ -34,7 +35,7 @@ def client(armada: StandaloneArmada) -> Iterator[ArmadaClient]:
 @pytest.fixture(scope="session")
 def run(armada: StandaloneArmada, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DagRun]:
     """One run of everything, side by side."""
-    folder = tmp_path_factory.mktemp("airflow")
+    folder, dags = tmp_path_factory.mktemp("airflow"), [Path(__file__).parent / "dags"]
     env = {"AIRFLOW_CONN_ARMADA_DEFAULT": armada_connection(armada.target, lookout_url=LOOKOUT)}
-    with AirflowStack(folder, [Path(__file__).parent / "dags"], armada.target, env=env) as airflow:
+    with airflow_database() as url, AirflowStack(folder, dags, armada.target, env=env, database_url=url) as airflow:
         yield airflow.api.trigger("ways")
