@@ -56,7 +56,8 @@ class Sweeper:
     def joined(self, watch: JobSetWatch, tracked: TrackedJob) -> None:
         """Plan the first snapshot of a job: at once, unless the stream is going to tell all of it."""
         tracked.interval = self._timings.degraded_sweep
-        if watch.covers(tracked.job):
+        tracked.late = not watch.covers(tracked.job)
+        if not tracked.late:
             tracked.next_sweep = self._clock() + self._jittered(tracked.interval)
         else:
             tracked.next_sweep = 0.0
@@ -131,7 +132,9 @@ class Sweeper:
         now = self._clock()
         for _, tracked in part:
             tracked.swept = now
-            tracked.interval = interval or min(max(tracked.interval * 2, self._timings.sweep), self._timings.max_sweep)
+            # The first snapshot may lag behind a stream that has passed the end already, so the second comes soon.
+            at_least = 0.0 if tracked.end_may_have_passed else self._timings.sweep
+            tracked.interval = interval or min(max(tracked.interval * 2, at_least), self._timings.max_sweep)
             tracked.next_sweep = now + self._jittered(tracked.interval)
 
     async def _take(self, part: Sequence[Entry], details: Any) -> None:
@@ -163,7 +166,7 @@ class Sweeper:
 
     def _suspect(self, watch: JobSetWatch, tracked: TrackedJob) -> None:
         """Doubt a stream that has let a snapshot be first: it may be half-open, or its event may be on its way."""
-        told_before = tracked.known
+        told_before = tracked.known and not tracked.end_may_have_passed
         if told_before and self._clock() - watch.stream.opened_at > self._timings.degraded_sweep:
             watch.stream.suspect()
 

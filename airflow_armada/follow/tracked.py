@@ -22,6 +22,7 @@ class TrackedJob:
         "interval",
         "job",
         "known",
+        "late",
         "listeners",
         "next_sweep",
         "notice",
@@ -40,13 +41,20 @@ class TrackedJob:
         self.listeners: list[Callable[[], None]] = []
         self.refusal: ArmadaError | None = None
         # What the sweep keeps, in loop time: last event (0 for none), last snapshot, next one, pause between them;
-        # whether the query API has ever known the job, and since when it does not.
+        # whether the query API has ever known the job, and since when it does not; whether the job was joined after the
+        # stream had passed its submission.
         self.heard = 0.0
         self.swept = 0.0
         self.next_sweep = 0.0
         self.interval = 0.0
         self.known = False
+        self.late = False
         self.unknown_since: float | None = None
+
+    @property
+    def end_may_have_passed(self) -> bool:
+        """Whether the stream may have told the job's end before anybody followed it, so that only snapshots can."""
+        return self.late and not self.heard
 
     def fold(self, kind: str, body: Any) -> bool:
         """Take an event.

@@ -118,6 +118,7 @@ class ArmadaOperator(JobArguments):
         self.job_url = ""
         self._context: Mapping[str, Any] | None = None
         self._run: JobRun | None = None
+        self._killed = False
         check_operator(self)
 
     def execute(self, context: Context) -> Any:
@@ -153,6 +154,7 @@ class ArmadaOperator(JobArguments):
 
     def on_kill(self) -> None:
         """Cancel the job, unless ``cancel_on_kill`` is false; Airflow calls this while the task is on a worker."""
+        self._killed = True
         if self._run is not None:
             self._run.kill()
 
@@ -236,4 +238,6 @@ class ArmadaOperator(JobArguments):
 
         self._context = context
         self._run = JobRun(self, context)
+        if self._killed:  # before there was a run to tell
+            self._run.kill()
         return self._run

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow_armada._compat import conf, process_age
+from airflow_armada._compat import AirflowException, conf, process_age
 from airflow_armada.jobs.identity import JobIdentity
 
 if TYPE_CHECKING:
@@ -189,13 +189,29 @@ class Journal:
             return None
 
     def write(self, record: JobRecord) -> JobRecord:
-        """Replace the record."""
+        """
+        Replace the record.
+
+        :param record: what to remember.
+        :return: the same.
+        :raises AirflowException: when a job is about to be submitted for a try that Airflow has given up: the next try
+            would find nothing of it.
+        """
         if self._store is not None:
             try:
                 self._store.set(STORE_KEY, asdict(record))
             except Exception as error:
+                if not record.job_id and _is_given_up(error):
+                    raise AirflowException(
+                        "Airflow has given up this try of the task; its job is not submitted"
+                    ) from error
                 log.warning("Cannot write the task's state store: %s", error)
         return record
+
+
+def _is_given_up(error: Exception) -> bool:
+    """Whether the execution API said so: a retry has taken the place of the task instance, which had another id."""
+    return "Task instance" in str(error) and "not found" in str(error)
 
 
 def _record(stored: Mapping[str, Any]) -> JobRecord:

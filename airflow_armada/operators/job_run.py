@@ -119,7 +119,8 @@ class JobRun:
         """
         End the job because the task is killed; called from Airflow's signal handler at any moment.
 
-        Whatever runs then is told to stop. A job that is not known yet is cancelled as soon as its submission returns.
+        Whatever runs then is told to stop. A job that is not submitted yet never is; one whose submission is under way
+        is cancelled as soon as that returns.
         """
         self._ending.kill(self._wait)
         if self._follower is not None:
@@ -140,15 +141,20 @@ class JobRun:
 
     def _watch(self, wait: JobWait) -> Any:
         self._take(wait)
+        # Before Airflow is told of the job: a task that it has given up may tell it nothing.
+        self._stop_if_killed(wait)
         announce(self._context["ti"], wait)
         show_link(self._operator, self._context["ti"], at_once=not self._defers)
-        if self._ending.killed:
-            self._ending.stop(wait)
+        self._stop_if_killed(wait)
         if not self._operator.wait_for_completion:
             return facts(wait, None)
         if self._defers:
             self._defer(wait)
         return self.resume(self._follow(wait))
+
+    def _stop_if_killed(self, wait: JobWait) -> None:
+        if self._ending.killed:
+            self._ending.stop(wait)
 
     @property
     def _defers(self) -> bool:
@@ -202,8 +208,7 @@ class JobRun:
                 self._ending.cancel(wait, _DEADLINE_REASONS["timed_out"])
             raise
         except (asyncio.CancelledError, Exception):
-            if self._ending.killed:
-                self._ending.stop(wait)
+            self._stop_if_killed(wait)
             raise
         return event
 
@@ -219,6 +224,7 @@ class JobRun:
             build=lambda identity: self._operator.build_request(identity).item,
             reattach=self._operator.reattach,
             resubmissions=int(self._operator.preemption_retries),
+            killed=lambda: self._ending.killed,
         )
 
     def _reason_to_resubmit(self, wait: JobWait, outcome: Outcome) -> str:
@@ -243,8 +249,7 @@ class JobRun:
 
             write_again(records)
         self._ending.pause(min(_FIRST_BACK_OFF * 2 ** (number - 1), _MAX_BACK_OFF))
-        if self._ending.killed:
-            self._ending.stop(wait)
+        self._stop_if_killed(wait)
         target = make_target(self._operator, self._attempt, self._site())
         with self._client() as client:
             record = self._submission(client, target).submit(number)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from airflow_armada._compat import AirflowException
 from airflow_armada.exceptions import ArmadaRefused, call_error
 from airflow_armada.operators.arguments import NEVER, RUNNING_OR_SUCCEEDED
 from airflow_armada.operators.attempt import Attempt, JobRecord, Journal
@@ -86,6 +87,7 @@ class Submission:
     :param reattach: what a retry does with the job of an earlier try, one of
         :data:`~airflow_armada.operators.arguments.REATTACH_POLICIES`.
     :param resubmissions: how often an earlier try may have submitted its job again.
+    :param killed: tells whether the task was killed, so that nothing may be submitted any more.
     """
 
     def __init__(
@@ -99,6 +101,7 @@ class Submission:
         build: Callable[[JobIdentity], submit_pb2.JobSubmitRequestItem],
         reattach: str = RUNNING_OR_SUCCEEDED,
         resubmissions: int = 0,
+        killed: Callable[[], bool] = lambda: False,
     ) -> None:
         self._client = client
         self._attempt = attempt
@@ -108,6 +111,7 @@ class Submission:
         self._build = build
         self._reattach = reattach
         self._resubmissions = resubmissions
+        self._killed = killed
 
     def acquire(self) -> Submitted:
         """
@@ -163,7 +167,11 @@ class Submission:
         Submit; after a failure that leaves it open whether the server accepted, look for the job before trying again.
 
         Armada stores a client id only after it has published the job, so the client id alone may make a second one.
+
+        :raises AirflowException: when the task was killed before.
         """
+        if self._killed():
+            raise AirflowException("The task was killed before its job was submitted")
         from airflow_armada.client.errors import ArmadaError, ArmadaRpcError, CredentialsError
 
         what = f"submit the job to queue {record.queue!r}"

@@ -8,6 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 import pytest
+from airflow.sdk.exceptions import AirflowException, AirflowRuntimeError, ErrorType
+from airflow.sdk.execution_time.comms import ErrorResponse
 
 from airflow_armada.client.channel import open_channel
 from airflow_armada.client.client import ArmadaClient
@@ -48,6 +50,7 @@ def submission(
     epoch: int = 0,
     store: Store | None = None,
     seconds: int = 30,
+    killed: bool = False,
 ) -> Submission:
     attempt = Attempt("dag", "run", "task", -1, number, epoch, started_at)
     journal = Journal({"task_state_store": Store() if store is None else store})
@@ -62,12 +65,48 @@ def submission(
         )
         return build_request(spec).item
 
-    return Submission(client, attempt, journal, queue="chaos", job_set_id="set", build=build)  # type: ignore[arg-type]
+    return Submission(
+        client,
+        attempt,
+        journal,
+        queue="chaos",
+        job_set_id="set",
+        build=build,  # type: ignore[arg-type]
+        killed=lambda: killed,
+    )
 
 
 def submit(armada: StandaloneArmada, started_at: float) -> str:
     with open_channel(SiteSettings(target=armada.target, tls=None)) as channel:
         return submission(ArmadaClient(channel), started_at).acquire().record.job_id
+
+
+def test_a_task_that_was_killed_submits_nothing(armada: StandaloneArmada) -> None:
+    with (
+        open_channel(SiteSettings(target=armada.target, tls=None)) as channel,
+        pytest.raises(AirflowException, match="killed before its job was submitted"),
+    ):
+        submission(ArmadaClient(channel), time.time(), killed=True).acquire()
+
+    assert not armada.jobs
+
+
+class GivenUp(Store):
+    """The store of a try in whose place Airflow has put another."""
+
+    def set(self, key: str, value: object) -> None:
+        answer = {"status_code": 404, "detail": {"reason": "not_found", "message": "Task instance 01a not found"}}
+        raise AirflowRuntimeError(ErrorResponse(error=ErrorType.API_SERVER_ERROR, detail=answer))
+
+
+def test_a_try_that_airflow_has_given_up_submits_nothing(armada: StandaloneArmada) -> None:
+    with (
+        open_channel(SiteSettings(target=armada.target, tls=None)) as channel,
+        pytest.raises(AirflowException, match="given up this try"),
+    ):
+        submission(ArmadaClient(channel), time.time(), number=2, store=GivenUp()).acquire()
+
+    assert not armada.jobs
 
 
 def test_concurrent_submits_of_one_identity_make_one_job(armada: StandaloneArmada) -> None:

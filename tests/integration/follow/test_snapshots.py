@@ -146,6 +146,29 @@ async def test_a_stream_that_never_tells_of_a_job_does_not_hide_its_end(armada: 
     assert outcome.status == "succeeded"
 
 
+async def test_a_record_that_lags_behind_a_stream_that_has_passed_the_end_does_not_hide_it(
+    armada: ScriptedArmada,
+) -> None:
+    first, late = a_job(1), a_job(2, submitted_at=time.time() - 10)
+    async with shared_site(armada.settings(), replace(QUICK, sweep=60.0, max_sweep=60.0)) as site:
+        following = begin(site, first)
+        await until(lambda: site.watches and site.watches[QUEUE, JOB_SET].stream.opened)
+        run_to(armada, late, "succeeded")
+        await until(lambda: site.watches[QUEUE, JOB_SET].stream.events >= 6)
+        armada.know(late.job_id, "RUNNING")
+        task = begin(site, late)
+        await until(lambda: late.job_id in site.watches[QUEUE, JOB_SET].jobs)
+        await until(lambda: site.watches[QUEUE, JOB_SET].jobs[late.job_id].known)
+
+        armada.finish(late.job_id, "SUCCEEDED")
+        outcome = await within(task)
+
+        assert site.watches[QUEUE, JOB_SET].stream.opened == 1
+        following.cancel()
+
+    assert outcome.status == "succeeded"
+
+
 async def test_silent_jobs_are_looked_up_less_and_less(armada: ScriptedArmada) -> None:
     jobs = [a_job(number) for number in range(100)]
     for job in jobs:
