@@ -5,14 +5,17 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
+import signal
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 
 from airflow_armada import __version__
 from airflow_armada.cli.arguments import COMMANDS, EXIT_CODES, JSON, SITE, Argument, Command
 from airflow_armada.cli.output import FAILED, INTERRUPTED, OK, USAGE, Output, UsageError, fail
 
+_LAST_RESORT = 5.0  # s
 _SITE_HELP = "which site; without any of these $ARMADA_URL, then the Airflow connection armada_default"
 
 
@@ -38,7 +41,8 @@ def run(command: Command, arguments: argparse.Namespace) -> int:
 
     try:
         module = importlib.import_module(command.module)
-        code: int = getattr(module, command.name)(arguments, Output(arguments.json))
+        with _interruptible():
+            code: int = getattr(module, command.name)(arguments, Output(arguments.json))
         sys.stdout.flush()
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -62,6 +66,30 @@ def run(command: Command, arguments: argparse.Namespace) -> int:
         fail(f"unexpected {type(error).__name__}; set ARMADA_TRACEBACK=1 to see where", arguments.json)
         return FAILED
     return code
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """
+    End a command some seconds after Ctrl-C, come what may.
+
+    Python drops the exception for good if it happens to be raised in a destructor, and closing a call may take long.
+    """
+
+    def interrupt(*_: object) -> None:
+        last_resort = threading.Timer(_LAST_RESORT, os._exit, [INTERRUPTED])
+        last_resort.daemon = True
+        last_resort.start()
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_DFL if before is None else before)
 
 
 def _drop_output() -> None:

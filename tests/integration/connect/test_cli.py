@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -300,8 +301,6 @@ def test_a_login_with_a_device_serves_later_calls(tmp_path: Path) -> None:
 
 
 def test_an_interrupted_watch_says_so_by_its_exit_code(armada: StandaloneArmada) -> None:
-    import signal
-
     submitted(armada, SCRIPT.replace("print('hello from the job')", "import time; time.sleep(300)"))
     process = subprocess.Popen(
         [*COMMAND, "watch", "q", "set"],
@@ -319,6 +318,29 @@ def test_an_interrupted_watch_says_so_by_its_exit_code(armada: StandaloneArmada)
 
     assert process.returncode == 130
     assert "Traceback" not in errors
+
+
+def test_an_interrupt_that_python_drops_ends_the_command_all_the_same() -> None:
+    code = """
+import time
+from airflow_armada.cli import main
+main._LAST_RESORT = 0.2
+with main._interruptible():
+    print("ready", flush=True)
+    while True:
+        try:
+            time.sleep(60)
+        except KeyboardInterrupt:
+            pass
+"""
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+
+    assert process.returncode == 130
 
 
 def test_airflows_own_command_line_has_the_same_commands(armada: StandaloneArmada) -> None:
