@@ -154,9 +154,10 @@ class ArmadaOperator(JobArguments):
 
     def on_kill(self) -> None:
         """Cancel the job, unless ``cancel_on_kill`` is false; Airflow calls this while the task is on a worker."""
-        self._killed = True
         if self._run is not None:
             self._run.kill()
+        else:
+            self._killed = True
 
     def dry_run(self) -> None:
         """Check the job and print the request as it would be sent; ``airflow tasks test --dry-run`` calls this."""

@@ -148,6 +148,16 @@ def test_output_is_shown_as_it_is(airflow: InlineAirflow, deferrable: bool) -> N
     assert run.pod_lines() == ["100%s {braces} %(name)s", "same", "same", "grüße"]
 
 
+def test_a_task_that_is_killed_before_its_operator_runs_submits_nothing(airflow: InlineAirflow) -> None:
+    run = airflow.run("""
+        sh("work", "true", pre_execute=lambda context: context["task"].on_kill())
+    """)
+
+    ((_, text),) = run.errors()
+    assert text == "The task was killed before its job was submitted"
+    assert "Submitted" not in run.messages()
+
+
 def test_mapped_tasks_share_the_job_set(airflow: InlineAirflow) -> None:
     run = airflow.run(
         """
