@@ -326,16 +326,16 @@ import time
 from airflow_armada.cli import main
 main._LAST_RESORT = 0.2
 with main._interruptible():
-    print("ready", flush=True)
     while True:
         try:
+            print("ready", flush=True)
             time.sleep(60)
         except KeyboardInterrupt:
             pass
 """
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
-    assert process.stdout.readline() == "ready\n"
+    assert process.stdout.readline() == "ready\n"  # it is where interrupts are dropped
 
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)
