@@ -6,9 +6,9 @@ import pytest
 
 from airflow_armada.client.client import ArmadaClient
 from airflow_armada.client.typings import JobState
+from tests.e2e.conftest import LOOKOUT
 from tests.support.airflow_api import DagRun
 from tests.support.components import wait_until
-from tests.versions.conftest import LOOKOUT
 
 by_mode = pytest.mark.parametrize("mode", ["deferred", "blocking"])
 
