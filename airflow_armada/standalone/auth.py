@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 import grpc
 
-from airflow_armada.standalone.errors import ApiError
+from airflow_armada.standalone.api_error import ApiError
 
 EVERYONE = "everyone"
 ALL_PERMISSIONS = frozenset(

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 from airflow_armada.api import job_pb2
-from airflow_armada.standalone import messages, model
-from airflow_armada.standalone.engine import Engine
-from airflow_armada.standalone.gangs import FAIL_FAST
-from airflow_armada.standalone.messages import INTERNAL, Failure
-from airflow_armada.standalone.model import Job
+from airflow_armada.standalone.scheduling.engine import Engine
+from airflow_armada.standalone.store import event_messages, model
+from airflow_armada.standalone.store.event_messages import INTERNAL, Failure
+from airflow_armada.standalone.store.gangs import FAIL_FAST
+from airflow_armada.standalone.store.model import Job
 
 ResultT = TypeVar("ResultT")
 
@@ -68,7 +68,7 @@ def _active(engine: Engine, job_id: str) -> Job:
 
 def _return_lease(engine: Engine, job: Job, reason: str, run_attempted: bool) -> None:
     engine.transitions.end_run(job, job_pb2.RUNS_STATE_LEASE_RETURNED, reason)
-    engine.report(job, messages.lease_returned(job, reason, run_attempted))
+    engine.report(job, event_messages.lease_returned(job, reason, run_attempted))
     final = job.gang is not None or job.spec.annotations.get(FAIL_FAST) == "true"
     attempts = job.count_attempt(run_attempted)
     if final or attempts >= engine.config.lease_attempts:
@@ -80,14 +80,14 @@ def _return_lease(engine: Engine, job: Job, reason: str, run_attempted: bool) ->
 
 def _expire_lease(engine: Engine, job: Job) -> None:
     engine.transitions.end_run(job, job_pb2.RUN_STATE_LEASE_EXPIRED, "Lease expired")
-    engine.report(job, messages.lease_expired(job))
+    engine.report(job, event_messages.lease_expired(job))
     engine.fail_at_once(job, Failure("Lease expired", category=INTERNAL, subcategory="lease-expired"))
 
 
 def _fail_run(engine: Engine, job: Job, reason: str, category: str) -> None:
     engine.transitions.end_run(job, job_pb2.RUN_STATE_FAILED, reason)
     failure = Failure(reason, category=category, from_pod=True)
-    engine.report(job, messages.failed(job, failure, retryable=True))
+    engine.report(job, event_messages.failed(job, failure, retryable=True))
     engine.requeue(job)
 
 

@@ -23,15 +23,15 @@ from airflow_armada.api.quantity import parse_quantity
 from airflow_armada.api.submit_pb2 import Queue
 from airflow_armada.standalone.auth import Authenticator, Credentials
 from airflow_armada.standalone.config import Config, Retention
-from airflow_armada.standalone.dispatch import Dispatcher
 from airflow_armada.standalone.disruptions import Disruptions
-from airflow_armada.standalone.engine import Engine
 from airflow_armada.standalone.faults import Faults
-from airflow_armada.standalone.model import Job
+from airflow_armada.standalone.scheduling.engine import Engine
+from airflow_armada.standalone.scheduling.watchdog import Watchdog
 from airflow_armada.standalone.services.access import Access
+from airflow_armada.standalone.services.dispatch import Dispatcher
 from airflow_armada.standalone.services.routes import Routes
 from airflow_armada.standalone.services.table import routes
-from airflow_armada.standalone.watchdog import Watchdog
+from airflow_armada.standalone.store.model import Job
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from typing import Any
 from airflow_armada.client.channel import open_channel
 from airflow_armada.client.client import ArmadaClient
 from airflow_armada.client.settings import SiteSettings
-from airflow_armada.standalone.engine import Engine
+from airflow_armada.standalone.scheduling.engine import Engine
 from airflow_armada.standalone.server import StandaloneArmada
 from tests.chaos.records import Findings, Job, alive, audit, machine_lives, server_jobs
 from tests.support.airflow_api import ENDED, AirflowApi, DagRun

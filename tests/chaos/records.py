@@ -10,8 +10,8 @@ from pathlib import Path
 
 from airflow_armada.api import submit_pb2
 from airflow_armada.jobs.identity import LABEL_PREFIX
-from airflow_armada.standalone import model
 from airflow_armada.standalone.server import StandaloneArmada
+from airflow_armada.standalone.store import model
 from tests.support.airflow_api import ENDED, DagRun
 
 OVERLAP = 5.0

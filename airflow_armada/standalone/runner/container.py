@@ -13,13 +13,13 @@ from pathlib import Path
 
 from airflow_armada.api import event_pb2
 from airflow_armada.api.core_v1_pb2 import Container
-from airflow_armada.standalone.identity import new_uuid
-from airflow_armada.standalone.model import Job
-from airflow_armada.standalone.quantity import amount_of
+from airflow_armada.standalone.ids import new_uuid
+from airflow_armada.standalone.resource_amounts import amount_of
+from airflow_armada.standalone.runner.container_log import ContainerLog, read_available
 from airflow_armada.standalone.runner.environment import HOME, CannotStart, environment
 from airflow_armada.standalone.runner.expansion import expand
-from airflow_armada.standalone.runner.logs import ContainerLog, read_available
 from airflow_armada.standalone.runner.processes import Ended, LogPipe, Process, Processes, SupervisorLost
+from airflow_armada.standalone.store.model import Job
 
 # containerd's exit code for a container whose command could not be executed.
 START_ERROR = 128

@@ -10,12 +10,12 @@ from fractions import Fraction
 from pathlib import Path
 
 from airflow_armada.api.core_v1_pb2 import Container, EnvVar, EnvVarSource, ResourceFieldSelector
-from airflow_armada.standalone import gangs
 from airflow_armada.standalone.config import NODE
-from airflow_armada.standalone.identity import pod_name
-from airflow_armada.standalone.model import Job
-from airflow_armada.standalone.quantity import amount_of
+from airflow_armada.standalone.ids import pod_name
+from airflow_armada.standalone.resource_amounts import amount_of
 from airflow_armada.standalone.runner.expansion import expand
+from airflow_armada.standalone.store import gangs
+from airflow_armada.standalone.store.model import Job
 
 # What a command needs to be found and to print text. The rest of the server's environment may hold secrets.
 INHERITED = ("PATH", "LANG", "LC_ALL", "TZ")

@@ -12,11 +12,11 @@ from typing import Any
 
 from airflow_armada.api import event_pb2
 from airflow_armada.api.core_v1_pb2 import Container
-from airflow_armada.standalone.messages import Failure
-from airflow_armada.standalone.model import Job
 from airflow_armada.standalone.runner.container import RunningContainer, Terminated
 from airflow_armada.standalone.runner.environment import HOME, TEMPORARY, CannotStart
 from airflow_armada.standalone.runner.processes import Processes
+from airflow_armada.standalone.store.event_messages import Failure
+from airflow_armada.standalone.store.model import Job
 
 UNABLE_TO_START = "Unable to start pod - encountered an unrecoverable problem\n"
 PAST_DEADLINE = "Pod was active on the node longer than the specified deadline"

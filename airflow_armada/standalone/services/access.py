@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import grpc
 
 from airflow_armada.api.submit_pb2 import Queue
+from airflow_armada.standalone.api_error import ApiError
 from airflow_armada.standalone.auth import Authenticator, Principal
-from airflow_armada.standalone.engine import Engine
-from airflow_armada.standalone.errors import ApiError
 from airflow_armada.standalone.faults import Faults
-from airflow_armada.standalone.queues import permits
+from airflow_armada.standalone.scheduling.engine import Engine
+from airflow_armada.standalone.store.queue_store import permits
 
 
 class Denied(Exception):

@@ -10,10 +10,10 @@ import grpc
 
 from airflow_armada.api import binoculars_pb2, empty_pb2, methods
 from airflow_armada.api.core_v1_pb2 import PodLogOptions
-from airflow_armada.standalone.errors import ApiError, unknown
-from airflow_armada.standalone.identity import pod_name
+from airflow_armada.standalone.api_error import ApiError, unknown
+from airflow_armada.standalone.ids import pod_name
 from airflow_armada.standalone.runner.container import RunningContainer
-from airflow_armada.standalone.runner.logs import rfc3339
+from airflow_armada.standalone.runner.container_log import rfc3339
 from airflow_armada.standalone.runner.pod import Pod
 from airflow_armada.standalone.services.access import Access, Caller
 from airflow_armada.standalone.services.routes import Routes

@@ -8,13 +8,13 @@ from collections.abc import AsyncIterator
 import grpc
 
 from airflow_armada.api import event_pb2, methods
-from airflow_armada.standalone.errors import ApiError, unknown
-from airflow_armada.standalone.event_log import JobSetLog
-from airflow_armada.standalone.message_id import Position, parse_message_id
+from airflow_armada.standalone.api_error import ApiError, unknown
 from airflow_armada.standalone.services.access import Access, Caller, Denied
 from airflow_armada.standalone.services.routes import Routes
 from airflow_armada.standalone.services.stream_faults import StreamFaults
 from airflow_armada.standalone.services.submit import health
+from airflow_armada.standalone.store.event_log import JobSetLog
+from airflow_armada.standalone.store.message_id import Position, parse_message_id
 
 BATCH = 500
 

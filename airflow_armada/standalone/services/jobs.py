@@ -6,14 +6,14 @@ import time
 from collections.abc import Sequence
 
 from airflow_armada.api import job_pb2, methods, submit_pb2
-from airflow_armada.standalone import model
+from airflow_armada.standalone.api_error import unknown
 from airflow_armada.standalone.config import CLUSTER, NODE, POOL
-from airflow_armada.standalone.errors import unknown
-from airflow_armada.standalone.identity import timestamp
-from airflow_armada.standalone.ingress import ingress_addresses
-from airflow_armada.standalone.model import Job, Run
+from airflow_armada.standalone.ids import timestamp
+from airflow_armada.standalone.runner.ingress import ingress_addresses
 from airflow_armada.standalone.services.access import Access, Caller
 from airflow_armada.standalone.services.routes import Routes
+from airflow_armada.standalone.store import model
+from airflow_armada.standalone.store.model import Job, Run
 
 MAX_ITEMS = 500
 

@@ -8,13 +8,13 @@ import grpc
 
 from airflow_armada.api import empty_pb2, methods, submit_pb2
 from airflow_armada.api.submit_pb2 import Queue
-from airflow_armada.standalone import model
+from airflow_armada.standalone.api_error import ApiError, unknown
 from airflow_armada.standalone.config import POOL
-from airflow_armada.standalone.errors import ApiError, unknown
-from airflow_armada.standalone.model import Job, Request
-from airflow_armada.standalone.queues import InvalidQueue
 from airflow_armada.standalone.services.access import Access, Caller
 from airflow_armada.standalone.services.routes import Routes
+from airflow_armada.standalone.store import model
+from airflow_armada.standalone.store.model import Job, Request
+from airflow_armada.standalone.store.queue_store import InvalidQueue
 
 ACTIVE_STATES = frozenset({submit_pb2.QUEUED, submit_pb2.LEASED, submit_pb2.PENDING, submit_pb2.RUNNING})
 

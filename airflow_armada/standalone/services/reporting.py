@@ -5,14 +5,14 @@ from __future__ import annotations
 import grpc
 
 from airflow_armada.api import methods, scheduler_reporting_pb2
-from airflow_armada.standalone import model
+from airflow_armada.standalone.api_error import ApiError
 from airflow_armada.standalone.config import CLUSTER, POOL
-from airflow_armada.standalone.errors import ApiError
-from airflow_armada.standalone.identity import is_ulid
-from airflow_armada.standalone.model import Job
-from airflow_armada.standalone.quantity import display
+from airflow_armada.standalone.ids import is_ulid
+from airflow_armada.standalone.resource_amounts import display
 from airflow_armada.standalone.services.access import Access, Caller
 from airflow_armada.standalone.services.routes import Routes
+from airflow_armada.standalone.store import model
+from airflow_armada.standalone.store.model import Job
 
 
 class ReportingService:

@@ -7,7 +7,7 @@ import re
 import grpc
 
 from airflow_armada.api import empty_pb2, methods, submit_pb2
-from airflow_armada.standalone.errors import ApiError
+from airflow_armada.standalone.api_error import ApiError
 from airflow_armada.standalone.services.access import Access, Caller
 from airflow_armada.standalone.services.routes import Routes
 

@@ -8,9 +8,9 @@ import time
 
 import grpc
 
-from airflow_armada.standalone.errors import ApiError
-from airflow_armada.standalone.event_log import JobSetLog
+from airflow_armada.standalone.api_error import ApiError
 from airflow_armada.standalone.faults import Faults
+from airflow_armada.standalone.store.event_log import JobSetLog
 
 
 class StreamFaults:

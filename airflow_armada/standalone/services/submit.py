@@ -7,15 +7,15 @@ import asyncio
 import grpc
 
 from airflow_armada.api import empty_pb2, health_pb2, methods, submit_pb2
-from airflow_armada.standalone import model
-from airflow_armada.standalone.errors import ApiError, invalid_field, unknown
-from airflow_armada.standalone.identity import UlidSource
-from airflow_armada.standalone.model import Job, Request
-from airflow_armada.standalone.mutation import accept, clamp_priority
+from airflow_armada.standalone.api_error import ApiError, invalid_field, unknown
+from airflow_armada.standalone.ids import UlidSource
 from airflow_armada.standalone.services.access import Access, Caller, Denied
 from airflow_armada.standalone.services.queue import QueueService
 from airflow_armada.standalone.services.routes import Routes
-from airflow_armada.standalone.validation import InvalidRequest, check_request
+from airflow_armada.standalone.services.submit_defaults import accept, clamp_priority
+from airflow_armada.standalone.services.submit_rules import InvalidRequest, check_request
+from airflow_armada.standalone.store import model
+from airflow_armada.standalone.store.model import Job, Request
 
 MAX_REASON = 50
 # How many jobs are accepted before other calls get their turn.

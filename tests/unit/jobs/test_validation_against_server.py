@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from airflow_armada.api import submit_pb2
 from airflow_armada.jobs.rules import SHIPPED_PRIORITY_CLASSES
 from airflow_armada.jobs.validation import request_problems
-from airflow_armada.standalone.validation import InvalidRequest, check_request
+from airflow_armada.standalone.services.submit_rules import InvalidRequest, check_request
 from tests.unit.jobs.messages import messages
 from tests.unit.jobs.test_validation import RULES, item, job
 

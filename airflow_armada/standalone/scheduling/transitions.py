@@ -5,14 +5,14 @@ from __future__ import annotations
 import time
 
 from airflow_armada.api import event_pb2, job_pb2
-from airflow_armada.standalone import messages, model
-from airflow_armada.standalone.ingress import ingress_addresses
-from airflow_armada.standalone.jobstore import JobStore
-from airflow_armada.standalone.messages import INTERNAL, Failure
-from airflow_armada.standalone.model import Job, Run
-from airflow_armada.standalone.outbox import Outbox
-from airflow_armada.standalone.pods import Pods
-from airflow_armada.standalone.scheduler import Scheduler
+from airflow_armada.standalone.runner.ingress import ingress_addresses
+from airflow_armada.standalone.runner.pods import Pods
+from airflow_armada.standalone.scheduling.scheduler import Scheduler
+from airflow_armada.standalone.store import event_messages, model
+from airflow_armada.standalone.store.event_messages import INTERNAL, Failure
+from airflow_armada.standalone.store.job_store import JobStore
+from airflow_armada.standalone.store.model import Job, Run
+from airflow_armada.standalone.store.outbox import Outbox
 
 
 class Transitions:
@@ -35,45 +35,45 @@ class Transitions:
         """Take in a new job."""
         job.enter(model.QUEUED)
         self._store.add(job)
-        self.say(job, messages.submitted(job), messages.queued(job))
+        self.say(job, event_messages.submitted(job), event_messages.queued(job))
 
     def lease(self, job: Job) -> Run:
         """Give a job to the cluster, which takes it at once; its pod is still to be started."""
         run = Run()
         self._store.add_run(job, run)
         job.enter(model.LEASED)
-        self.say(job, messages.leased(job))
+        self.say(job, event_messages.leased(job))
         self._outbox.flush()
         run.pending = time.time()
         job.enter(model.PENDING)
-        self.say(job, messages.pending(job))
+        self.say(job, event_messages.pending(job))
         return run
 
     def run(self, job: Job) -> None:
         """Note that a job's containers run."""
         job.run.started = time.time()
         job.enter(model.RUNNING)
-        self.say(job, messages.running(job))
+        self.say(job, event_messages.running(job))
         if addresses := ingress_addresses(job):
-            self.say(job, messages.ingress_info(job, addresses))
+            self.say(job, event_messages.ingress_info(job, addresses))
 
     def succeed(self, job: Job) -> None:
         """End a job well."""
         self.end_run(job, job_pb2.RUN_STATE_SUCCEEDED)
-        self.say(job, messages.succeeded(job))
+        self.say(job, event_messages.succeeded(job))
         self._finish(job, model.SUCCEEDED)
 
     def fail(self, job: Job, failure: Failure) -> None:
         """End a job with a failure."""
         self.end_run(job, job_pb2.RUN_STATE_FAILED, failure.reason)
         job.error = failure.reason
-        self.say(job, messages.failed(job, failure))
+        self.say(job, event_messages.failed(job, failure))
         self._finish(job, model.FAILED)
 
     def reject(self, job: Job, problem: str) -> None:
         """End a job that can never run."""
         job.error = problem
-        self.say(job, messages.failed(job, Failure(problem, event_pb2.Rejected, INTERNAL, "job-rejected")))
+        self.say(job, event_messages.failed(job, Failure(problem, event_pb2.Rejected, INTERNAL, "job-rejected")))
         self._finish(job, model.REJECTED)
 
     def cancel(self, job: Job, user: str, *, announce: bool) -> None:
@@ -82,9 +82,9 @@ class Transitions:
         :param announce: whether the wish itself is still to be told
         """
         if announce:
-            self.say(job, messages.cancelling(job.id, job.job_set_id, job.queue, user))
+            self.say(job, event_messages.cancelling(job.id, job.job_set_id, job.queue, user))
         job.cancel_user, job.cancelled = user, time.time()
-        self.say(job, messages.cancelled(job, user))
+        self.say(job, event_messages.cancelled(job, user))
         self.end_run(job, job_pb2.RUN_STATE_UNKNOWN)
         self._finish(job, model.CANCELLED)
         self._pods.delete(job)
@@ -96,8 +96,8 @@ class Transitions:
         job.error = reason
         self.say(
             job,
-            messages.preempted(job, reason, by_job=by_job, by_user=by_user),
-            messages.failed(job, Failure(reason)),
+            event_messages.preempted(job, reason, by_job=by_job, by_user=by_user),
+            event_messages.failed(job, Failure(reason)),
         )
         self.end_run(job, job_pb2.RUN_STATE_PREEMPTED, reason)
         self._finish(job, model.PREEMPTED)

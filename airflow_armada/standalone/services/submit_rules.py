@@ -11,9 +11,9 @@ from fractions import Fraction
 from airflow_armada.api.core_v1_pb2 import Container, PodSpec
 from airflow_armada.api.quantity import milli_value, parse_quantity, whole_value
 from airflow_armada.api.submit_pb2 import JobSubmitRequest, JobSubmitRequestItem
-from airflow_armada.standalone.affinity import affinity_problem
-from airflow_armada.standalone.gangs import FAIL_FAST, Gang, gang_of
-from airflow_armada.standalone.quantity import amount_of, amounts
+from airflow_armada.standalone.resource_amounts import amount_of, amounts
+from airflow_armada.standalone.services.affinity_rules import affinity_problem
+from airflow_armada.standalone.store.gangs import FAIL_FAST, Gang, gang_of
 
 MAX_JOB_SET_ID = 1024
 MAX_CLIENT_ID = 100

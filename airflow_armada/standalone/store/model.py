@@ -9,8 +9,8 @@ from fractions import Fraction
 
 from airflow_armada.api import submit_pb2
 from airflow_armada.api.core_v1_pb2 import PodSpec
-from airflow_armada.standalone.gangs import Gang
-from airflow_armada.standalone.identity import new_uuid
+from airflow_armada.standalone.ids import new_uuid
+from airflow_armada.standalone.store.gangs import Gang
 
 QUEUED = submit_pb2.QUEUED
 LEASED = submit_pb2.LEASED

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_armada.api.event_pb2 import EventMessage, EventStreamMessage, JobQueuedEvent
-from airflow_armada.standalone.event_log import MAX_ENTRY, EventStore, JobSetLog
-from airflow_armada.standalone.message_id import START, Position, message_id, parse_message_id
+from airflow_armada.standalone.store.event_log import MAX_ENTRY, EventStore, JobSetLog
+from airflow_armada.standalone.store.message_id import START, Position, message_id, parse_message_id
 
 NUMBERS = st.integers(0, 2**53)
 

@@ -14,8 +14,8 @@ import grpc
 import grpc.aio
 
 from airflow_armada.api.methods import SERVICES, Method, methods_of
+from airflow_armada.standalone.api_error import ApiError
 from airflow_armada.standalone.auth import Authenticator
-from airflow_armada.standalone.errors import ApiError
 from airflow_armada.standalone.faults import Faults
 from airflow_armada.standalone.services.access import Caller
 from airflow_armada.standalone.services.routes import Handler, Routes

@@ -10,8 +10,8 @@ from airflow_armada.api import event_pb2
 from airflow_armada.api.event_pb2 import EventMessage
 from airflow_armada.api.resource_pb2 import Quantity
 from airflow_armada.standalone.config import CLUSTER, NODE, POOL
-from airflow_armada.standalone.identity import pod_name, timestamp
-from airflow_armada.standalone.model import Job
+from airflow_armada.standalone.ids import pod_name, timestamp
+from airflow_armada.standalone.store.model import Job
 
 INTERNAL = "internal"
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
-from airflow_armada.standalone import messages, model
-from airflow_armada.standalone.engine import Engine
-from airflow_armada.standalone.quantity import amounts
+from airflow_armada.standalone.resource_amounts import amounts
 from airflow_armada.standalone.runner.pod import Pod
+from airflow_armada.standalone.scheduling.engine import Engine
+from airflow_armada.standalone.store import event_messages, model
 
 INTERVAL = 1.0
 STORAGE = "ephemeral-storage"
@@ -59,7 +59,7 @@ class Watchdog:
         cores = f"{max(0.0, usage.cpu_seconds - period.cpu_before) / seconds * 1000:.0f}m"
         self._engine.report(
             pod.job,
-            messages.utilisation(
+            event_messages.utilisation(
                 pod.job,
                 maximum={"cpu": cores, "memory": str(max(period.samples))},
                 average={"cpu": cores, "memory": str(sum(period.samples) // len(period.samples))},

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterable
 
 from airflow_armada.standalone.config import Retention
-from airflow_armada.standalone.model import Job, Run
+from airflow_armada.standalone.store.model import Job, Run
 
 
 class JobStore:

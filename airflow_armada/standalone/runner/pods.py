@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from airflow_armada.standalone.config import Config
-from airflow_armada.standalone.messages import INTERNAL, Failure
-from airflow_armada.standalone.model import Job
 from airflow_armada.standalone.runner.pod import Pod
 from airflow_armada.standalone.runner.processes import Processes
+from airflow_armada.standalone.store.event_messages import INTERNAL, Failure
+from airflow_armada.standalone.store.model import Job
 
 
 class Pods:

@@ -10,7 +10,7 @@ import pytest
 from airflow_armada.api import core_v1_pb2, submit_pb2
 from airflow_armada.api.resource_pb2 import Quantity
 from airflow_armada.standalone.config import PRIORITY_CLASSES
-from airflow_armada.standalone.validation import InvalidRequest, check_request
+from airflow_armada.standalone.services.submit_rules import InvalidRequest, check_request
 
 Change = Callable[[submit_pb2.JobSubmitRequest], Any]
 

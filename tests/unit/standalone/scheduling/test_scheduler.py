@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from airflow_armada.api import submit_pb2
 from airflow_armada.api.core_v1_pb2 import PodSpec
 from airflow_armada.standalone.config import PRIORITY_CLASSES, Config
-from airflow_armada.standalone.gangs import Gang
-from airflow_armada.standalone.model import PENDING, QUEUED, Job, Run
-from airflow_armada.standalone.scheduler import Round, Scheduler
+from airflow_armada.standalone.scheduling.scheduler import Round, Scheduler
+from airflow_armada.standalone.store.gangs import Gang
+from airflow_armada.standalone.store.model import PENDING, QUEUED, Job, Run
 
 CORES = Fraction(4)
 CLASSES = ["armada-preemptible", "armada-default", "armada-high-priority"]

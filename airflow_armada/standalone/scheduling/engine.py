@@ -11,18 +11,18 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from airflow_armada.api import event_pb2
-from airflow_armada.standalone import messages, model
 from airflow_armada.standalone.config import Config
-from airflow_armada.standalone.event_log import EventStore
 from airflow_armada.standalone.faults import Faults
-from airflow_armada.standalone.jobstore import JobStore
-from airflow_armada.standalone.messages import Failure
-from airflow_armada.standalone.model import Job, Request, Run
-from airflow_armada.standalone.outbox import Outbox
-from airflow_armada.standalone.pods import Pods
-from airflow_armada.standalone.queues import QueueStore
-from airflow_armada.standalone.scheduler import Scheduler
-from airflow_armada.standalone.transitions import Transitions
+from airflow_armada.standalone.runner.pods import Pods
+from airflow_armada.standalone.scheduling.scheduler import Scheduler
+from airflow_armada.standalone.scheduling.transitions import Transitions
+from airflow_armada.standalone.store import event_messages, model
+from airflow_armada.standalone.store.event_log import EventStore
+from airflow_armada.standalone.store.event_messages import Failure
+from airflow_armada.standalone.store.job_store import JobStore
+from airflow_armada.standalone.store.model import Job, Request, Run
+from airflow_armada.standalone.store.outbox import Outbox
+from airflow_armada.standalone.store.queue_store import QueueStore
 
 HOUSEKEEPING_SECONDS = 5.0
 
@@ -90,7 +90,7 @@ class Engine:
     def request_cancel(self, queue: str, job_set_id: str, job_ids: Iterable[str], wish: Request) -> None:
         """Note that jobs are to be cancelled; ids that mean nothing here get their event all the same."""
         ids = list(job_ids)
-        said = (messages.cancelling(job_id, job_set_id, queue, wish.user) for job_id in ids)
+        said = (event_messages.cancelling(job_id, job_set_id, queue, wish.user) for job_id in ids)
         self._outbox.put(queue, job_set_id, *said)
         self._cancels += [(job, wish, False) for job in self.store.match(queue, job_set_id, ids)]
         self._settle()
@@ -103,7 +103,7 @@ class Engine:
     def request_preempt(self, queue: str, job_set_id: str, job_ids: Iterable[str], wish: Request) -> None:
         """Note that jobs are to be preempted."""
         ids = list(job_ids)
-        said = (messages.preempting(job_id, job_set_id, queue, wish.user, wish.reason) for job_id in ids)
+        said = (event_messages.preempting(job_id, job_set_id, queue, wish.user, wish.reason) for job_id in ids)
         self._outbox.put(queue, job_set_id, *said)
         self.request_preempt_jobs(self.store.match(queue, job_set_id, ids), wish)
 
@@ -117,7 +117,7 @@ class Engine:
     ) -> None:
         """Change the priority of jobs named by id; ids that mean nothing here get their event all the same."""
         ids = list(job_ids)
-        said = (messages.reprioritizing(job_id, job_set_id, queue, priority, user) for job_id in ids)
+        said = (event_messages.reprioritizing(job_id, job_set_id, queue, priority, user) for job_id in ids)
         self._outbox.put(queue, job_set_id, *said)
         self.reprioritize_jobs(self.store.match(queue, job_set_id, ids), priority, user)
 
@@ -151,7 +151,7 @@ class Engine:
         changed, self._reprioritized = self._reprioritized, []
         for job, user in changed:
             if not job.finished:
-                self.transitions.say(job, messages.reprioritized(job, user))
+                self.transitions.say(job, event_messages.reprioritized(job, user))
 
     def _carry_out_cancels(self) -> None:
         cancels, self._cancels = self._cancels, []

@@ -11,12 +11,12 @@ from fractions import Fraction
 
 from airflow_armada.api import submit_pb2
 from airflow_armada.api.core_v1_pb2 import Container, PodSpec, Toleration
-from airflow_armada.standalone import gangs
 from airflow_armada.standalone.config import DEFAULT_PRIORITY_CLASS, GPU_RESOURCES
-from airflow_armada.standalone.gangs import Gang
-from airflow_armada.standalone.identity import timestamp
-from airflow_armada.standalone.model import Job
-from airflow_armada.standalone.quantity import add, amount_of, amounts
+from airflow_armada.standalone.ids import timestamp
+from airflow_armada.standalone.resource_amounts import add, amount_of, amounts
+from airflow_armada.standalone.store import gangs
+from airflow_armada.standalone.store.gangs import Gang
+from airflow_armada.standalone.store.model import Job
 
 DEFAULT_RESOURCES = {"cpu": "1", "memory": "1Gi", "ephemeral-storage": "8Gi"}
 DEFAULT_DEADLINE = 72 * 3600

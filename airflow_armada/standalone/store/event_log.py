@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from airflow_armada.api.event_pb2 import EventMessage, EventStreamMessage
-from airflow_armada.standalone.message_id import START, Position, message_id
+from airflow_armada.standalone.store.message_id import START, Position, message_id
 
 MAX_ENTRY = 1000
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from airflow_armada.api import submit_pb2
-from airflow_armada.standalone.model import Job
 from airflow_armada.standalone.runner.environment import ADDRESS
+from airflow_armada.standalone.store.model import Job
 
 
 def ingress_addresses(job: Job) -> dict[int, str]:

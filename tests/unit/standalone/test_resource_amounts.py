@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 from airflow_armada.api.resource_pb2 import Quantity
-from airflow_armada.standalone.quantity import amount_of, display
+from airflow_armada.standalone.resource_amounts import amount_of, display
 
 
 def test_an_empty_quantity_is_none() -> None:

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from airflow_armada.standalone.backlog import Backlog, Shape, Unit
 from airflow_armada.standalone.config import Config
-from airflow_armada.standalone.model import Job
-from airflow_armada.standalone.placement import placement_problem
-from airflow_armada.standalone.quantity import display
+from airflow_armada.standalone.resource_amounts import display
+from airflow_armada.standalone.scheduling.backlog import Backlog, Shape, Unit
+from airflow_armada.standalone.scheduling.placement import placement_problem
+from airflow_armada.standalone.store.model import Job
 
 NONE = Fraction(0)
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from heapq import heappop, heappush
 
-from airflow_armada.standalone.model import QUEUED, Job
-from airflow_armada.standalone.quantity import add
+from airflow_armada.standalone.resource_amounts import add
+from airflow_armada.standalone.store.model import QUEUED, Job
 
 Shape = tuple[object, ...]
 Order = tuple[int, int, int]

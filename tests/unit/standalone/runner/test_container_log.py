@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_armada.standalone.runner.logs import ContainerLog, rfc3339
+from airflow_armada.standalone.runner.container_log import ContainerLog, rfc3339
 
 STAMP = len(rfc3339(0)) + 1
 EVERYTHING = 10**9

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from airflow_armada.api import submit_pb2
 from airflow_armada.standalone.config import Retention
-from airflow_armada.standalone.jobstore import JobStore
-from airflow_armada.standalone.model import QUEUED, SUCCEEDED, Job, Run
+from airflow_armada.standalone.store.job_store import JobStore
+from airflow_armada.standalone.store.model import QUEUED, SUCCEEDED, Job, Run
 
 
 def ended_job(store: JobStore, job_id: str) -> Job:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from airflow_armada.api.event_pb2 import EventMessage
-from airflow_armada.standalone.event_log import EventStore
+from airflow_armada.standalone.store.event_log import EventStore
 
 
 class Outbox:

@@ -1,0 +1,1 @@
+"""Which job runs when: the backlog, the scheduling rounds and the engine that carries out what they decide."""
