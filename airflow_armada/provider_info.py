@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from airflow_armada import __version__
-from airflow_armada.client.fields import FIELDS
+from airflow_armada.client.site.fields import FIELDS
 
 _INTEGRATION = "Armada"
 

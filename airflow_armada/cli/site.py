@@ -10,10 +10,10 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from airflow_armada.cli.output import UsageError
-from airflow_armada.client.armadactl import read_armadactl
+from airflow_armada.client.auth.http_request import LOOPBACK
 from airflow_armada.client.failure import SettingsError
 from airflow_armada.client.settings import SiteSettings
-from airflow_armada.client.web import LOOPBACK
+from airflow_armada.client.site.armadactl import read_armadactl
 from airflow_armada.hooks.settings import site_settings
 
 VARIABLE = "ARMADA_URL"

@@ -1,5 +1,5 @@
 """The Armada client: sync and asyncio clients, events, permissions, logs, settings, credentials, errors."""
 
-from airflow_armada.client.tracing import silence
+from airflow_armada.client.grpc_trace import silence
 
 silence()

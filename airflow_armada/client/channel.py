@@ -16,12 +16,12 @@ from typing import Any
 import grpc
 import grpc.aio
 
-from airflow_armada.client.credentials import Anonymous, Credentials
+from airflow_armada.client.auth.credentials import Anonymous, Credentials
+from airflow_armada.client.auth.http_request import system_roots
+from airflow_armada.client.auth.interceptors import aio_interceptors, interceptors
 from airflow_armada.client.failure import SettingsError
-from airflow_armada.client.interceptors import aio_interceptors, interceptors
+from airflow_armada.client.grpc_trace import exposed
 from airflow_armada.client.settings import SiteSettings, TlsSettings
-from airflow_armada.client.tracing import exposed
-from airflow_armada.client.web import system_roots
 
 logger = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal, NoReturn
 from urllib.parse import quote
 
-from airflow_armada.client.credentials import Anonymous, Credentials
+from airflow_armada.client.auth.credentials import Anonymous, Credentials
 from airflow_armada.client.failure import SettingsError
 
 CLUSTER_ID = "{CLUSTER_ID}"

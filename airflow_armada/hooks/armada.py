@@ -58,7 +58,7 @@ def _mask(settings: SiteSettings) -> None:
     """Keep secrets of the connection out of every task log."""
     from airflow.sdk.log import mask_secret
 
-    from airflow_armada.client.fields import secrets_of
+    from airflow_armada.client.site.fields import secrets_of
 
     for secret in secrets_of(settings.credentials):
         mask_secret(secret)
@@ -148,7 +148,7 @@ class ArmadaHook(BaseHook):
 
         :return: whether it works, and a line to show: what works, or what does not and how to mend it.
         """
-        from airflow_armada.client.diagnose import diagnose
+        from airflow_armada.client.site.diagnose import diagnose
 
         forget_connections()
         try:

@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from airflow_armada.client.failure import ArmadaError, SettingsError
-from airflow_armada.client.field_values import FieldValues
-from airflow_armada.client.fields import credentials_from
 from airflow_armada.client.settings import SiteSettings, TlsSettings
+from airflow_armada.client.site.field_values import FieldValues
+from airflow_armada.client.site.fields import credentials_from
 
 DEFAULT_PORT = 50051
 
@@ -110,7 +110,7 @@ def _base(connection: ConnectionLike, extra: FieldValues) -> SiteSettings:
 
 
 def _from_armadactl(connection: ConnectionLike, extra: FieldValues) -> SiteSettings:
-    from airflow_armada.client.armadactl import read_armadactl
+    from airflow_armada.client.site.armadactl import read_armadactl
 
     if connection.host or connection.login or connection.password or extra.text("auth"):
         raise SettingsError("extra 'armadactl' gives server and credentials: leave host, login, password, auth empty")
@@ -119,7 +119,7 @@ def _from_armadactl(connection: ConnectionLike, extra: FieldValues) -> SiteSetti
 
 
 def _from_lookout(connection: ConnectionLike, extra: FieldValues) -> SiteSettings:
-    from airflow_armada.client.lookout import discovered, read_config
+    from airflow_armada.client.site.lookout_discovery import discovered, read_config
 
     use_proxy = extra.flag("use_proxy", True)
     config = read_config(extra.text("lookout_url"), ca_file=extra.text("ca_file"), use_proxy=use_proxy)

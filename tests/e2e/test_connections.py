@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from airflow_armada.client.fields import FIELDS
+from airflow_armada.client.site.fields import FIELDS
 from airflow_armada.standalone.auth import Credentials, Principal
 from airflow_armada.standalone.server import StandaloneArmada
 from tests.support.airflow_api import DagRun

@@ -20,7 +20,7 @@ from urllib.request import HTTPCookieProcessor, ProxyHandler, build_opener, urlo
 
 import jwt
 
-from airflow_armada.client.oidc_http import OidcClient
+from airflow_armada.client.auth.oidc_client import OidcClient
 from airflow_armada.standalone.auth import Principal
 from tests.support.tools import needed
 

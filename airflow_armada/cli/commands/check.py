@@ -6,7 +6,7 @@ from argparse import Namespace
 
 from airflow_armada.cli.output import BAD, OK, Output
 from airflow_armada.cli.site import settings_from
-from airflow_armada.client.diagnose import diagnose
+from airflow_armada.client.site.diagnose import diagnose
 
 _MARKS = {"ok": "ok", "warning": "warning", "failed": "FAILED", "skipped": "skipped"}
 

@@ -9,11 +9,11 @@ from argparse import Namespace
 
 from airflow_armada.cli.output import OK, Output, UsageError
 from airflow_armada.cli.site import settings_from
+from airflow_armada.client.auth.oidc import OidcClient, OidcLogin, cache_key
+from airflow_armada.client.auth.oidc_login import DevicePrompt, browser_login, device_login
+from airflow_armada.client.auth.token_cache import TokenCache
+from airflow_armada.client.auth.tokens import Token
 from airflow_armada.client.failure import SettingsError
-from airflow_armada.client.oidc import OidcClient, OidcLogin, cache_key
-from airflow_armada.client.oidc_login import DevicePrompt, browser_login, device_login
-from airflow_armada.client.token_cache import TokenCache
-from airflow_armada.client.tokens import Token
 
 
 def login(arguments: Namespace, output: Output) -> int:

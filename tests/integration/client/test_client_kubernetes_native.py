@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
+from airflow_armada.client.auth.kubernetes_native import KubernetesNative
 from airflow_armada.client.failure import CredentialsError
-from airflow_armada.client.kubernetes_native import KubernetesNative
 from tests.support.identities import make_identity
 
 

@@ -11,8 +11,8 @@ import pytest
 from airflow_armada.api.binoculars_pb2 import LogLine as Line
 from airflow_armada.api.binoculars_pb2 import LogResponse
 from airflow_armada.client import errors
+from airflow_armada.client.auth.credentials import BearerToken
 from airflow_armada.client.channel import open_aio_channel
-from airflow_armada.client.credentials import BearerToken
 from airflow_armada.client.log_client import JobLogAsyncIOClient, JobLogClient, LogLine
 from airflow_armada.client.log_pages import PAGE_BYTES, time_key
 from airflow_armada.client.settings import SiteSettings

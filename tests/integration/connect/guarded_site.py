@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from airflow_armada.client.oidc import cache_key
-from airflow_armada.client.oidc_login import device_login
-from airflow_armada.client.token_cache import TokenCache
+from airflow_armada.client.auth.oidc import cache_key
+from airflow_armada.client.auth.oidc_login import device_login
+from airflow_armada.client.auth.token_cache import TokenCache
 from airflow_armada.standalone.auth import Credentials, Principal
 from airflow_armada.standalone.server import StandaloneArmada
 from tests.support.oidc import CLIENT_SECRET, USER, OidcProvider, Person, oidc_provider

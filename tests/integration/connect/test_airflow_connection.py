@@ -10,8 +10,8 @@ from pathlib import Path
 import jwt
 import pytest
 
-from airflow_armada.client.credentials import BearerToken
-from airflow_armada.client.oidc import OidcClientCredentials
+from airflow_armada.client.auth.credentials import BearerToken
+from airflow_armada.client.auth.oidc import OidcClientCredentials
 from airflow_armada.hooks.armada import ArmadaHook, forget_connections
 from airflow_armada.standalone.auth import Credentials
 from airflow_armada.standalone.server import StandaloneArmada

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from airflow_armada.client.credentials import Anonymous, Basic, BearerToken, TokenFile
-from airflow_armada.client.diagnose import Diagnosis, diagnose
-from airflow_armada.client.oidc import OidcClientCredentials
+from airflow_armada.client.auth.credentials import Anonymous, Basic, BearerToken, TokenFile
+from airflow_armada.client.auth.oidc import OidcClientCredentials
 from airflow_armada.client.settings import SiteSettings, TlsSettings
+from airflow_armada.client.site.diagnose import Diagnosis, diagnose
 from airflow_armada.standalone.auth import Credentials
 from airflow_armada.standalone.server import StandaloneArmada
 from tests.integration.connect.conftest import SERVING, health, plain

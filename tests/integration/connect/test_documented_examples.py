@@ -13,7 +13,7 @@ import pytest
 
 from airflow_armada.api import health_pb2
 from airflow_armada.cli.site import settings_of_uri
-from airflow_armada.client.kubernetes_native import KubernetesNative
+from airflow_armada.client.auth.kubernetes_native import KubernetesNative
 from airflow_armada.standalone.server import StandaloneArmada
 from tests.integration.connect.conftest import SERVING, health, plain
 from tests.integration.connect.guarded_site import TOKENS, VARIABLE, GuardedSite, guarded_site

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from airflow_armada.client.armadactl import parse_armadactl
+from airflow_armada.client.auth.kubernetes_native import KubernetesNative
+from airflow_armada.client.auth.oidc import OidcClient, OidcKubernetes
 from airflow_armada.client.failure import CredentialsError
-from airflow_armada.client.kubernetes_native import KubernetesNative
-from airflow_armada.client.oidc import OidcClient, OidcKubernetes
+from airflow_armada.client.site.armadactl import parse_armadactl
 from airflow_armada.standalone.auth import Credentials
 from airflow_armada.standalone.server import StandaloneArmada
 from tests.integration.connect.conftest import SERVING, health, plain

@@ -6,7 +6,7 @@ import json
 
 from airflow.sdk import Connection
 
-from airflow_armada.client.diagnose import diagnose
+from airflow_armada.client.site.diagnose import diagnose
 from airflow_armada.hooks.settings import site_settings
 from airflow_armada.standalone.server import StandaloneArmada
 from tests.integration.connect.following import followed, submitted

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from airflow_armada.client.credentials import BearerToken
-from airflow_armada.client.diagnose import diagnose
+from airflow_armada.client.auth.credentials import BearerToken
 from airflow_armada.client.settings import SiteSettings, TlsSettings
+from airflow_armada.client.site.diagnose import diagnose
 from airflow_armada.standalone.auth import Credentials
 from airflow_armada.standalone.server import StandaloneArmada
 from tests.integration.connect.conftest import SERVING, health

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from airflow_armada.client.auth.oidc import OidcClientCredentials, OidcError, OidcLogin, OidcPassword, cache_key
+from airflow_armada.client.auth.oidc_login import DevicePrompt, browser_login, device_login
+from airflow_armada.client.auth.token_cache import TokenCache
 from airflow_armada.client.errors import CredentialsError, Unauthenticated
-from airflow_armada.client.oidc import OidcClientCredentials, OidcError, OidcLogin, OidcPassword, cache_key
-from airflow_armada.client.oidc_login import DevicePrompt, browser_login, device_login
-from airflow_armada.client.token_cache import TokenCache
 from airflow_armada.standalone.auth import Credentials
 from airflow_armada.standalone.server import StandaloneArmada
 from tests.integration.connect.conftest import SERVING, health, plain

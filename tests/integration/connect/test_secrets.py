@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from airflow_armada.cli.arguments import COMMANDS
-from airflow_armada.client.fields import KINDS
+from airflow_armada.client.site.fields import KINDS
 from tests.integration.connect.conftest import SCRIPT
 from tests.integration.connect.guarded_site import PASSWORD, TOKENS, VARIABLE, GuardedSite, guarded_site
 from tests.integration.provider.conftest import Finished, InlineAirflow

@@ -13,8 +13,8 @@ from dataclasses import replace
 
 import pytest
 
+from airflow_armada.client.auth.credentials import Anonymous, BearerToken, Credentials
 from airflow_armada.client.channel import open_channel
-from airflow_armada.client.credentials import Anonymous, BearerToken, Credentials
 from airflow_armada.client.failure import SettingsError
 from airflow_armada.client.settings import SiteSettings
 from airflow_armada.standalone.auth import Credentials as Guard
@@ -41,7 +41,7 @@ def test_the_expiry_of_a_pasted_token_is_announced_once(
     token = id_token(lifetime)
     with StandaloneArmada(credentials=Guard(tokens={token: "ada"})) as server:
         settings = plain(server, credentials=BearerToken(token))
-        with caplog.at_level(logging.WARNING, "airflow_armada.client.credentials"):
+        with caplog.at_level(logging.WARNING, "airflow_armada.client.auth.credentials"):
             assert [health(settings), health(settings)] == [SERVING, SERVING]
 
     found = [record.getMessage() for record in caplog.records if record.name.endswith("credentials")]
@@ -91,7 +91,7 @@ LOUD_CALL = """
 import os, sys
 from airflow_armada.client.channel import open_channel
 from airflow_armada.client.client import ArmadaClient
-from airflow_armada.client.credentials import BearerToken
+from airflow_armada.client.auth.credentials import BearerToken
 from airflow_armada.client.settings import SiteSettings
 token = BearerToken(os.environ["TOKEN"])
 site = SiteSettings(sys.argv[1], tls=None, credentials=token, allow_plaintext_credentials=True)

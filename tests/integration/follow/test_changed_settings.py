@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_armada.client.credentials import BearerToken
+from airflow_armada.client.auth.credentials import BearerToken
 from airflow_armada.client.failure import SettingsError
 from airflow_armada.client.settings import SiteSettings, TlsSettings
 from airflow_armada.follow.origin import Origin

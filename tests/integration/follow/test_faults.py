@@ -12,7 +12,7 @@ from typing import Any
 import grpc
 import pytest
 
-from airflow_armada.client.credentials import TokenFile
+from airflow_armada.client.auth.credentials import TokenFile
 from airflow_armada.client.errors import Unauthenticated
 from airflow_armada.follow.site import shared_site
 from tests.integration.follow.conftest import JOB_SET, QUEUE, QUICK, Remembering, a_job, until

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from airflow_armada.client.credentials import Anonymous, Basic, BearerToken, Credentials, TokenFile
+from airflow_armada.client.auth.credentials import Anonymous, Basic, BearerToken, Credentials, TokenFile
+from airflow_armada.client.auth.kubernetes_native import KubernetesNative
+from airflow_armada.client.auth.renewing import TokenSource
+from airflow_armada.client.auth.token_command import TokenCommand, TokenVariable
+from airflow_armada.client.auth.tokens import Token
 from airflow_armada.client.failure import CredentialsError
-from airflow_armada.client.kubernetes_native import KubernetesNative
-from airflow_armada.client.renewing import TokenSource
-from airflow_armada.client.token_command import TokenCommand, TokenVariable
-from airflow_armada.client.tokens import Token
 
 SECRET = "canary-3f9a"
 

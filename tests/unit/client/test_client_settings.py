@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from airflow_armada.client.credentials import Basic
+from airflow_armada.client.auth.credentials import Basic
 from airflow_armada.client.failure import SettingsError
 from airflow_armada.client.settings import SiteSettings, TlsSettings
 
@@ -84,8 +84,8 @@ def test_numbers_that_cannot_be_right_are_refused(numbers: dict[str, float]) -> 
 
 def test_settings_and_credentials_need_neither_grpc_nor_protobuf() -> None:
     code = (
-        "import sys, airflow_armada.client.settings, airflow_armada.client.token_command,"
-        " airflow_armada.client.kubernetes_native;"
+        "import sys, airflow_armada.client.settings, airflow_armada.client.auth.token_command,"
+        " airflow_armada.client.auth.kubernetes_native;"
         "print([name for name in ('grpc', 'google.protobuf', 'urllib.request') if name in sys.modules])"
     )
 

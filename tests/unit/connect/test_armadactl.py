@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_armada.client.armadactl import parse_armadactl, read_armadactl
-from airflow_armada.client.credentials import Anonymous, Basic, Credentials
+from airflow_armada.client.auth.credentials import Anonymous, Basic, Credentials
+from airflow_armada.client.auth.kubernetes_native import KubernetesNative
+from airflow_armada.client.auth.oidc import OidcClient, OidcClientCredentials, OidcKubernetes, OidcLogin, OidcPassword
+from airflow_armada.client.auth.token_command import TokenCommand
 from airflow_armada.client.failure import ArmadaError, SettingsError
-from airflow_armada.client.kubernetes_native import KubernetesNative
-from airflow_armada.client.oidc import OidcClient, OidcClientCredentials, OidcKubernetes, OidcLogin, OidcPassword
 from airflow_armada.client.settings import SiteSettings, TlsSettings
-from airflow_armada.client.token_command import TokenCommand
+from airflow_armada.client.site.armadactl import parse_armadactl, read_armadactl
 
 CLIENT = "providerUrl: https://login, clientId: id, scopes: [a, b]"
 OIDC = OidcClient("https://login", "id", scopes=("a", "b"))

@@ -19,10 +19,10 @@ from hypothesis import strategies as st
 
 from airflow_armada.cli.main import main
 from airflow_armada.cli.site import settings_from, settings_of_uri
-from airflow_armada.client.credentials import BearerToken, TokenFile
+from airflow_armada.client.auth.credentials import BearerToken, TokenFile
 from airflow_armada.client.failure import ArmadaError, CredentialsError, SettingsError
-from airflow_armada.client.fields import FIELDS, KINDS
 from airflow_armada.client.settings import SiteSettings
+from airflow_armada.client.site.fields import FIELDS, KINDS
 from airflow_armada.hooks.settings import site_settings
 
 OTHERS = ("tls", "binoculars", "binoculars_by_cluster", "binoculars_tls", "call_timeout", "keepalive_time", "use_proxy")

@@ -10,8 +10,8 @@ from airflow.sdk import Connection
 
 from airflow_armada.cli.arguments import COMMANDS
 from airflow_armada.cli.site import settings_of_uri
-from airflow_armada.client.fields import KINDS
 from airflow_armada.client.settings import TlsSettings
+from airflow_armada.client.site.fields import KINDS
 from airflow_armada.hooks.settings import site_settings
 
 DOCS = Path(__file__).parents[3] / "docs" / "connections.md"

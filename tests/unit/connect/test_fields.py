@@ -11,15 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_armada.client.credentials import Anonymous, Basic, BearerToken, Credentials, TokenFile
+from airflow_armada.client.auth.credentials import Anonymous, Basic, BearerToken, Credentials, TokenFile
+from airflow_armada.client.auth.kubernetes_native import KubernetesNative
+from airflow_armada.client.auth.oidc import OidcClient, OidcClientCredentials, OidcKubernetes, OidcLogin, OidcPassword
+from airflow_armada.client.auth.token_cache import TokenCache
+from airflow_armada.client.auth.token_command import TokenCommand, TokenVariable
 from airflow_armada.client.failure import SettingsError
-from airflow_armada.client.field_values import FieldValues
-from airflow_armada.client.fields import FIELDS, KINDS, credentials_from, secrets_of
-from airflow_armada.client.kubernetes_native import KubernetesNative
-from airflow_armada.client.oidc import OidcClient, OidcClientCredentials, OidcKubernetes, OidcLogin, OidcPassword
 from airflow_armada.client.settings import SiteSettings
-from airflow_armada.client.token_cache import TokenCache
-from airflow_armada.client.token_command import TokenCommand, TokenVariable
+from airflow_armada.client.site.field_values import FieldValues
+from airflow_armada.client.site.fields import FIELDS, KINDS, credentials_from, secrets_of
 from tests.support.airflow_versions import serde
 
 OIDC = {"oidc_provider_url": "https://p", "oidc_client_id": "id", "oidc_scopes": "a b"}

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_armada.client.failure import SettingsError
-from airflow_armada.client.lookout import LookoutConfig, discovered, parse_config, read_config
 from airflow_armada.client.settings import SiteSettings, TlsSettings
+from airflow_armada.client.site.lookout_discovery import LookoutConfig, discovered, parse_config, read_config
 
 BODY = (
     b'window.__LOOKOUT_UI_CONFIG__ = {"armadaApiBaseUrl": "https://armada.example/api", '

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from airflow_armada.client.auth.oidc import OidcClient, OidcError, OidcKubernetes, OidcLogin
+from airflow_armada.client.auth.token_cache import TokenCache, default_cache_path
+from airflow_armada.client.auth.tokens import Token, jwt_claims, jwt_expiry
 from airflow_armada.client.failure import CredentialsError
-from airflow_armada.client.oidc import OidcClient, OidcError, OidcKubernetes, OidcLogin
-from airflow_armada.client.token_cache import TokenCache, default_cache_path
-from airflow_armada.client.tokens import Token, jwt_claims, jwt_expiry
 
 
 def jwt_of(claims: object) -> str:

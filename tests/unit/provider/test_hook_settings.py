@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from airflow.sdk import Connection
 
-from airflow_armada.client.credentials import Anonymous, Basic, BearerToken, TokenFile
+from airflow_armada.client.auth.credentials import Anonymous, Basic, BearerToken, TokenFile
 from airflow_armada.client.failure import SettingsError
 from airflow_armada.client.settings import TlsSettings
 from airflow_armada.hooks.settings import site_settings

@@ -12,7 +12,7 @@ import jsonschema
 import pytest
 from airflow.providers_manager import ProvidersManager
 
-from airflow_armada.client.fields import FIELDS
+from airflow_armada.client.site.fields import FIELDS
 from airflow_armada.hooks.armada import ArmadaHook
 from airflow_armada.hooks.settings import site_settings
 from airflow_armada.provider_info import get_provider_info

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import ClassVar
 
-from airflow_armada.client.credentials import Credentials, bearer
+from airflow_armada.client.auth.credentials import Credentials, bearer
+from airflow_armada.client.auth.tokens import Token
 from airflow_armada.client.failure import CredentialsError
-from airflow_armada.client.tokens import Token
 
 PAUSE_AFTER_FAILURE = 5.0
 """s in which a source that has just failed is not asked again, however many calls want a token."""

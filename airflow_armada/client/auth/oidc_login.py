@@ -17,9 +17,9 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from airflow_armada.client.oidc import scope_of, token_of
-from airflow_armada.client.oidc_http import OidcClient, OidcError
-from airflow_armada.client.tokens import Token
+from airflow_armada.client.auth.oidc import scope_of, token_of
+from airflow_armada.client.auth.oidc_client import OidcClient, OidcError
+from airflow_armada.client.auth.tokens import Token
 
 DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 _DEFAULT_INTERVAL = 5.0

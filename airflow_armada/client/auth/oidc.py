@@ -12,11 +12,11 @@ import os
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from airflow_armada.client.credentials import read_secret
-from airflow_armada.client.oidc_http import OidcClient, OidcError
-from airflow_armada.client.renewing import RenewedCredentials
-from airflow_armada.client.token_cache import TokenCache
-from airflow_armada.client.tokens import Token
+from airflow_armada.client.auth.credentials import read_secret
+from airflow_armada.client.auth.oidc_client import OidcClient, OidcError
+from airflow_armada.client.auth.renewing import RenewedCredentials
+from airflow_armada.client.auth.token_cache import TokenCache
+from airflow_armada.client.auth.tokens import Token
 
 __all__ = ["OidcClient", "OidcClientCredentials", "OidcError", "OidcKubernetes", "OidcLogin", "OidcPassword"]
 

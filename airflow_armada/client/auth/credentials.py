@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, NoReturn, SupportsIndex
 
+from airflow_armada.client.auth.tokens import jwt_expiry
 from airflow_armada.client.failure import CredentialsError
-from airflow_armada.client.tokens import jwt_expiry
 
 logger = logging.getLogger(__name__)
 

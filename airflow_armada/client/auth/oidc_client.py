@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote_plus, urlsplit
 
+from airflow_armada.client.auth.http_request import BUSY, LOOPBACK, exchange, one_line
 from airflow_armada.client.failure import CredentialsError
-from airflow_armada.client.web import BUSY, LOOPBACK, exchange, one_line
 
 TIMEOUT = 10.0
 """Seconds that one HTTP request to a provider may take."""

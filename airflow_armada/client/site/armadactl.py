@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from airflow_armada.client.armadactl_auth import credentials_of
+from airflow_armada.client.auth.http_request import LOOPBACK
 from airflow_armada.client.failure import SettingsError
 from airflow_armada.client.settings import SiteSettings, TlsSettings
-from airflow_armada.client.web import LOOPBACK
+from airflow_armada.client.site.armadactl_credentials import credentials_of
 
 DEFAULT_PATH = "~/.armadactl.yaml"
 DEFAULT_URL = "localhost:50051"

@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from airflow_armada.client.credentials import Anonymous, Basic, Credentials
+from airflow_armada.client.auth.credentials import Anonymous, Basic, Credentials
+from airflow_armada.client.auth.kubernetes_native import KubernetesNative
+from airflow_armada.client.auth.oidc import OidcClient, OidcClientCredentials, OidcKubernetes, OidcLogin, OidcPassword
+from airflow_armada.client.auth.token_command import TokenCommand
 from airflow_armada.client.failure import ArmadaError, SettingsError
-from airflow_armada.client.kubernetes_native import KubernetesNative
-from airflow_armada.client.oidc import OidcClient, OidcClientCredentials, OidcKubernetes, OidcLogin, OidcPassword
-from airflow_armada.client.token_command import TokenCommand
 
 
 class _Section:

@@ -10,11 +10,11 @@ from dataclasses import dataclass, fields, is_dataclass
 from typing import TYPE_CHECKING
 
 from airflow_armada.client.failure import ArmadaError, SettingsError
-from airflow_armada.client.field_values import FieldValues
+from airflow_armada.client.site.field_values import FieldValues
 
 if TYPE_CHECKING:
-    from airflow_armada.client.credentials import Credentials
-    from airflow_armada.client.oidc_http import OidcClient
+    from airflow_armada.client.auth.credentials import Credentials
+    from airflow_armada.client.auth.oidc_client import OidcClient
 
 AUTH = "auth"
 _WORTH_MASKING = 8
@@ -123,37 +123,37 @@ def _implied(values: FieldValues) -> str:
 
 
 def _none(_: FieldValues) -> Credentials:
-    from airflow_armada.client.credentials import Anonymous
+    from airflow_armada.client.auth.credentials import Anonymous
 
     return Anonymous()
 
 
 def _basic(values: FieldValues) -> Credentials:
-    from airflow_armada.client.credentials import Basic
+    from airflow_armada.client.auth.credentials import Basic
 
     return Basic(values.login, values.password)
 
 
 def _token(values: FieldValues) -> Credentials:
-    from airflow_armada.client.credentials import BearerToken
+    from airflow_armada.client.auth.credentials import BearerToken
 
     return BearerToken(values.text("token") or values.password)
 
 
 def _token_file(values: FieldValues) -> Credentials:
-    from airflow_armada.client.credentials import TokenFile
+    from airflow_armada.client.auth.credentials import TokenFile
 
     return TokenFile(values.needed("token_file"))
 
 
 def _token_variable(values: FieldValues) -> Credentials:
-    from airflow_armada.client.token_command import TokenVariable
+    from airflow_armada.client.auth.token_command import TokenVariable
 
     return TokenVariable(values.needed("token_variable"))
 
 
 def _token_command(values: FieldValues) -> Credentials:
-    from airflow_armada.client.token_command import TokenCommand
+    from airflow_armada.client.auth.token_command import TokenCommand
 
     return TokenCommand(
         values.needed("token_command"),
@@ -163,7 +163,7 @@ def _token_command(values: FieldValues) -> Credentials:
 
 
 def _client(values: FieldValues, secret: str = "") -> OidcClient:
-    from airflow_armada.client.oidc_http import OidcClient
+    from airflow_armada.client.auth.oidc_client import OidcClient
 
     return OidcClient(
         provider_url=values.needed("oidc_provider_url"),
@@ -178,7 +178,7 @@ def _client(values: FieldValues, secret: str = "") -> OidcClient:
 
 
 def _oidc_client_credentials(values: FieldValues) -> Credentials:
-    from airflow_armada.client.oidc import OidcClientCredentials
+    from airflow_armada.client.auth.oidc import OidcClientCredentials
 
     secret = values.text("oidc_client_secret") or values.password
     if not secret:
@@ -187,7 +187,7 @@ def _oidc_client_credentials(values: FieldValues) -> Credentials:
 
 
 def _oidc_password(values: FieldValues) -> Credentials:
-    from airflow_armada.client.oidc import OidcPassword
+    from airflow_armada.client.auth.oidc import OidcPassword
 
     if not values.login or not values.password:
         raise SettingsError("oidc_password needs a login and a password")
@@ -195,20 +195,20 @@ def _oidc_password(values: FieldValues) -> Credentials:
 
 
 def _oidc_login(values: FieldValues) -> Credentials:
-    from airflow_armada.client.oidc import OidcLogin
-    from airflow_armada.client.token_cache import TokenCache
+    from airflow_armada.client.auth.oidc import OidcLogin
+    from airflow_armada.client.auth.token_cache import TokenCache
 
     return OidcLogin(_client(values), TokenCache(values.text("oidc_token_cache")))
 
 
 def _oidc_kubernetes(values: FieldValues) -> Credentials:
-    from airflow_armada.client.oidc import SERVICE_ACCOUNT_TOKEN, OidcKubernetes
+    from airflow_armada.client.auth.oidc import SERVICE_ACCOUNT_TOKEN, OidcKubernetes
 
     return OidcKubernetes(_client(values), values.text("token_file") or SERVICE_ACCOUNT_TOKEN)
 
 
 def _kubernetes(values: FieldValues) -> Credentials:
-    from airflow_armada.client.kubernetes_native import KubernetesNative
+    from airflow_armada.client.auth.kubernetes_native import KubernetesNative
 
     return KubernetesNative(
         service_account=values.text("kubernetes_service_account"), namespace=values.text("kubernetes_namespace")

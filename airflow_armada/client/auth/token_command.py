@@ -7,10 +7,10 @@ import subprocess
 import time
 from dataclasses import dataclass, field
 
-from airflow_armada.client.credentials import Credentials, bearer
+from airflow_armada.client.auth.credentials import Credentials, bearer
+from airflow_armada.client.auth.renewing import RenewedCredentials
+from airflow_armada.client.auth.tokens import Token, jwt_expiry
 from airflow_armada.client.failure import CredentialsError
-from airflow_armada.client.renewing import RenewedCredentials
-from airflow_armada.client.tokens import Token, jwt_expiry
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import grpc
 import grpc.aio
 
-from airflow_armada.client.credentials import Anonymous, Credentials
+from airflow_armada.client.auth.credentials import Anonymous, Credentials
 
 HEADER = "authorization"
 

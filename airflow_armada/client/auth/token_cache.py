@@ -12,8 +12,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from airflow_armada.client.auth.tokens import Token
 from airflow_armada.client.failure import CredentialsError
-from airflow_armada.client.tokens import Token
 
 
 class TokenCacheError(CredentialsError):

@@ -11,8 +11,8 @@ import socket
 import ssl
 from dataclasses import dataclass
 
+from airflow_armada.client.auth.http_request import LOOPBACK, one_line, system_roots
 from airflow_armada.client.settings import TlsSettings
-from airflow_armada.client.web import LOOPBACK, one_line, system_roots
 
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"
 """How an HTTP/2 client begins (RFC 9113 section 3.4), with empty settings."""

@@ -11,9 +11,9 @@ import grpc
 
 from airflow_armada.api import binoculars_pb2, core_v1_pb2, empty_pb2, event_pb2, submit_pb2
 from airflow_armada.api.methods import Binoculars, Event, Method, QueueService, Submit
-from airflow_armada.client import probe
+from airflow_armada.client.auth.credentials import Anonymous, Basic, BearerToken, Credentials
+from airflow_armada.client.auth.tokens import jwt_expiry
 from airflow_armada.client.channel import open_channel
-from airflow_armada.client.credentials import Anonymous, Basic, BearerToken, Credentials
 from airflow_armada.client.errors import (
     ArmadaRpcError,
     NotFound,
@@ -24,7 +24,7 @@ from airflow_armada.client.errors import (
 )
 from airflow_armada.client.failure import ArmadaError
 from airflow_armada.client.settings import CLUSTER_ID, SiteSettings, TlsSettings
-from airflow_armada.client.tokens import jwt_expiry
+from airflow_armada.client.site import probe
 
 Status = Literal["ok", "warning", "failed", "skipped"]
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
+from airflow_armada.client.auth.http_request import exchange
 from airflow_armada.client.failure import SettingsError
 from airflow_armada.client.settings import CLUSTER_ID, SiteSettings, TlsSettings, check_target
-from airflow_armada.client.web import exchange
 
 PATH = "/lookout-ui-config.js"
 _GRPC_PORT = 50051

@@ -14,11 +14,11 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
-from airflow_armada.client.credentials import bearer, read_secret
+from airflow_armada.client.auth.credentials import bearer, read_secret
+from airflow_armada.client.auth.http_request import BUSY, exchange
+from airflow_armada.client.auth.renewing import RenewedCredentials
+from airflow_armada.client.auth.tokens import Token, jwt_expiry
 from airflow_armada.client.failure import CredentialsError
-from airflow_armada.client.renewing import RenewedCredentials
-from airflow_armada.client.tokens import Token, jwt_expiry
-from airflow_armada.client.web import BUSY, exchange
 
 MOUNTED = "/var/run/secrets/kubernetes.io/serviceaccount"
 _SCHEME = "KubernetesAuth "

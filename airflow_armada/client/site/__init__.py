@@ -1,0 +1,1 @@
+"""Where the settings of a site come from: connection fields, armadactl's file, Lookout; and what is wrong there."""
