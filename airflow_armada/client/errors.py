@@ -67,7 +67,7 @@ class ArmadaRpcError(ArmadaError, grpc.RpcError):
     @property
     def transient(self) -> bool:
         """Whether the same call may succeed soon: the transport or the load is to blame, not the request."""
-        return not self.refused and _is_transient(self._code, self._details)
+        return not self.refused and _is_transient(self._code, self._details, self.method)
 
     def __str__(self) -> str:
         text = f"{self.method or 'call'} failed with {self._code.name}: {' '.join(self._details.split()) or 'no text'}"
@@ -143,7 +143,8 @@ _REQUEST_ID = re.compile(r'^\[x-request-id: "([^"]*)"\] ?')
 _NO_QUEUE = re.compile(r"could not find queue|\bqueue .+ does not exist", re.IGNORECASE)
 _NO_JOB_SET = re.compile(r"\bjobset .* does not exist", re.IGNORECASE)
 _NO_PERMISSION = re.compile(r"lacks permission|does not have permission|is forbidden:", re.IGNORECASE)
-_TOO_LARGE = re.compile(r"(received|sent) message larger than max|message too large", re.IGNORECASE)
+_TOO_LARGE = re.compile(r"\blarger than max\b|message too large", re.IGNORECASE)
+_UNREADABLE = re.compile(r"error unmarshalling request", re.IGNORECASE)
 _INVALID = re.compile(
     r"request contained more than \d+|must contain|could not convert legacy message id", re.IGNORECASE
 )
@@ -158,6 +159,7 @@ _BY_TEXT: tuple[tuple[re.Pattern[str], type[ArmadaRpcError]], ...] = (
     (_NO_QUEUE, QueueNotFound),
     (_NO_PERMISSION, PermissionDenied),
     (_TOO_LARGE, RequestTooLarge),
+    (_UNREADABLE, InvalidRequest),
 )
 _BY_CODE: dict[grpc.StatusCode, type[ArmadaRpcError]] = {
     grpc.StatusCode.UNAVAILABLE: Unavailable,
@@ -178,6 +180,7 @@ _TEXT_MATTERS = {
     grpc.StatusCode.NOT_FOUND,
     grpc.StatusCode.RESOURCE_EXHAUSTED,
     grpc.StatusCode.INVALID_ARGUMENT,
+    grpc.StatusCode.INTERNAL,
 }
 _TRANSIENT = {
     grpc.StatusCode.UNAVAILABLE,
@@ -189,9 +192,10 @@ _TRANSIENT = {
 }
 
 
-def _is_transient(code: grpc.StatusCode, text: str) -> bool:
+def _is_transient(code: grpc.StatusCode, text: str, method: str) -> bool:
     if code is grpc.StatusCode.UNKNOWN:
-        return bool(_BROKEN_CONNECTION.search(text) or _NOT_YET.search(text))
+        # What reads from a database answers with that database's errors as they are.
+        return method.startswith("Get") or bool(_BROKEN_CONNECTION.search(text) or _NOT_YET.search(text))
     return code in _TRANSIENT
 
 
