@@ -1,1 +1,1 @@
-"""Operators: arguments and context turned into a job, and its end into the outcome of the task."""
+"""What Airflow calls to run a task."""

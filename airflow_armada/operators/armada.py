@@ -15,10 +15,10 @@ from airflow_armada._compat import (
 )
 from airflow_armada.hooks.armada import ArmadaHook
 from airflow_armada.links.armada import LookoutLink, hide_link
-from airflow_armada.operators.arguments import RUNNING_OR_SUCCEEDED, check_operator
-from airflow_armada.operators.forms import resolve
-from airflow_armada.operators.job_arguments import JOB_ARGUMENTS, JobArguments
-from airflow_armada.operators.spelling import check_names
+from airflow_armada.task.arguments.checks import RUNNING_OR_SUCCEEDED, check_operator
+from airflow_armada.task.arguments.declared import JOB_ARGUMENTS, JobArguments
+from airflow_armada.task.arguments.forms import resolve
+from airflow_armada.task.arguments.spelling import check_names
 
 if TYPE_CHECKING:
     import jinja2
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from airflow_armada.jobs.build import JobRequest
     from airflow_armada.jobs.identity import JobIdentity
-    from airflow_armada.operators.job_run import JobRun
+    from airflow_armada.task.segment import JobRun
 
 
 class ArmadaOperator(JobArguments):
@@ -35,9 +35,9 @@ class ArmadaOperator(JobArguments):
 
     The job is given by the short form (``image`` and so on), by ``pod_spec`` or by ``job_request``; the short form is
     laid over the other two. Its arguments are described where they are declared:
-    :class:`~airflow_armada.operators.job_arguments.ContainerArguments`,
-    :class:`~airflow_armada.operators.job_arguments.PodArguments` and
-    :class:`~airflow_armada.operators.job_arguments.JobArguments`.
+    :class:`~airflow_armada.task.arguments.declared.ContainerArguments`,
+    :class:`~airflow_armada.task.arguments.declared.PodArguments` and
+    :class:`~airflow_armada.task.arguments.declared.JobArguments`.
 
     :param armada_queue: queue to submit to; may be left out where ``job_request`` names one.
     :param job_set_id: job set; by default all tasks of a DAG run share ``<dag_id>.<run_id>``, and one event stream.
@@ -129,7 +129,7 @@ class ArmadaOperator(JobArguments):
         :return: the facts about the job.
         """
         if self.only_dry_run:
-            from airflow_armada.operators.dry_run import run
+            from airflow_armada.task.request.dry_run import run
 
             return run(self, context)
         return self._begin(context).start()
@@ -161,7 +161,7 @@ class ArmadaOperator(JobArguments):
 
     def dry_run(self) -> None:
         """Check the job and print the request as it would be sent; ``airflow tasks test --dry-run`` calls this."""
-        from airflow_armada.operators.dry_run import show
+        from airflow_armada.task.request.dry_run import show
 
         print(show(self, self._context))
 
@@ -172,7 +172,7 @@ class ArmadaOperator(JobArguments):
         :param task_instance: Airflow's task instance.
         :return: an ``OperatorLineage``, or None when there was no job.
         """
-        from airflow_armada.operators.lineage import job_lineage
+        from airflow_armada.task.end.lineage import job_lineage
 
         return job_lineage(self._run.job_id if self._run else "")
 
@@ -184,7 +184,7 @@ class ArmadaOperator(JobArguments):
         :return: the request.
         :raises ArmadaRefused: when the arguments do not make a job.
         """
-        from airflow_armada.operators.request import build_request
+        from airflow_armada.task.request.job_request import build_request
 
         return build_request(self, identity, self._context)
 
@@ -227,15 +227,15 @@ class ArmadaOperator(JobArguments):
 
     def _show_early(self, context: Context) -> None:
         """Put the job among the rendered templates before Airflow stores them, to spare it storing them twice."""
-        from airflow_armada.operators.attempt import Attempt
-        from airflow_armada.operators.request import prepare
+        from airflow_armada.task.request.attempt import Attempt
+        from airflow_armada.task.request.job_request import prepare
 
         self.overwrite_rtif_after_execution = False
         with suppress(Exception):  # is raised again by execute(), where it fails the task
             self.rendered_job = prepare(self, Attempt.of(context, self.retries or 0).identity()).show()
 
     def _begin(self, context: Context) -> JobRun:
-        from airflow_armada.operators.job_run import JobRun
+        from airflow_armada.task.segment import JobRun
 
         self._context = context
         self._run = JobRun(self, context)

@@ -13,9 +13,9 @@ from airflow_armada._compat import airflow_version, event_hold
 from airflow_armada._detached import run_detached
 from airflow_armada.hooks.armada import ArmadaHook
 from airflow_armada.triggers.kill import cancel_job, was_killed
-from airflow_armada.triggers.metrics import count_end
-from airflow_armada.triggers.reporter import TaskLogReporter
-from airflow_armada.triggers.wait import JobWait, make_error_event, make_event, result_collector, wait_for_job
+from airflow_armada.wait.job_wait import JobWait, make_error_event, make_event, result_collector, wait_for_job
+from airflow_armada.wait.metrics import count_end
+from airflow_armada.wait.task_log import TaskLogReporter
 
 if TYPE_CHECKING:
     from airflow_armada.client.settings import SiteSettings
@@ -30,7 +30,7 @@ class ArmadaJobTrigger(BaseTrigger):
     """
     Wait for a job over the event stream that all triggers of its job set share, and fire once.
 
-    :param kwargs: the fields of :class:`~airflow_armada.triggers.wait.JobWait`; unknown ones, which a newer version
+    :param kwargs: the fields of :class:`~airflow_armada.wait.job_wait.JobWait`; unknown ones, which a newer version
         may have stored, are ignored.
     """
 

@@ -56,7 +56,7 @@ def _rules(arguments: Namespace) -> ServerRules:
     connection = connection_of(arguments)
     if not connection:
         return replace(DEFAULT_RULES, priority_classes=None)
-    from airflow_armada.operators.site_rules import site_rules  # imports Airflow, which takes a second
+    from airflow_armada.hooks.site_rules import site_rules  # imports Airflow, which takes a second
 
     return site_rules(connection)
 

@@ -15,7 +15,7 @@ from airflow_armada.client.auth.oidc import OidcClientCredentials
 from airflow_armada.hooks.armada import ArmadaHook, forget_connections
 from airflow_armada.standalone.auth import Credentials
 from airflow_armada.standalone.server import StandaloneArmada
-from airflow_armada.triggers.wait import connection_origin
+from airflow_armada.wait.job_wait import connection_origin
 from tests.integration.connect.conftest import plain
 from tests.integration.connect.following import counting, followed, submitted
 from tests.support.components import wait_until

@@ -15,7 +15,7 @@ from airflow_armada.jobs.build import build_request
 from airflow_armada.jobs.request import JobSpec
 from airflow_armada.standalone.server import StandaloneArmada
 from airflow_armada.triggers.kill import cancel_job
-from airflow_armada.triggers.wait import JobWait
+from airflow_armada.wait.job_wait import JobWait
 from tests.support.components import wait_until
 
 CANCEL = "/api.Submit/CancelJobs"

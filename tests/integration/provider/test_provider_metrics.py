@@ -13,7 +13,7 @@ from airflow_armada import _metrics
 from airflow_armada.follow.budget import LogBudget
 from airflow_armada.follow.follower import FollowOptions, follow
 from airflow_armada.follow.site import Site, shared_site
-from airflow_armada.triggers import metrics
+from airflow_armada.wait import metrics
 from tests.integration.follow.conftest import QUEUE, QUICK, Remembering, a_job, until
 from tests.integration.follow.scripted import scripted_armada
 from tests.integration.follow.test_events import run_to

@@ -10,8 +10,8 @@ import pytest
 
 from airflow_armada import _metrics
 from airflow_armada.follow.outcome import Outcome
-from airflow_armada.triggers.metrics import count_end
-from airflow_armada.triggers.wait import JobWait
+from airflow_armada.wait.job_wait import JobWait
+from airflow_armada.wait.metrics import count_end
 
 
 @pytest.fixture

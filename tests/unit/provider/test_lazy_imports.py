@@ -77,7 +77,7 @@ def test_a_resume_that_fetches_nothing_imports_nothing_heavy() -> None:
     from types import SimpleNamespace
     from airflow_armada.follow.outcome import Outcome
     from airflow_armada.operators.armada import ArmadaOperator
-    from airflow_armada.triggers.wait import EVENT_VERSION, JobWait
+    from airflow_armada.wait.job_wait import EVENT_VERSION, JobWait
 
     wait = JobWait("armada_default", "q", "s", "j", 0.0)
     event = {

@@ -9,7 +9,7 @@ import pytest
 from airflow.sdk import DAG
 
 from airflow_armada.operators.armada import ArmadaOperator
-from airflow_armada.operators.job_arguments import ContainerArguments, JobArguments, PodArguments
+from airflow_armada.task.arguments.declared import ContainerArguments, JobArguments, PodArguments
 
 GOOD: dict[str, Any] = {"armada_queue": "q", "image": "busybox:1.37"}
 POD = {"containers": [{"name": "base", "image": "b"}]}

@@ -157,7 +157,7 @@ def test_every_argument_of_the_job_is_one_of_the_operator() -> None:
     from dataclasses import fields
 
     from airflow_armada.jobs.request import JobSpec
-    from airflow_armada.operators.job_arguments import JOB_ARGUMENTS
+    from airflow_armada.task.arguments.declared import JOB_ARGUMENTS
 
     made_by_the_operator = {
         "client_id",
@@ -171,7 +171,7 @@ def test_every_argument_of_the_job_is_one_of_the_operator() -> None:
 
 
 def test_any_argument_can_be_mapped_over_and_no_other() -> None:
-    from airflow_armada.operators.job_arguments import JOB_ARGUMENTS
+    from airflow_armada.task.arguments.declared import JOB_ARGUMENTS
 
     with DAG("d", schedule=None):
         for name in JOB_ARGUMENTS:

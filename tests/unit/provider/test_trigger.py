@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from airflow_armada.follow.outcome import Outcome
 from airflow_armada.triggers.armada import ArmadaJobTrigger
-from airflow_armada.triggers.reporter import TaskLogReporter
-from airflow_armada.triggers.wait import JobWait, infrastructure_end, make_error_event, make_event
+from airflow_armada.wait.job_wait import JobWait, infrastructure_end, make_error_event, make_event
+from airflow_armada.wait.task_log import TaskLogReporter
 from tests.support.airflow_versions import serde
 
 MINIMAL: dict[str, Any] = {

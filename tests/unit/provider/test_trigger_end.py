@@ -13,7 +13,7 @@ from airflow.sdk import DAG
 from airflow.sdk.bases.operator import BaseOperator
 
 from airflow_armada.operators.armada import ArmadaOperator
-from airflow_armada.operators.trigger_end import ends_in_trigger
+from airflow_armada.task.end.in_trigger import ends_in_trigger
 
 
 class Echo(BaseOperator):

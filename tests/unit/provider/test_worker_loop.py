@@ -10,7 +10,7 @@ import pytest
 from airflow.sdk.execution_time.timeout import timeout
 
 from airflow_armada._compat import AirflowTaskTimeout
-from airflow_armada.operators.worker import WorkerLoop
+from airflow_armada.wait.worker_loop import WorkerLoop
 
 
 class Channel:

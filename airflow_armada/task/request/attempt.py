@@ -12,7 +12,7 @@ from airflow_armada._compat import AirflowException, conf, process_age
 from airflow_armada.jobs.identity import JobIdentity
 
 if TYPE_CHECKING:
-    from airflow_armada.triggers.wait import JobWait
+    from airflow_armada.wait.job_wait import JobWait
 
 STORE_KEY = "armada_job"
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_armada._compat import AirflowException
 from airflow_armada.exceptions import ArmadaRefused, call_error
-from airflow_armada.operators.arguments import NEVER, RUNNING_OR_SUCCEEDED
-from airflow_armada.operators.attempt import Attempt, JobRecord, Journal
+from airflow_armada.task.arguments.checks import NEVER, RUNNING_OR_SUCCEEDED
+from airflow_armada.task.request.attempt import Attempt, JobRecord, Journal
 
 if TYPE_CHECKING:
     from airflow_armada.api import submit_pb2
@@ -85,7 +85,7 @@ class Submission:
     :param job_set_id: job set to submit to.
     :param build: makes the request item for an identity.
     :param reattach: what a retry does with the job of an earlier try, one of
-        :data:`~airflow_armada.operators.arguments.REATTACH_POLICIES`.
+        :data:`~airflow_armada.task.arguments.checks.REATTACH_POLICIES`.
     :param resubmissions: how often an earlier try may have submitted its job again.
     :param killed: tells whether the task was killed, so that nothing may be submitted any more.
     """

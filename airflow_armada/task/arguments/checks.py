@@ -196,7 +196,7 @@ def check_operator(operator: ArmadaOperator) -> None:
     flags = {name: getattr(operator, name) for name in _FLAGS} | {"dry_run": operator.only_dry_run}
     checks += [partial(check_flag, name, value) for name, value in flags.items()]
     if operator.end_from_trigger is True:
-        from airflow_armada.operators.trigger_end import check_end_from_trigger
+        from airflow_armada.task.end.in_trigger import check_end_from_trigger
 
         checks.append(lambda: check_end_from_trigger(operator))
     found = [text for check in checks if (text := _complaint(check))]
@@ -216,9 +216,9 @@ def _complaint(check: Callable[[], None]) -> str:
 
 
 def _job_complaints(operator: ArmadaOperator) -> list[str]:
+    from airflow_armada.hooks.site_rules import site_rules
     from airflow_armada.jobs.problems import InvalidJob
-    from airflow_armada.operators.parse_check import known_problems
-    from airflow_armada.operators.site_rules import site_rules
+    from airflow_armada.task.arguments.known_job import known_problems
 
     try:
         return [str(problem) for problem in known_problems(operator, site_rules(str(operator.armada_conn_id)))]

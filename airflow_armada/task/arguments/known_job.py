@@ -14,9 +14,9 @@ from inspect import isfunction, signature
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from airflow_armada.operators.arguments import is_template
-from airflow_armada.operators.job_arguments import JOB_ARGUMENTS
-from airflow_armada.operators.template_check import template_problems
+from airflow_armada.task.arguments.checks import is_template
+from airflow_armada.task.arguments.declared import JOB_ARGUMENTS
+from airflow_armada.task.arguments.templates import template_problems
 
 if TYPE_CHECKING:
     from airflow_armada.jobs.problems import Problem

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from airflow_armada.operators.arguments import is_template
-from airflow_armada.operators.parse_check import is_template_file
+from airflow_armada.task.arguments.checks import is_template
+from airflow_armada.task.arguments.known_job import is_template_file
 
 if TYPE_CHECKING:
     import jinja2

@@ -10,7 +10,7 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_armada._compat import conf
-from airflow_armada.triggers.result import ResultReporter
+from airflow_armada.wait.result_lines import ResultReporter
 
 if TYPE_CHECKING:
     from airflow_armada.client.settings import SiteSettings
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from airflow_armada.follow.outcome import Outcome
     from airflow_armada.follow.reporter import Reporter
     from airflow_armada.jobs.result import ResultCollector
-    from airflow_armada.triggers.reporter import TaskLogReporter
+    from airflow_armada.wait.task_log import TaskLogReporter
 
 EVENT_VERSION = 1
 
@@ -154,7 +154,7 @@ async def wait_for_job(
     """
     from airflow_armada.follow.follower import FollowOptions, follow
     from airflow_armada.follow.site import shared_site
-    from airflow_armada.triggers.metrics import reported
+    from airflow_armada.wait.metrics import reported
 
     if collector is not None:
         reporter = ResultReporter(reporter, collector, wait.shows)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from airflow_armada.follow.outcome import Outcome
     from airflow_armada.follow.site import Site
     from airflow_armada.follow.stream import EventStream
-    from airflow_armada.triggers.wait import JobWait
+    from airflow_armada.wait.job_wait import JobWait
 
 INTERVAL = 5.0
 """s between two reports; unused watches live about as long, so hardly an event goes uncounted."""

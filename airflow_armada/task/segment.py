@@ -17,22 +17,22 @@ from airflow_armada.exceptions import ArmadaUnavailable, job_error
 from airflow_armada.follow.outcome import Outcome
 from airflow_armada.hooks.armada import ArmadaHook, settings_for_task
 from airflow_armada.links.armada import JOB_XCOM_KEY, show_link
-from airflow_armada.operators.arguments import NEVER
-from airflow_armada.operators.attempt import Attempt, JobRecord, Journal
-from airflow_armada.operators.ending import Ending
-from airflow_armada.operators.report import announce, facts
-from airflow_armada.operators.result import is_gone, result_of
-from airflow_armada.triggers.metrics import count_end
-from airflow_armada.triggers.wait import JobWait, infrastructure_end, result_collector
+from airflow_armada.task.arguments.checks import NEVER
+from airflow_armada.task.end.cancel import Ending
+from airflow_armada.task.end.facts import announce, facts
+from airflow_armada.task.end.result import is_gone, result_of
+from airflow_armada.task.request.attempt import Attempt, JobRecord, Journal
+from airflow_armada.wait.job_wait import JobWait, infrastructure_end, result_collector
+from airflow_armada.wait.metrics import count_end
 
 if TYPE_CHECKING:
     from airflow_armada.client.client import ArmadaClient
     from airflow_armada.client.settings import SiteSettings
     from airflow_armada.jobs.result import ResultCollector
     from airflow_armada.operators.armada import ArmadaOperator
-    from airflow_armada.operators.submission import Submission
-    from airflow_armada.operators.target import Target
-    from airflow_armada.operators.worker import WorkerLoop
+    from airflow_armada.task.request.target import Target
+    from airflow_armada.task.submit.submission import Submission
+    from airflow_armada.wait.worker_loop import WorkerLoop
 
 _FIRST_BACK_OFF = 1.0
 _MAX_BACK_OFF = 30.0
@@ -75,7 +75,7 @@ class JobRun:
 
         :return: the facts about the job, or the result that it printed.
         """
-        from airflow_armada.operators.target import make_target, make_wait
+        from airflow_armada.task.request.target import make_target, make_wait
 
         target = make_target(self._operator, self._attempt, self._site())
         begun = time.monotonic()
@@ -89,7 +89,7 @@ class JobRun:
         """
         Turn the trigger's event into the outcome of the task.
 
-        :param event: from :func:`~airflow_armada.triggers.wait.make_event`.
+        :param event: from :func:`~airflow_armada.wait.job_wait.make_event`.
         :return: the facts about the job, or the result that it printed, if it succeeded.
         """
         wait = self._take(JobWait.from_dict(event["wait"]))
@@ -176,7 +176,7 @@ class JobRun:
         return wait
 
     def _defer(self, wait: JobWait) -> None:
-        from airflow_armada.operators.trigger_end import ends_in_trigger
+        from airflow_armada.task.end.in_trigger import ends_in_trigger
         from airflow_armada.triggers.armada import ArmadaJobTrigger
 
         deferred = replace(
@@ -193,7 +193,7 @@ class JobRun:
         Airflow's own alarm may interrupt anything, also the cancelling of a job whose time is up. So the deadline here
         is a moment after it, and the alarm comes while nothing but the follower is at work.
         """
-        from airflow_armada.operators.worker import WorkerLoop, follow_to_event
+        from airflow_armada.wait.worker_loop import WorkerLoop, follow_to_event
 
         self._follower = WorkerLoop()
         settings = self._site()
@@ -213,7 +213,7 @@ class JobRun:
         return event
 
     def _submission(self, client: ArmadaClient, target: Target) -> Submission:
-        from airflow_armada.operators.submission import Submission
+        from airflow_armada.task.submit.submission import Submission
 
         return Submission(
             client,
@@ -239,13 +239,13 @@ class JobRun:
 
     def _resubmit(self, wait: JobWait, reason: str, records: Any) -> Any:
         """Submit the job again within the try; the records of the first deferral are saved from the second."""
-        from airflow_armada.operators.target import make_target, make_wait
+        from airflow_armada.task.request.target import make_target, make_wait
 
         number, budget = wait.resubmission + 1, int(self._operator.preemption_retries)
         count = f" ({number} of {budget})" if number <= budget else ""
         log.warning("Armada job %s %s; submitting it again%s", wait.job_id, reason, count)
         if records:
-            from airflow_armada.triggers.reporter import write_again
+            from airflow_armada.wait.task_log import write_again
 
             write_again(records)
         self._ending.pause(min(_FIRST_BACK_OFF * 2 ** (number - 1), _MAX_BACK_OFF))
@@ -267,7 +267,7 @@ class JobRun:
         """Show what the trigger left out; a log that cannot be read fails no task but one that needs its result."""
         if outcome.logs_complete or not (wait.get_logs or collector):
             return outcome, []
-        from airflow_armada.operators.worker import WorkerLoop, show_rest_of_log
+        from airflow_armada.wait.worker_loop import WorkerLoop, show_rest_of_log
 
         settings, shown_until = self._site(), event.get("shown_until") or {}
         self._follower = WorkerLoop()

@@ -9,7 +9,7 @@ from airflow_armada.links.armada import JOB_XCOM_KEY
 
 if TYPE_CHECKING:
     from airflow_armada.follow.outcome import Outcome
-    from airflow_armada.triggers.wait import JobWait
+    from airflow_armada.wait.job_wait import JobWait
 
 _FACTS: dict[str, Any] = {
     "status": "",

@@ -11,7 +11,7 @@ from airflow_armada.follow.outcome import LOG_GONE
 if TYPE_CHECKING:
     from airflow_armada.follow.outcome import Outcome
     from airflow_armada.jobs.result import ResultCollector
-    from airflow_armada.triggers.wait import JobWait
+    from airflow_armada.wait.job_wait import JobWait
 
 
 def is_gone(wait: JobWait, outcome: Outcome, collector: ResultCollector | None) -> bool:

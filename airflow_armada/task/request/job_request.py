@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_armada._compat import is_sensitive_name
 from airflow_armada.exceptions import ArmadaRefused
+from airflow_armada.hooks.site_rules import site_rules
 from airflow_armada.jobs.identity import default_job_set_id
-from airflow_armada.operators.job_arguments import JOB_ARGUMENTS
-from airflow_armada.operators.site_rules import site_rules
-from airflow_armada.operators.task_facts import job_context
+from airflow_armada.task.arguments.declared import JOB_ARGUMENTS
+from airflow_armada.task.request.task_facts import job_context
 
 if TYPE_CHECKING:
     from airflow_armada.api import submit_pb2

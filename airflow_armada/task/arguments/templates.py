@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from airflow_armada.operators.arguments import is_template
+from airflow_armada.task.arguments.checks import is_template
 
 if TYPE_CHECKING:
     import jinja2

@@ -13,7 +13,7 @@ from airflow_armada._compat import AirflowException
 
 if TYPE_CHECKING:
     from airflow_armada.client.client import ArmadaClient
-    from airflow_armada.triggers.wait import JobWait
+    from airflow_armada.wait.job_wait import JobWait
 
 KILLED = "Airflow task was killed"
 """Reason given to Armada, which takes at most 50 bytes."""

@@ -13,9 +13,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_armada._compat import AirflowTaskTimeout
-from airflow_armada.triggers.reporter import TaskLogReporter
-from airflow_armada.triggers.result import ResultReporter
-from airflow_armada.triggers.wait import JobWait, followed_job, make_event, result_collector, wait_for_job
+from airflow_armada.wait.job_wait import JobWait, followed_job, make_event, result_collector, wait_for_job
+from airflow_armada.wait.result_lines import ResultReporter
+from airflow_armada.wait.task_log import TaskLogReporter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_armada.exceptions import ArmadaRefused
-from airflow_armada.operators.arguments import check_duration, seconds
-from airflow_armada.operators.request import Prepared, prepare
-from airflow_armada.triggers.wait import JobWait
+from airflow_armada.task.arguments.checks import check_duration, seconds
+from airflow_armada.task.request.job_request import Prepared, prepare
+from airflow_armada.wait.job_wait import JobWait
 
 if TYPE_CHECKING:
     from airflow_armada.client.settings import SiteSettings
     from airflow_armada.operators.armada import ArmadaOperator
-    from airflow_armada.operators.attempt import Attempt, JobRecord
+    from airflow_armada.task.request.attempt import Attempt, JobRecord
 
 log = logging.getLogger("airflow.task.operators.airflow_armada")
 
