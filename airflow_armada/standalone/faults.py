@@ -39,6 +39,9 @@ class Faults:
     :ivar close_streams_after: seconds after which a watch ends as if nothing were left, None for never
     :ivar silent: whether watches stay open and say nothing
     :ivar forget_client_ids: whether client ids are not remembered, as when Armada fails after publishing the jobs
+    :ivar bus_away: whether Armada's message bus is away. Calls that submit, cancel, preempt or reprioritize block; what
+        they ask is done when the bus is back, also if their deadline has passed, and then their client ids are not
+        remembered. Nothing is scheduled meanwhile, and streams and query API hear nothing new of the jobs that run.
     """
 
     def __init__(self) -> None:
@@ -50,6 +53,7 @@ class Faults:
         self.close_streams_after: float | None = None
         self.silent = False
         self.forget_client_ids = False
+        self._bus_away = False
         self._lock = threading.Lock()
         self._refused: dict[str, list[Answer]] = {}
         self._lost: dict[str, list[Answer]] = {}
@@ -60,6 +64,15 @@ class Faults:
     def listen(self, listener: Callable[[], None]) -> None:
         """Let the server know when open streams have to look at the faults again."""
         self._listener = listener
+
+    @property
+    def bus_away(self) -> bool:
+        return self._bus_away
+
+    @bus_away.setter
+    def bus_away(self, away: bool) -> None:
+        self._bus_away = away
+        self._listener()
 
     def break_streams(
         self, code: grpc.StatusCode = grpc.StatusCode.UNAVAILABLE, text: str = "stream broken by a fault"

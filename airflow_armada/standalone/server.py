@@ -247,8 +247,9 @@ class StandaloneArmada:
             self._loop.call_soon_threadsafe(work)
 
     def _faults_changed(self) -> None:
-        events = self._in_engine.events
-        events.wake_all()
+        engine = self._in_engine
+        engine.events.wake_all()
+        engine.bus.look_again()
 
 
 def _report_crash(task: asyncio.Task[None]) -> None:

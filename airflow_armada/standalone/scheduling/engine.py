@@ -14,6 +14,7 @@ from airflow_armada.api import event_pb2
 from airflow_armada.standalone.config import Config
 from airflow_armada.standalone.faults import Faults
 from airflow_armada.standalone.runner.pods import Pods
+from airflow_armada.standalone.scheduling.bus import MessageBus
 from airflow_armada.standalone.scheduling.scheduler import Scheduler
 from airflow_armada.standalone.scheduling.transitions import Transitions
 from airflow_armada.standalone.store import event_messages, model
@@ -43,6 +44,7 @@ class Engine:
         self.pods = Pods(config, folder, temporary)
         self._outbox = Outbox(self.events)
         self.transitions = Transitions(self.store, self.scheduler, self.pods, self._outbox)
+        self.bus = MessageBus(lambda: faults.bus_away)
         self._wake = asyncio.Event()
         self._new: list[Job] = []
         self._ended: list[tuple[Job, Run, Failure | None]] = []
@@ -58,6 +60,7 @@ class Engine:
             while True:
                 await self._wake.wait()
                 await asyncio.sleep(self.config.cycle)
+                await self.bus.available()
                 self._wake.clear()
                 self._cycle()
         finally:
@@ -194,7 +197,11 @@ class Engine:
             self._start(job, self.transitions.lease(job))
 
     def _start(self, job: Job, run: Run) -> None:
-        self.pods.run(job, lambda: self._on_running(job, run), lambda failure: self._on_end(job, run, failure))
+        self.pods.run(
+            job,
+            lambda: self.bus.post(lambda: self._on_running(job, run)),
+            lambda failure: self._on_end(job, run, failure),
+        )
 
     def _on_running(self, job: Job, run: Run) -> None:
         if not job.finished and job.run is run and not run.finished:

@@ -57,15 +57,13 @@ class Watchdog:
         if seconds < self._engine.config.utilisation_interval:
             return
         cores = f"{max(0.0, usage.cpu_seconds - period.cpu_before) / seconds * 1000:.0f}m"
-        self._engine.report(
+        said = event_messages.utilisation(
             pod.job,
-            event_messages.utilisation(
-                pod.job,
-                maximum={"cpu": cores, "memory": str(max(period.samples))},
-                average={"cpu": cores, "memory": str(sum(period.samples) // len(period.samples))},
-                cumulative={"cpu": f"{usage.cpu_seconds * 1000:.0f}m"},
-            ),
+            maximum={"cpu": cores, "memory": str(max(period.samples))},
+            average={"cpu": cores, "memory": str(sum(period.samples) // len(period.samples))},
+            cumulative={"cpu": f"{usage.cpu_seconds * 1000:.0f}m"},
         )
+        self._engine.bus.post(lambda: self._engine.report(pod.job, said))
         self._periods[pod.job.run.id] = _Period(cpu_before=usage.cpu_seconds)
 
     def _forget(self, running: set[str]) -> None:

@@ -118,31 +118,37 @@ class QueueService:
         self._access.engine.wake()
         return empty_pb2.Empty()
 
-    def preempt_on_queue(self, request: submit_pb2.QueuePreemptRequest, caller: Caller) -> empty_pb2.Empty:
+    async def preempt_on_queue(self, request: submit_pb2.QueuePreemptRequest, caller: Caller) -> empty_pb2.Empty:
         self._access.require(caller, "preempt_any_jobs", f"preempting jobs on queue {request.name}")
         if not request.name:
             raise unknown("cannot preempt jobs on queue with empty name")
-        jobs = [
+        engine, wish = self._access.engine, Request(caller.name, "")
+        await engine.bus.publish(lambda: engine.request_preempt_jobs(self._to_preempt(request), wish))
+        return empty_pb2.Empty()
+
+    def _to_preempt(self, request: submit_pb2.QueuePreemptRequest) -> list[Job]:
+        return [
             job
             for job in self._live(request.name, request.priorityClasses)
             if job.state in model.ACTIVE and _in_pools(request.pools)
         ]
-        self._access.engine.request_preempt_jobs(jobs, Request(caller.name, ""))
-        return empty_pb2.Empty()
 
-    def cancel_on_queue(self, request: submit_pb2.QueueCancelRequest, caller: Caller) -> empty_pb2.Empty:
+    async def cancel_on_queue(self, request: submit_pb2.QueueCancelRequest, caller: Caller) -> empty_pb2.Empty:
         self._access.require(caller, "cancel_any_jobs", f"cancelling jobs on queue {request.name}")
         if not request.name:
             raise unknown("cannot cancel jobs on queue with empty name")
         if not ACTIVE_STATES.issuperset(request.jobStates):
             raise unknown("provided job states must be non-terminal")
-        jobs = [
+        engine, wish = self._access.engine, Request(caller.name, "")
+        await engine.bus.publish(lambda: engine.request_cancel_jobs(self._to_cancel(request), wish))
+        return empty_pb2.Empty()
+
+    def _to_cancel(self, request: submit_pb2.QueueCancelRequest) -> list[Job]:
+        return [
             job
             for job in self._live(request.name, request.priorityClasses)
             if job.state in request.jobStates and (job.state == model.QUEUED or _in_pools(request.pools))
         ]
-        self._access.engine.request_cancel_jobs(jobs, Request(caller.name, ""))
-        return empty_pb2.Empty()
 
     def _live(self, queue: str, priority_classes: Collection[str]) -> list[Job]:
         jobs = self._access.engine.store.live.values()

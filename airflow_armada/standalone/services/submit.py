@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 import grpc
 
@@ -78,9 +79,10 @@ class SubmitService:
                     jobs.append(self._accept(item, request, owner))
                     client_ids[item.client_id] = jobs[-1].id
                 ids.append(original or jobs[-1].id)
-            self._engine.submit(jobs)
+            self._engine.bus.post(partial(self._engine.submit, jobs))
             if start + SLICE < len(items):
                 await asyncio.sleep(0)
+        await self._engine.bus.available()
         self._remember(request.queue, client_ids)
         return ids
 
@@ -98,11 +100,11 @@ class SubmitService:
             if client_id:
                 self._engine.store.remember_client_id(queue, client_id, job_id)
 
-    def cancel_jobs(self, request: submit_pb2.JobCancelRequest, caller: Caller) -> submit_pb2.CancellationResult:
+    async def cancel_jobs(self, request: submit_pb2.JobCancelRequest, caller: Caller) -> submit_pb2.CancellationResult:
         _check_reason(request.reason)
         ids = list(dict.fromkeys([*request.job_ids, *([request.job_id] if request.job_id else [])]))
         if not ids:
-            self.cancel_job_set(
+            await self.cancel_job_set(
                 submit_pb2.JobSetCancelRequest(
                     queue=request.queue, job_set_id=request.job_set_id, reason=request.reason
                 ),
@@ -111,39 +113,51 @@ class SubmitService:
             return submit_pb2.CancellationResult(cancelled_ids=[""])
         self._authorize(caller, request.queue, request.job_set_id, "cancel")
         wish = Request(caller.name, request.reason)
-        self._engine.request_cancel(request.queue, request.job_set_id, ids, wish)
+        engine = self._engine
+        await engine.bus.publish(lambda: engine.request_cancel(request.queue, request.job_set_id, ids, wish))
         return submit_pb2.CancellationResult(cancelled_ids=ids)
 
-    def cancel_job_set(self, request: submit_pb2.JobSetCancelRequest, caller: Caller) -> empty_pb2.Empty:
+    async def cancel_job_set(self, request: submit_pb2.JobSetCancelRequest, caller: Caller) -> empty_pb2.Empty:
         _check_reason(request.reason)
         _check_target(request.queue, request.job_set_id)
         states: set[int] = set(request.filter.states)
         if (submit_pb2.PENDING in states) != (submit_pb2.RUNNING in states):
             raise unknown("unsupported state combination - state PENDING and RUNNING must always be used together")
         self._authorize(caller, request.queue, request.job_set_id, "cancel")
-        jobs = self._engine.store.live_in(request.queue, request.job_set_id)
-        wish = Request(caller.name, request.reason)
-        self._engine.request_cancel_jobs([job for job in jobs if _selected(job, states)], wish)
+        engine, wish = self._engine, Request(caller.name, request.reason)
+
+        def cancel() -> None:
+            jobs = engine.store.live_in(request.queue, request.job_set_id)
+            engine.request_cancel_jobs([job for job in jobs if _selected(job, states)], wish)
+
+        await engine.bus.publish(cancel)
         return empty_pb2.Empty()
 
-    def preempt_jobs(self, request: submit_pb2.JobPreemptRequest, caller: Caller) -> submit_pb2.PreemptionResult:
+    async def preempt_jobs(self, request: submit_pb2.JobPreemptRequest, caller: Caller) -> submit_pb2.PreemptionResult:
         _check_reason(request.reason)
         self._authorize(caller, request.queue, request.job_set_id, "preempt")
-        wish = Request(caller.name, request.reason)
-        self._engine.request_preempt(request.queue, request.job_set_id, request.job_ids, wish)
+        engine, wish = self._engine, Request(caller.name, request.reason)
+        await engine.bus.publish(
+            lambda: engine.request_preempt(request.queue, request.job_set_id, request.job_ids, wish)
+        )
         return submit_pb2.PreemptionResult(preemption_results=dict.fromkeys(request.job_ids, ""))
 
-    def reprioritize_jobs(
+    async def reprioritize_jobs(
         self, request: submit_pb2.JobReprioritizeRequest, caller: Caller
     ) -> submit_pb2.JobReprioritizeResponse:
         queue, job_set_id, ids = request.queue, request.job_set_id, list(request.job_ids)
         self._authorize(caller, queue, job_set_id, "reprioritize")
         priority = clamp_priority(request.new_priority)
-        if not ids:
-            self._engine.reprioritize_jobs(self._engine.store.live_in(queue, job_set_id), priority, caller.name)
-            return _reprioritized([f"all jobs in job set {job_set_id}"])
-        self._engine.request_reprioritize(queue, job_set_id, ids, priority, caller.name)
-        return _reprioritized(ids)
+        engine, user = self._engine, caller.name
+
+        def reprioritize() -> None:
+            if ids:
+                engine.request_reprioritize(queue, job_set_id, ids, priority, user)
+            else:
+                engine.reprioritize_jobs(engine.store.live_in(queue, job_set_id), priority, user)
+
+        await engine.bus.publish(reprioritize)
+        return _reprioritized(ids or [f"all jobs in job set {job_set_id}"])
 
     def _authorize(self, caller: Caller, queue: str, job_set_id: str, verb: str) -> None:
         _check_target(queue, job_set_id)

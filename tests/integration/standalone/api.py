@@ -66,10 +66,10 @@ class Armada:
         self.channel = grpc.insecure_channel(target, options=[("grpc.use_local_subchannel_pool", 1)])
         self._metadata = metadata
 
-    def call(self, method: Method[Any, Any], **fields: Any) -> Any:
+    def call(self, method: Method[Any, Any], deadline: float = SECONDS, /, **fields: Any) -> Any:
         """Make a call with a request that has these fields."""
         request = method.request(**fields)
-        return method.bind(self.channel)(request, timeout=SECONDS, metadata=self._metadata)
+        return method.bind(self.channel)(request, timeout=deadline, metadata=self._metadata)
 
     def refused(self, method: Method[Any, Any], **fields: Any) -> tuple[grpc.StatusCode, str]:
         """Make a call that is to fail, and return its code and text."""

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-import grpc
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
-from airflow_armada.api import methods
+import grpc
+import pytest
+
+from airflow_armada.api import methods, submit_pb2
 from airflow_armada.standalone.auth import Credentials
 from airflow_armada.standalone.server import StandaloneArmada
-from tests.integration.standalone.api import JOB_SET, QUEUE, Armada, container, job, wait_until
+from tests.integration.standalone.api import JOB_SET, QUEUE, Armada, container, job, shell, wait_until
 
 GET = methods.Event.GET_JOB_SET_EVENTS
 
@@ -143,3 +147,56 @@ def test_calls_are_counted_by_method(server: StandaloneArmada, armada: Armada) -
 
     assert server.calls["/api.Submit/Health"] == 2
     assert server.calls["/api.Submit/CancelJobs"] == 1
+
+
+def test_a_bus_that_is_away_blocks_submissions_publishes_them_late_and_forgets_their_client_ids(
+    server: StandaloneArmada, armada: Armada
+) -> None:
+    once = job(container("true"), client_id="try-1")
+    server.faults.bus_away = True
+
+    for _ in range(2):
+        with pytest.raises(grpc.RpcError) as given_up:
+            armada.call(methods.Submit.SUBMIT_JOBS, 0.3, queue=QUEUE, job_set_id=JOB_SET, job_request_items=[once])
+        assert given_up.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
+    assert not server.jobs
+    assert not armada.replay()
+    server.faults.bus_away = False
+
+    wait_until(lambda: [job.state for job in server.jobs.values()] == [submit_pb2.SUCCEEDED] * 2)
+    assert armada.submit(once)[0] not in list(server.jobs)[:2]
+
+
+def test_a_submission_that_waits_for_the_bus_is_answered_and_remembered(
+    server: StandaloneArmada, armada: Armada
+) -> None:
+    once = job(container("true"), client_id="try-1")
+    server.faults.bus_away = True
+
+    with ThreadPoolExecutor() as pool:
+        waiting = pool.submit(armada.submit, once)
+        wait_until(lambda: server.calls[methods.Submit.SUBMIT_JOBS.path] == 1)
+        server.faults.clear()
+
+        assert waiting.result() == armada.submit(once) == list(server.jobs)
+
+
+def test_while_the_bus_is_away_nothing_is_told_of_a_job_and_a_cancel_of_it_waits(
+    server: StandaloneArmada, armada: Armada, tmp_path: Path
+) -> None:
+    go_on = tmp_path / "go-on"
+    waiting = shell(f"until [ -e {go_on} ]; do sleep 0.05; done")
+    ended, running = armada.submit(job(waiting), job(container("sleep", "60")))
+    for job_id in (ended, running):
+        armada.events_until(job_id, "running")
+    server.faults.bus_away = True
+    told = len(armada.replay())
+    go_on.touch()
+
+    with pytest.raises(grpc.RpcError):
+        armada.call(methods.Submit.CANCEL_JOBS, 0.6, queue=QUEUE, job_set_id=JOB_SET, job_ids=[running])
+    assert (armada.state(ended), armada.state(running), len(armada.replay())) == ("RUNNING", "RUNNING", told)
+    server.faults.bus_away = False
+
+    assert armada.kinds_until(ended)[-1] == "succeeded"
+    assert armada.kinds_until(running)[-2:] == ["cancelling", "cancelled"]
