@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_armada.jobs.build import JobRequest
-    from airflow_armada.jobs.identity import JobIdentity
+    from airflow_armada.task.request.identity import JobIdentity
 
 # What a function may ask for by the names of its parameters: facts that are plain text.
 _TEXTS_OF_CONTEXT = frozenset(
@@ -28,7 +28,7 @@ class _ArmadaDecoratedOperator(DecoratedOperator, ArmadaOperator):
     """
     Run a Python function in a job.
 
-    :param python_callable: the function; it stands on its own, see :mod:`airflow_armada.jobs.python_task`.
+    :param python_callable: the function; it stands on its own, see :mod:`airflow_armada.jobs.python.packing`.
     :param requirements: packages that pip installs in the job before, as in a requirements file.
     :param serializer: how arguments travel: ``json``, or ``pickle`` for types that the image can import.
     :param python: interpreter in the image, Python 3.8 or later.
@@ -67,7 +67,7 @@ class _ArmadaDecoratedOperator(DecoratedOperator, ArmadaOperator):
         self._check_function()
 
     def _check_function(self) -> None:
-        from airflow_armada.jobs.python_task import function_source
+        from airflow_armada.jobs.python.packing import function_source
 
         made = [name for name in _MADE_HERE if getattr(self, name) is not None]
         if made:
@@ -89,7 +89,7 @@ class _ArmadaDecoratedOperator(DecoratedOperator, ArmadaOperator):
         """
         from airflow_armada.exceptions import ArmadaRefused
         from airflow_armada.jobs.build import main_container, main_pod_spec
-        from airflow_armada.jobs.python_task import UnsupportedFunction, pack
+        from airflow_armada.jobs.python.packing import UnsupportedFunction, pack
 
         request = super().build_request(identity)
         try:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from airflow_armada._compat import conf
 
 if TYPE_CHECKING:
-    from airflow_armada.jobs.rules import ServerRules
+    from airflow_armada.jobs.checks.server_rules import ServerRules
 
 _OPTION = "[armada] server_rules"
 
@@ -27,7 +27,7 @@ def site_rules(conn_id: str) -> ServerRules:
 
 @lru_cache(maxsize=64)
 def _read(text: str, conn_id: str) -> ServerRules:
-    from airflow_armada.jobs.rules import rules_from
+    from airflow_armada.jobs.checks.server_rules import rules_from
 
     try:
         said = json.loads(text)

@@ -8,11 +8,11 @@ from typing import Any
 
 from airflow_armada.api import core_v1_pb2, submit_pb2
 from airflow_armada.jobs import overlay
-from airflow_armada.jobs.forms import JobFile, read_job
+from airflow_armada.jobs.job_forms import JobFile, read_job
+from airflow_armada.jobs.job_spec import JobSpec
 from airflow_armada.jobs.mounts import CONFIG_MAP, SECRET, Parts, expand
 from airflow_armada.jobs.overlay import MERGE, Laid, lay, lay_value
 from airflow_armada.jobs.problems import InvalidJob, Problem, raise_if_any
-from airflow_armada.jobs.request import JobSpec
 from airflow_armada.jobs.resources import complete_resources
 
 PREFIX = "armadaproject.io/"
@@ -84,8 +84,8 @@ class JobRequest:
 def build(**arguments: Any) -> submit_pb2.JobSubmitRequestItem:
     """The request item for a job.
 
-    :param arguments: those of :class:`~airflow_armada.jobs.request.JobSpec`
-    :return: the item; check it with :func:`airflow_armada.jobs.validation.check`
+    :param arguments: those of :class:`~airflow_armada.jobs.job_spec.JobSpec`
+    :return: the item; check it with :func:`airflow_armada.jobs.checks.check.check`
     :raises InvalidJob: naming everything that cannot be read
     """
     return build_request(JobSpec(**arguments)).item

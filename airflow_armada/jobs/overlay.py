@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from airflow_armada.jobs.convert import message_to_dict, read_message
-from airflow_armada.jobs.plain import to_plain
+from airflow_armada.jobs.kubernetes.convert import message_to_dict, read_message
+from airflow_armada.jobs.kubernetes.models import to_plain
+from airflow_armada.jobs.kubernetes.schema import is_map, is_repeated
 from airflow_armada.jobs.problems import InvalidJob, Problem
-from airflow_armada.jobs.schema import is_map, is_repeated
 
 Coercion = Callable[[Any], Any]
 
@@ -94,7 +94,7 @@ def _is_list(value: Any) -> bool:
 class Laid:
     """How one argument is laid over a message.
 
-    :param argument: attribute of :class:`~airflow_armada.jobs.request.JobSpec`
+    :param argument: attribute of :class:`~airflow_armada.jobs.job_spec.JobSpec`
     :param field: JSON name of the field
     :param key: for lists of messages: the field that tells entries apart; an entry of the base with the same one is
         replaced. Empty: the list is replaced as a whole

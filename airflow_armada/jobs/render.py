@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from airflow_armada.api import submit_pb2
-from airflow_armada.jobs.convert import message_to_dict
-from airflow_armada.jobs.yaml_text import dump
+from airflow_armada.jobs.kubernetes.convert import message_to_dict
+from airflow_armada.jobs.kubernetes.yaml_text import dump
 
 _FIRST = ("name", "namespace", "priority", "clientId", "image", "command", "args")
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_armada.jobs.build import JobRequest
-    from airflow_armada.jobs.identity import JobIdentity
+    from airflow_armada.task.request.identity import JobIdentity
     from airflow_armada.task.segment import JobRun
 
 

@@ -28,7 +28,7 @@ from airflow_armada.wait.metrics import count_end
 if TYPE_CHECKING:
     from airflow_armada.client.client import ArmadaClient
     from airflow_armada.client.settings import SiteSettings
-    from airflow_armada.jobs.result import ResultCollector
+    from airflow_armada.jobs.results import ResultCollector
     from airflow_armada.operators.armada import ArmadaOperator
     from airflow_armada.task.request.target import Target
     from airflow_armada.task.submit.submission import Submission

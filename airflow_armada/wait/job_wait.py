@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from airflow_armada.follow.origin import Origin
     from airflow_armada.follow.outcome import Outcome
     from airflow_armada.follow.reporter import Reporter
-    from airflow_armada.jobs.result import ResultCollector
+    from airflow_armada.jobs.results import ResultCollector
     from airflow_armada.wait.task_log import TaskLogReporter
 
 EVENT_VERSION = 1
@@ -180,7 +180,7 @@ def result_collector(wait: JobWait, state: Mapping[str, Any] | None = None) -> R
     """
     if not wait.get_result:
         return None
-    from airflow_armada.jobs.result import ResultCollector
+    from airflow_armada.jobs.results import ResultCollector
 
     return ResultCollector.from_dict(state or {})
 

@@ -9,7 +9,7 @@ from airflow_armada.follow.lines import MAX_BYTES
 
 if TYPE_CHECKING:
     from airflow_armada.follow.reporter import Reporter
-    from airflow_armada.jobs.result import ResultCollector
+    from airflow_armada.jobs.results import ResultCollector
 
 _PIECE = MAX_BYTES - 3  # a piece ends before the character that would not fit
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from airflow_armada.client.settings import SiteSettings
     from airflow_armada.follow.outcome import Outcome
-    from airflow_armada.jobs.result import ResultCollector
+    from airflow_armada.jobs.results import ResultCollector
 
 
 _RESULT_GRACE = 600.0  # s for which a log service that cannot be reached is waited for where it has the result

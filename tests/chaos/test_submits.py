@@ -16,10 +16,10 @@ from airflow_armada.client.client import ArmadaClient
 from airflow_armada.client.settings import SiteSettings
 from airflow_armada.client.typings import JobState
 from airflow_armada.jobs.build import build_request
-from airflow_armada.jobs.identity import JobIdentity
-from airflow_armada.jobs.request import JobSpec
+from airflow_armada.jobs.job_spec import JobSpec
 from airflow_armada.standalone.server import StandaloneArmada
 from airflow_armada.task.request.attempt import Attempt, Journal
+from airflow_armada.task.request.identity import JobIdentity
 from airflow_armada.task.submit.submission import Submission
 from tests.chaos.world import World
 from tests.support.components import wait_until

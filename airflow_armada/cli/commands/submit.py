@@ -12,12 +12,12 @@ from airflow_armada.cli.remote import site_of
 from airflow_armada.cli.site import connection_of
 from airflow_armada.client.failure import SettingsError
 from airflow_armada.jobs.build import main_pod_spec
-from airflow_armada.jobs.forms import JobFile, read_jobs
+from airflow_armada.jobs.checks.check import request_problems
+from airflow_armada.jobs.checks.server_rules import DEFAULT_RULES, ServerRules
+from airflow_armada.jobs.job_forms import JobFile, read_jobs
 from airflow_armada.jobs.problems import InvalidJob, raise_if_any
 from airflow_armada.jobs.render import render_request
 from airflow_armada.jobs.resources import complete_resources
-from airflow_armada.jobs.rules import DEFAULT_RULES, ServerRules
-from airflow_armada.jobs.validation import request_problems
 
 _LARGEST_FILE = 64 << 20
 

@@ -215,4 +215,4 @@ class JobArguments(PodArguments):
 
 
 JOB_ARGUMENTS = tuple(JobArguments.template_fields)
-"""Arguments of the operator that are those of :class:`~airflow_armada.jobs.request.JobSpec`."""
+"""Arguments of the operator that are those of :class:`~airflow_armada.jobs.job_spec.JobSpec`."""

@@ -43,7 +43,7 @@ def _is_plain(value: Any) -> bool:
 
 
 def _plain(name: str, value: Any) -> Any:
-    from airflow_armada.jobs.plain import is_message, to_plain
+    from airflow_armada.jobs.kubernetes.models import is_message, to_plain
     from airflow_armada.jobs.problems import InvalidJob
 
     if is_message(value):
@@ -56,7 +56,7 @@ def _plain(name: str, value: Any) -> Any:
 
 def _message(name: str, value: Any) -> Any:
     """Give a message that holds templates as builtins; a job without a pod still has to look like a job."""
-    from airflow_armada.jobs.plain import to_plain
+    from airflow_armada.jobs.kubernetes.models import to_plain
 
     plain = to_plain(value, name)
     if value.DESCRIPTOR.name == "JobSubmitRequestItem" and "podSpecs" not in plain:

@@ -19,8 +19,8 @@ from airflow_armada.task.arguments.declared import JOB_ARGUMENTS
 from airflow_armada.task.arguments.templates import template_problems
 
 if TYPE_CHECKING:
+    from airflow_armada.jobs.checks.server_rules import ServerRules
     from airflow_armada.jobs.problems import Problem
-    from airflow_armada.jobs.rules import ServerRules
     from airflow_armada.operators.armada import ArmadaOperator
 
 _BASES = ("job_request", "pod_spec")
@@ -92,7 +92,7 @@ def _takes_context(function: Callable[..., Any]) -> bool:
 
 def _marked(value: Any, name: str) -> Any:
     """Give the value as builtins, with what is not known as :data:`_UNKNOWN`."""
-    from airflow_armada.jobs.plain import is_message, to_plain
+    from airflow_armada.jobs.kubernetes.models import is_message, to_plain
 
     if name in _BASES and is_message(value):
         return _UNKNOWN if is_template(str(value)) else value
@@ -161,9 +161,9 @@ def _problems(
 ) -> tuple[list[Problem], bool]:
     """Give the problems, and whether the job could be read at all, so that its rules were checked."""
     from airflow_armada.jobs.build import build_request
+    from airflow_armada.jobs.checks.check import log_problems, problems
+    from airflow_armada.jobs.job_spec import JobSpec
     from airflow_armada.jobs.problems import InvalidJob
-    from airflow_armada.jobs.request import JobSpec
-    from airflow_armada.jobs.validation import log_problems, problems
 
     try:
         item = build_request(JobSpec(**arguments)).item

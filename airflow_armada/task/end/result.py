@@ -10,7 +10,7 @@ from airflow_armada.follow.outcome import LOG_GONE
 
 if TYPE_CHECKING:
     from airflow_armada.follow.outcome import Outcome
-    from airflow_armada.jobs.result import ResultCollector
+    from airflow_armada.jobs.results import ResultCollector
     from airflow_armada.wait.job_wait import JobWait
 
 
@@ -37,7 +37,7 @@ def result_of(wait: JobWait, outcome: Outcome, collector: ResultCollector, note_
     :return: the value.
     :raises ArmadaResultError: when there is none that can be used.
     """
-    from airflow_armada.jobs.result import ResultError
+    from airflow_armada.jobs.results import ResultError
 
     what = f"Armada job {wait.job_id} succeeded, but"
     unread = f"{what} its result cannot be read: {outcome.log_gap or 'its log service does not answer'}"

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_armada._compat import AirflowException, conf, process_age
-from airflow_armada.jobs.identity import JobIdentity
+from airflow_armada.task.request.identity import JobIdentity
 
 if TYPE_CHECKING:
     from airflow_armada.wait.job_wait import JobWait

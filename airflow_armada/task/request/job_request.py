@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 from airflow_armada._compat import is_sensitive_name
 from airflow_armada.exceptions import ArmadaRefused
 from airflow_armada.hooks.site_rules import site_rules
-from airflow_armada.jobs.identity import default_job_set_id
 from airflow_armada.task.arguments.declared import JOB_ARGUMENTS
+from airflow_armada.task.request.identity import default_job_set_id
 from airflow_armada.task.request.task_facts import job_context
 
 if TYPE_CHECKING:
     from airflow_armada.api import submit_pb2
     from airflow_armada.jobs.build import JobRequest
-    from airflow_armada.jobs.identity import JobIdentity
     from airflow_armada.operators.armada import ArmadaOperator
+    from airflow_armada.task.request.identity import JobIdentity
 
 GANG_ID = "armadaproject.io/gangId"
 _LONGEST_SHOWN = 1000  # characters of a variable; @task.armada carries its function in one
@@ -59,7 +59,7 @@ def build_request(operator: ArmadaOperator, identity: JobIdentity, context: Mapp
     :raises ArmadaRefused: when the arguments do not make a job.
     """
     from airflow_armada.jobs.build import build_request
-    from airflow_armada.jobs.request import JobSpec
+    from airflow_armada.jobs.job_spec import JobSpec
 
     arguments = {name: getattr(operator, name) for name in JOB_ARGUMENTS}
     try:
@@ -97,7 +97,7 @@ def prepare(operator: ArmadaOperator, identity: JobIdentity) -> Prepared:
     :return: the request and where it goes.
     :raises ArmadaRefused: when the arguments do not make a job that Armada would take; the text has every problem.
     """
-    from airflow_armada.jobs.validation import check
+    from airflow_armada.jobs.checks.check import check
 
     request = operator.build_request(identity)
     # Native rendering makes numbers of digits.

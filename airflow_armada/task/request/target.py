@@ -78,7 +78,7 @@ def _containers(prepared: Prepared, *, init: bool = False) -> tuple[str, ...]:
 
 def _shown_containers(get_logs: bool | str | Sequence[str], prepared: Prepared) -> tuple[str, ...]:
     """Give the containers whose logs are shown; init containers only if they are named."""
-    from airflow_armada.jobs.validation import log_problems
+    from airflow_armada.jobs.checks.check import log_problems
 
     if isinstance(get_logs, bool):
         return _containers(prepared) if get_logs else ()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from airflow_armada.client.client import ArmadaClient
     from airflow_armada.client.errors import ArmadaError
     from airflow_armada.client.typings import JobState
-    from airflow_armada.jobs.identity import JobIdentity
+    from airflow_armada.task.request.identity import JobIdentity
 
 ABANDONED = ("killed", "timed_out", "queued_too_long")
 """Ends that a task gave its job, by a cancel that Armada may not have heard."""

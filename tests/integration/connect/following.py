@@ -12,7 +12,7 @@ from airflow_armada.client.settings import SiteSettings
 from airflow_armada.follow.follower import follow
 from airflow_armada.follow.job import FollowedJob
 from airflow_armada.follow.site import shared_site
-from airflow_armada.jobs.forms import read_jobs
+from airflow_armada.jobs.job_forms import read_jobs
 from tests.integration.connect.conftest import SCRIPT
 
 

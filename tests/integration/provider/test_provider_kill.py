@@ -12,7 +12,7 @@ from airflow_armada.client.client import ArmadaClient
 from airflow_armada.client.settings import SiteSettings
 from airflow_armada.client.typings import JobState
 from airflow_armada.jobs.build import build_request
-from airflow_armada.jobs.request import JobSpec
+from airflow_armada.jobs.job_spec import JobSpec
 from airflow_armada.standalone.server import StandaloneArmada
 from airflow_armada.triggers.kill import cancel_job
 from airflow_armada.wait.job_wait import JobWait

@@ -8,7 +8,7 @@ from armada_client.k8s.io.api.core.v1 import generated_pb2 as core
 from armada_client.k8s.io.apimachinery.pkg.api.resource import generated_pb2 as resource
 
 from airflow_armada.jobs.build import build
-from airflow_armada.jobs.convert import message_to_dict
+from airflow_armada.jobs.kubernetes.convert import message_to_dict
 
 one = {"cpu": resource.Quantity(string="1"), "memory": resource.Quantity(string="1Gi")}
 container = core.Container(

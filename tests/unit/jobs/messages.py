@@ -8,8 +8,8 @@ from typing import Any
 from google.protobuf.descriptor import FieldDescriptor
 from hypothesis import strategies as st
 
-from airflow_armada.jobs import scalars
-from airflow_armada.jobs.schema import inlined_field, is_map, is_repeated
+from airflow_armada.jobs.kubernetes import scalars
+from airflow_armada.jobs.kubernetes.schema import inlined_field, is_map, is_repeated
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 QUANTITIES = st.sampled_from(["0", "1", "500m", "1.5", "2Gi", "1e3", "100M"])

@@ -9,10 +9,10 @@ import pytest
 
 from airflow_armada.api import core_v1_pb2
 from airflow_armada.jobs.build import build, build_request, main_pod_spec
-from airflow_armada.jobs.convert import message_to_dict
+from airflow_armada.jobs.checks.check import problems
+from airflow_armada.jobs.job_spec import JobSpec
+from airflow_armada.jobs.kubernetes.convert import message_to_dict
 from airflow_armada.jobs.problems import InvalidJob
-from airflow_armada.jobs.request import JobSpec
-from airflow_armada.jobs.validation import problems
 
 ONE = {"cpu": "1", "memory": "1Gi"}
 FULL = {"requests": ONE, "limits": ONE}

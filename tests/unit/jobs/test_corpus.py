@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from airflow_armada.jobs.build import build_request
-from airflow_armada.jobs.forms import read_jobs
+from airflow_armada.jobs.checks.check import request_problems
+from airflow_armada.jobs.job_forms import read_jobs
+from airflow_armada.jobs.job_spec import JobSpec
 from airflow_armada.jobs.problems import InvalidJob, raise_if_any
 from airflow_armada.jobs.render import render_request
-from airflow_armada.jobs.request import JobSpec
-from airflow_armada.jobs.validation import request_problems
 
 CORPUS = sorted((Path(__file__).parents[2] / "corpus").glob("*.yaml"))
 

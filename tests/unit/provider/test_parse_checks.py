@@ -10,7 +10,7 @@ from airflow.sdk import DAG
 from kubernetes.client import V1Container, V1PodSpec
 
 from airflow_armada.operators.armada import ArmadaOperator
-from tests.unit.jobs.test_validation import RULES
+from tests.unit.jobs.checks.test_check import RULES
 
 GOOD: dict[str, Any] = {"task_id": "t", "armada_queue": "q", "image": "busybox:1.37", "cmds": ["true"]}
 
@@ -156,7 +156,7 @@ def test_rules_that_cannot_be_read_are_told(rules: str, monkeypatch: pytest.Monk
 def test_every_argument_of_the_job_is_one_of_the_operator() -> None:
     from dataclasses import fields
 
-    from airflow_armada.jobs.request import JobSpec
+    from airflow_armada.jobs.job_spec import JobSpec
     from airflow_armada.task.arguments.declared import JOB_ARGUMENTS
 
     made_by_the_operator = {

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from airflow_armada.jobs.identity import JobIdentity
+from airflow_armada.task.request.identity import JobIdentity
 from airflow_armada.task.request.task_facts import job_context
 
 IDENTITY = JobIdentity("d", "r", "t", 2, 1)

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from airflow_armada.api import submit_pb2
-from airflow_armada.jobs.convert import message_from_dict
+from airflow_armada.jobs.checks.check import ServerRules, check, problems, request_problems
+from airflow_armada.jobs.kubernetes.convert import message_from_dict
 from airflow_armada.jobs.problems import InvalidJob
-from airflow_armada.jobs.validation import ServerRules, check, problems, request_problems
 
 GANG = {"armadaproject.io/gangId": "g", "armadaproject.io/gangCardinality": "2"}
 ONE = {"cpu": "1", "memory": "1Gi"}

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from airflow_armada.jobs.build import build
-from airflow_armada.jobs.python_task import MAX_PACKED_BYTES, PackedTask, UnsupportedFunction, function_source, pack
-from airflow_armada.jobs.result import ResultCollector, ResultMissing
-from airflow_armada.jobs.validation import problems
+from airflow_armada.jobs.checks.check import problems
+from airflow_armada.jobs.python.packing import MAX_PACKED_BYTES, PackedTask, UnsupportedFunction, function_source, pack
+from airflow_armada.jobs.results import ResultCollector, ResultMissing
 
 SOMETHING = 3
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from airflow_armada.jobs.kubernetes.yaml_text import dump, load_documents
 from airflow_armada.jobs.problems import InvalidJob
-from airflow_armada.jobs.yaml_text import dump, load_documents
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"])) | st.text("ab \n\t:#-'|>\x85\u2028", max_size=20)
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXT

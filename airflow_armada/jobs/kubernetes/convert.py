@@ -13,9 +13,14 @@ from typing import Any, TypeVar
 from google.protobuf.message import Message
 
 from airflow_armada.api import core_v1_pb2
-from airflow_armada.jobs.problems import Problem, raise_if_any
-from airflow_armada.jobs.scalars import SPECIAL_READERS, SPECIAL_WRITERS, read_scalar, type_name, write_scalar
-from airflow_armada.jobs.schema import (
+from airflow_armada.jobs.kubernetes.scalars import (
+    SPECIAL_READERS,
+    SPECIAL_WRITERS,
+    read_scalar,
+    type_name,
+    write_scalar,
+)
+from airflow_armada.jobs.kubernetes.schema import (
     example_of,
     explain_unknown,
     find_field,
@@ -24,6 +29,7 @@ from airflow_armada.jobs.schema import (
     is_not_carried,
     is_repeated,
 )
+from airflow_armada.jobs.problems import Problem, raise_if_any
 
 M = TypeVar("M", bound=Message)
 

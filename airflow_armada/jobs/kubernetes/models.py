@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from google.protobuf.message import Message
 
-from airflow_armada.jobs.convert import message_to_dict
+from airflow_armada.jobs.kubernetes.convert import message_to_dict
 from airflow_armada.jobs.problems import InvalidJob, Problem
 
 M = TypeVar("M", bound=Message)

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from airflow_armada.api import core_v1_pb2, resource_pb2, submit_pb2
-from airflow_armada.jobs.convert import pod_spec_from_dict
-from airflow_armada.jobs.forms import read_job, read_jobs
+from airflow_armada.jobs.job_forms import read_job, read_jobs
+from airflow_armada.jobs.kubernetes.convert import pod_spec_from_dict
+from airflow_armada.jobs.kubernetes.yaml_text import dump
 from airflow_armada.jobs.problems import InvalidJob
-from airflow_armada.jobs.yaml_text import dump
 
 SPEC = {"containers": [{"name": "base", "image": "alpine", "env": [{"name": "A", "value": "1"}]}]}
 POD = {"apiVersion": "v1", "kind": "Pod", "metadata": {"labels": {"a": "b"}, "namespace": "n"}, "spec": SPEC}

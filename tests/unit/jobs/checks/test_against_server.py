@@ -9,11 +9,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from airflow_armada.api import submit_pb2
-from airflow_armada.jobs.rules import SHIPPED_PRIORITY_CLASSES
-from airflow_armada.jobs.validation import request_problems
+from airflow_armada.jobs.checks.check import request_problems
+from airflow_armada.jobs.checks.server_rules import SHIPPED_PRIORITY_CLASSES
 from airflow_armada.standalone.services.submit_rules import InvalidRequest, check_request
+from tests.unit.jobs.checks.test_check import RULES, item, job
 from tests.unit.jobs.messages import messages
-from tests.unit.jobs.test_validation import RULES, item, job
 
 LENIENT = settings(
     max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]

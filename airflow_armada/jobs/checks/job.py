@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 
 from airflow_armada.api import submit_pb2
-from airflow_armada.jobs.check_gangs import annotation_path
+from airflow_armada.jobs.checks.gangs import annotation_path
 from airflow_armada.jobs.problems import Problem
 
 PRICE_BAND = "armadaproject.io/priceBand"

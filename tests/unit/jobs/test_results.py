@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_armada.jobs import runner
-from airflow_armada.jobs.result import (
+from airflow_armada.jobs.python import runner
+from airflow_armada.jobs.results import (
     ResultCollector,
     ResultError,
     ResultMalformed,

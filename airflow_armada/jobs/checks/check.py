@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from airflow_armada.api import submit_pb2
-from airflow_armada.jobs.check_gangs import gang_problems
-from airflow_armada.jobs.check_job import job_problems
-from airflow_armada.jobs.check_names import name_problems
-from airflow_armada.jobs.check_pod import pod_problems
-from airflow_armada.jobs.check_resources import resource_problems
+from airflow_armada.jobs.checks.container_resources import resource_problems
+from airflow_armada.jobs.checks.gangs import gang_problems
+from airflow_armada.jobs.checks.job import job_problems
+from airflow_armada.jobs.checks.names import name_problems
+from airflow_armada.jobs.checks.pod import pod_problems
+from airflow_armada.jobs.checks.server_rules import DEFAULT_RULES, ServerRules
 from airflow_armada.jobs.problems import InvalidJob, Problem, raise_if_any
-from airflow_armada.jobs.rules import DEFAULT_RULES, ServerRules
 
 __all__ = ["DEFAULT_RULES", "InvalidJob", "Problem", "ServerRules", "check", "problems", "request_problems"]
 

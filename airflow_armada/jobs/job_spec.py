@@ -13,7 +13,7 @@ class JobSpec:
 
     Structured values may be dicts of Kubernetes JSON, ``kubernetes.client`` models or messages.
 
-    :param job_request: base: a job in any form (see :mod:`airflow_armada.jobs.forms`)
+    :param job_request: base: a job in any form (see :mod:`airflow_armada.jobs.job_forms`)
     :param pod_spec: base: a pod in any form; replaces the pod of ``job_request``
     :param container_name: the container that the container arguments mean; default: the one called ``base``, else the
         first one, else a new one called ``base``

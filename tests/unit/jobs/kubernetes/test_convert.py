@@ -8,9 +8,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from airflow_armada.api import core_v1_pb2, networking_v1_pb2, submit_pb2
-from airflow_armada.jobs.convert import message_from_dict, message_to_dict, pod_spec_from_dict, pod_spec_to_dict
+from airflow_armada.jobs.kubernetes.convert import (
+    message_from_dict,
+    message_to_dict,
+    pod_spec_from_dict,
+    pod_spec_to_dict,
+)
+from airflow_armada.jobs.kubernetes.yaml_text import dump, load_documents
 from airflow_armada.jobs.problems import InvalidJob
-from airflow_armada.jobs.yaml_text import dump, load_documents
 from tests.unit.jobs.messages import messages
 
 ROUND_TRIP = settings(

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from airflow_armada.api import core_v1_pb2
-from airflow_armada.jobs.names import LABEL_KEY_RULE, LABEL_VALUE_RULE, is_label_key, is_label_value
+from airflow_armada.jobs.checks.name_syntax import LABEL_KEY_RULE, LABEL_VALUE_RULE, is_label_key, is_label_value
+from airflow_armada.jobs.checks.server_rules import ServerRules
 from airflow_armada.jobs.problems import Problem
-from airflow_armada.jobs.rules import ServerRules
 
 _MAX_INT32 = 2**31 - 1
 _PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"

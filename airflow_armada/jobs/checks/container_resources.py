@@ -12,10 +12,10 @@ from typing import Any
 
 from airflow_armada.api import core_v1_pb2
 from airflow_armada.api.quantity import milli_value, parse_quantity, whole_value
-from airflow_armada.jobs.check_pod import all_containers
-from airflow_armada.jobs.names import LABEL_KEY_RULE, is_label_key
+from airflow_armada.jobs.checks.name_syntax import LABEL_KEY_RULE, is_label_key
+from airflow_armada.jobs.checks.pod import all_containers
+from airflow_armada.jobs.checks.server_rules import ServerRules
 from airflow_armada.jobs.problems import Problem
-from airflow_armada.jobs.rules import ServerRules
 
 Quantities = dict[str, Fraction]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from airflow_armada.api import core_v1_pb2, submit_pb2
-from airflow_armada.jobs import names
-from airflow_armada.jobs.check_pod import all_containers
+from airflow_armada.jobs.checks import name_syntax as names
+from airflow_armada.jobs.checks.pod import all_containers
 from airflow_armada.jobs.problems import Problem
 
 # The sum over all keys and values of one object's annotations.

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
-from airflow_armada.jobs.result import MAX_RESULT_BYTES
+from airflow_armada.jobs.results import MAX_RESULT_BYTES
 
 TASK_VARIABLE = "AIRFLOW_ARMADA_TASK"
 MAX_PACKED_BYTES = 60_000
@@ -75,7 +75,7 @@ def pack(
     source = function_source(function)
     _check_call(function, args, kwargs or {})
     task = {
-        "runner": files("airflow_armada.jobs").joinpath("runner.py").read_text(),
+        "runner": files("airflow_armada.jobs.python").joinpath("runner.py").read_text(),
         "name": function.__name__,
         "source": source,
         "arguments": _serialize({"args": list(args), "kwargs": dict(kwargs or {})}, serializer),

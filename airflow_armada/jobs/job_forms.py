@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_armada.api import core_v1_pb2, submit_pb2
-from airflow_armada.jobs.convert import read_message
-from airflow_armada.jobs.plain import adopt, is_message, to_plain
+from airflow_armada.jobs.kubernetes.convert import read_message
+from airflow_armada.jobs.kubernetes.models import adopt, is_message, to_plain
+from airflow_armada.jobs.kubernetes.scalars import type_name
 from airflow_armada.jobs.problems import InvalidJob, Problem, raise_if_any
-from airflow_armada.jobs.scalars import type_name
 
 _POD = "k8s.io.api.core.v1.Pod"
 _CARRIED_METADATA = frozenset({"labels", "annotations", "namespace"})
@@ -90,7 +90,7 @@ def _read_data(data: Any, path: str, file: JobFile, problems: list[Problem]) -> 
 
 
 def _read_text(text: str, path: str, file: JobFile, problems: list[Problem]) -> None:
-    from airflow_armada.jobs.yaml_text import load_documents  # only text needs a YAML reader
+    from airflow_armada.jobs.kubernetes.yaml_text import load_documents  # only text needs a YAML reader
 
     documents = load_documents(text, path)
     for number, document in enumerate(documents, start=1):

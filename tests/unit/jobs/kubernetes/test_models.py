@@ -11,11 +11,11 @@ from hypothesis import HealthCheck, given, reject, settings
 
 from airflow_armada.api import core_v1_pb2
 from airflow_armada.jobs.build import build
-from airflow_armada.jobs.convert import pod_spec_to_dict
-from airflow_armada.jobs.forms import read_job
+from airflow_armada.jobs.job_forms import read_job
+from airflow_armada.jobs.kubernetes.convert import pod_spec_to_dict
+from airflow_armada.jobs.kubernetes.schema import explain_unknown, json_fields
+from airflow_armada.jobs.kubernetes.yaml_text import dump
 from airflow_armada.jobs.problems import InvalidJob
-from airflow_armada.jobs.schema import explain_unknown, json_fields
-from airflow_armada.jobs.yaml_text import dump
 from tests.unit.jobs.messages import messages
 
 client = pytest.importorskip("kubernetes.client")

@@ -1,0 +1,1 @@
+"""Kubernetes JSON and YAML to and from the wire messages."""
