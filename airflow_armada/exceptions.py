@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from airflow_armada._compat import AirflowException, AirflowFailException, AirflowTaskTimeout
-from airflow_armada.follow.outcome import Outcome
+from airflow_armada.follow.state.outcome import Outcome
 
 _MAX_REASON = 2000  # characters; a scheduler's reason can fill pages
 _SHOWN_LINES = 10

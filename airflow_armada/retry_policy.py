@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
     from airflow.sdk.definitions.retry_policy import RetryDecision, RetryPolicy
 
-    from airflow_armada.follow.outcome import Outcome
+    from airflow_armada.follow.state.outcome import Outcome
 else:
     RetryDecision, RetryPolicy = import_from(
         "airflow.sdk.definitions.retry_policy",

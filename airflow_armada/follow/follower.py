@@ -10,17 +10,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from airflow_armada.follow import outcome as outcomes
-from airflow_armada.follow import snapshot, tasks
-from airflow_armada.follow import state as states
-from airflow_armada.follow.budget import JobBudget, LogBudget
-from airflow_armada.follow.job import FollowedJob
-from airflow_armada.follow.logs import LogFollower
-from airflow_armada.follow.outcome import Outcome, to_outcome
-from airflow_armada.follow.reporter import Reporter
+from airflow_armada.follow import background
+from airflow_armada.follow.followed_job import FollowedJob
+from airflow_armada.follow.log.budget import JobBudget, LogBudget
+from airflow_armada.follow.log.log_follower import LogFollower
+from airflow_armada.follow.observer import JobObserver
 from airflow_armada.follow.site import Site
-from airflow_armada.follow.texts import addresses_text, phase_text
-from airflow_armada.follow.tracked import TrackedJob
+from airflow_armada.follow.state import job_details, progress
+from airflow_armada.follow.state import outcome as outcomes
+from airflow_armada.follow.state.outcome import Outcome, to_outcome
+from airflow_armada.follow.state.texts import addresses_text, phase_text
+from airflow_armada.follow.stream.tracked_job import TrackedJob
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ _OVERTIME = 15.0
 """Seconds for log calls under way when the time for the tail of a log is up."""
 
 
-_IN_QUEUE = (states.SUBMITTED, states.QUEUED)
+_IN_QUEUE = (progress.SUBMITTED, progress.QUEUED)
 
 
 @dataclass(frozen=True)
@@ -56,21 +56,21 @@ class FollowOptions:
     live_log_budget: LogBudget | None = None
 
 
-async def follow(site: Site, job: FollowedJob, reporter: Reporter, options: FollowOptions | None = None) -> Outcome:
+async def follow(site: Site, job: FollowedJob, observer: JobObserver, options: FollowOptions | None = None) -> Outcome:
     """Wait until a job has ended, or a deadline has passed, and report what happens meanwhile.
 
     Transport trouble is waited out. Cancelling the caller only detaches it: the job goes on.
 
     :param site: from :func:`~airflow_armada.follow.site.shared_site`
     :param job: the job
-    :param reporter: where its transitions and its log go
+    :param observer: where its transitions and its log go
     :param options: how to follow it
     :return: how it ended; with status ``timed_out`` or ``queued_too_long`` it is still alive
     :raises ArmadaError: when the server has refused us on every way for so long that waiting on makes no sense
     """
     await site.admit()
     watch, tracked = site.join(job)
-    follower = _Follower(site, tracked, job, reporter, options or FollowOptions())
+    follower = _Follower(site, tracked, job, observer, options or FollowOptions())
     try:
         return await follower.run()
     finally:
@@ -94,21 +94,21 @@ class _Follower:
         "_log_task",
         "_notes",
         "_notice",
+        "_observer",
         "_options",
         "_reason",
-        "_reporter",
         "_said",
         "_site",
         "_tracked",
     )
 
     def __init__(
-        self, site: Site, tracked: TrackedJob, job: FollowedJob, reporter: Reporter, options: FollowOptions
+        self, site: Site, tracked: TrackedJob, job: FollowedJob, observer: JobObserver, options: FollowOptions
     ) -> None:
         self._site = site
         self._tracked = tracked
         self._job = job
-        self._reporter = reporter
+        self._observer = observer
         self._options = options
         self._limited = options.deadline is not None or options.queued_deadline is not None
         self._said = ""
@@ -166,7 +166,7 @@ class _Follower:
         if self._budget:
             self._budget.close()
         if self._log_task or self._explaining:
-            await tasks.end(self._log_task, self._explaining)
+            await background.end(self._log_task, self._explaining)
 
     def _report(self) -> None:
         """Say what is new, and nothing twice."""
@@ -177,16 +177,16 @@ class _Follower:
         text = phase_text(state)
         if text and text != self._said:
             self._said = text
-            self._reporter.state(f"Job {self._job.job_id} {text}", state.finished_at if state.end else state.at)
+            self._observer.state(f"Job {self._job.job_id} {text}", state.finished_at if state.end else state.at)
         if state.addresses and state.addresses != self._addresses:
             self._addresses = state.addresses
-            self._reporter.state(f"Job {self._job.job_id} {addresses_text(state)}")
+            self._observer.state(f"Job {self._job.job_id} {addresses_text(state)}")
         if self._tracked.notice != self._notice:
             self._notice = self._tracked.notice
             self._say(self._notice)
 
     def _say(self, text: str) -> None:
-        self._reporter.state(f"Job {self._job.job_id}: {text}")
+        self._observer.state(f"Job {self._job.job_id}: {text}")
 
     def _overdue(self) -> str:
         options = self._options
@@ -232,7 +232,7 @@ class _Follower:
 
     def _follow_log(self) -> None:
         wanted = self._options.get_logs and self._log_task is None
-        if wanted and self._tracked.state.phase == states.RUNNING:
+        if wanted and self._tracked.state.phase == progress.RUNNING:
             self._start_log()
 
     def _start_log(self) -> None:
@@ -243,7 +243,7 @@ class _Follower:
             self._site.logs,
             self._job,
             lambda: self._tracked.state.cluster,
-            self._reporter,
+            self._observer,
             options.containers or self._job.containers,
             options.log_positions,
             self._budget,
@@ -261,7 +261,7 @@ class _Follower:
                 return
             details = await self._site.details(self._job.job_id)
             if details is not None:
-                tracked.state = snapshot.with_run(tracked.state, details)
+                tracked.state = job_details.with_run(tracked.state, details)
             if not tracked.state.cluster:
                 await asyncio.sleep(self._site.timings.log_interval)  # the query API lags behind the events
 

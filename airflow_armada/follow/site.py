@@ -11,19 +11,20 @@ from typing import Any
 
 from airflow_armada.client.errors import ArmadaError
 from airflow_armada.client.settings import SiteSettings
-from airflow_armada.follow import snapshot, tasks
-from airflow_armada.follow.budget import TokenBucket
-from airflow_armada.follow.channels import SiteCalls, StreamChannels
-from airflow_armada.follow.gate import Gate
-from airflow_armada.follow.health import look_after
-from airflow_armada.follow.job import FollowedJob
-from airflow_armada.follow.log_service import SiteLogs
-from airflow_armada.follow.origin import FileState, Origin, tls_files
-from airflow_armada.follow.sweep import Sweeper
-from airflow_armada.follow.texts import scheduler_reason
+from airflow_armada.follow import background
+from airflow_armada.follow.followed_job import FollowedJob
+from airflow_armada.follow.log.budget import TokenBucket
+from airflow_armada.follow.log.log_service import SiteLogs
+from airflow_armada.follow.settings_source import FileState, SettingsSource, tls_files
+from airflow_armada.follow.site_channels import SiteCalls, StreamChannels
+from airflow_armada.follow.start_pace import StartPace
+from airflow_armada.follow.state import job_details
+from airflow_armada.follow.state.texts import scheduler_reason
+from airflow_armada.follow.stream.job_set_watch import JobSetWatch
+from airflow_armada.follow.stream.outages import look_after
+from airflow_armada.follow.stream.snapshots import Snapshots
+from airflow_armada.follow.stream.tracked_job import TrackedJob
 from airflow_armada.follow.timings import DEFAULT, Timings
-from airflow_armada.follow.tracked import TrackedJob
-from airflow_armada.follow.watch import JobSetWatch
 
 logger = logging.getLogger(__name__)
 
@@ -50,17 +51,17 @@ class Site:
         self._calls = SiteCalls(settings)
         self._streams = StreamChannels(settings)
         self._retiring: set[asyncio.Task[None]] = set()
-        self.sweeper = Sweeper(self._calls, self.watches, timings)
-        self._gate = Gate(STARTS_AT_ONCE)
+        self.snapshots = Snapshots(self._calls, self.watches, timings)
+        self._pace = StartPace(STARTS_AT_ONCE)
         self._reports = TokenBucket(REPORTS_PER_SECOND, 20)
         self._tasks = (
-            tasks.spawn(self.sweeper.run(), f"armada snapshots {settings.target}"),
-            tasks.spawn(self._look_after(), f"armada site {settings.target}"),
+            background.spawn(self.snapshots.run(), f"armada snapshots {settings.target}"),
+            background.spawn(self._look_after(), f"armada site {settings.target}"),
         )
 
     async def admit(self) -> None:
         """Wait for one's turn to begin following: many who come at once begin a few at a time."""
-        await self._gate.pass_through()
+        await self._pace.pass_through()
 
     def join(self, job: FollowedJob) -> tuple[JobSetWatch, TrackedJob]:
         """Begin to follow a job; answered by ``watch.leave(tracked)``."""
@@ -70,17 +71,17 @@ class Site:
             watch = self.watches[key] = JobSetWatch(*key, self._streams.take(), self.timings)
         tracked = watch.join(job)
         if tracked.followers == 1:
-            self.sweeper.joined(watch, tracked)
+            self.snapshots.joined(watch, tracked)
         return watch, tracked
 
     async def details(self, job_id: str) -> Any:
         """Ask the query API for a job at once, alone; None when it does not know it, or does not answer."""
-        self.sweeper.calls += 1
+        self.snapshots.calls += 1
         try:
             found = (await self._calls.get_job_details([job_id])).job_details.get(job_id)
         except ArmadaError:
             return None
-        return found if snapshot.known(found) else None
+        return found if job_details.known(found) else None
 
     async def explain(self, job_id: str) -> str:
         """Ask the scheduler why a job waits; "" when it does not say, or when too much was asked already."""
@@ -122,13 +123,13 @@ class Site:
         self.settings, self._tls_files = settings, files
         closers = [old_calls.close, old_streams.close, *(channel.close for channel in old_logs)]
         grace = settings.call_timeout + self.timings.replay
-        retiring = tasks.spawn(_close_after(grace, closers), f"armada site {settings.target} changes")
+        retiring = background.spawn(_close_after(grace, closers), f"armada site {settings.target} changes")
         self._retiring.add(retiring)
         retiring.add_done_callback(self._retiring.discard)
 
     async def close(self) -> None:
         """End all tasks, let cancelled calls drain, and close the channels."""
-        await tasks.end(*self._tasks, *self._retiring)
+        await background.end(*self._tasks, *self._retiring)
         await asyncio.gather(*(watch.close() for watch in self.watches.values()))
         self.watches.clear()
         # grpc 1.62 and 1.76 hang when the loop ends right after many streams were cancelled.
@@ -139,7 +140,7 @@ class Site:
         while True:
             await asyncio.sleep(self.timings.tick)
             try:
-                unused = await look_after(self.watches.values(), self.sweeper, self.settings.target, self.timings)
+                unused = await look_after(self.watches.values(), self.snapshots, self.settings.target, self.timings)
                 await self._close_unused(unused)
             except Exception:
                 logger.exception("Looking after the watches of %s failed; it is tried again", self.settings.target)
@@ -167,24 +168,24 @@ _Key = tuple[asyncio.AbstractEventLoop, Timings, object]
 class _Shared:
     """A site, how many use it, what keeps its settings current, and the timer that closes it when nobody uses it."""
 
-    def __init__(self, key: _Key, site: Site, origin: Origin | None) -> None:
+    def __init__(self, key: _Key, site: Site, source: SettingsSource | None) -> None:
         self.key = key
         self.site = site
         self.users = 0
         self.closing: asyncio.Task[None] | None = None
-        self.keeping = tasks.spawn(_keep_current(self, origin), f"armada origin {origin.name}") if origin else None
+        self.keeping = background.spawn(_keep_current(self, source), f"armada source {source.name}") if source else None
 
 
 _SITES: dict[_Key, _Shared] = {}
 
 
-def _key(settings: SiteSettings, timings: Timings, origin: Origin | None) -> _Key:
-    return asyncio.get_running_loop(), timings, (origin.name, settings.target) if origin else settings
+def _key(settings: SiteSettings, timings: Timings, source: SettingsSource | None) -> _Key:
+    return asyncio.get_running_loop(), timings, (source.name, settings.target) if source else settings
 
 
 @asynccontextmanager
 async def shared_site(
-    settings: SiteSettings, timings: Timings = DEFAULT, origin: Origin | None = None
+    settings: SiteSettings, timings: Timings = DEFAULT, source: SettingsSource | None = None
 ) -> AsyncIterator[Site]:
     """Use the site for some settings in the running event loop, together with everybody else who does.
 
@@ -192,15 +193,15 @@ async def shared_site(
 
     :param settings: the Armada site
     :param timings: waiting times
-    :param origin: where the settings come from, if they may change while the site is used
+    :param source: where the settings come from, if they may change while the site is used
     :raises SettingsError: when the settings cannot be used
     """
     for gone in [key for key in _SITES if key[0].is_closed()]:
         del _SITES[gone]
-    key = _key(settings, timings, origin)
+    key = _key(settings, timings, source)
     shared = _SITES.get(key)
     if shared is None:
-        shared = _SITES[key] = _Shared(key, Site(settings, timings), origin)
+        shared = _SITES[key] = _Shared(key, Site(settings, timings), source)
     elif shared.site.outdated(settings, tls_files(settings)):
         shared.site.use(settings)
     shared.users += 1
@@ -212,31 +213,31 @@ async def shared_site(
     finally:
         shared.users -= 1
         if not shared.users:
-            shared.closing = tasks.spawn(_close_later(shared), f"armada site {settings.target} closes")
+            shared.closing = background.spawn(_close_later(shared), f"armada site {settings.target} closes")
 
 
-async def _keep_current(shared: _Shared, origin: Origin) -> None:
+async def _keep_current(shared: _Shared, source: SettingsSource) -> None:
     """Read the settings again and again, one reading for all who use the site, and go on with what has changed."""
     said = ""
     while True:
-        await asyncio.sleep(origin.interval)
+        await asyncio.sleep(source.interval)
         try:
-            settings = await origin.read()
+            settings = await source.read()
             if shared.site.outdated(settings, await asyncio.to_thread(tls_files, settings)):
-                _change(shared, settings, origin)
+                _change(shared, settings, source)
             said = ""
         except Exception as error:
             if str(error) != said:
                 said = str(error)
-                logger.warning("%s cannot be read again, so it is used as it was: %s", origin.name, said)
+                logger.warning("%s cannot be read again, so it is used as it was: %s", source.name, said)
 
 
-def _change(shared: _Shared, settings: SiteSettings, origin: Origin) -> None:
+def _change(shared: _Shared, settings: SiteSettings, source: SettingsSource) -> None:
     shared.site.use(settings)
-    logger.info("%s has changed; jobs at %s are followed with it as it is now", origin.name, settings.target)
+    logger.info("%s has changed; jobs at %s are followed with it as it is now", source.name, settings.target)
     if _SITES.get(shared.key) is shared:
         del _SITES[shared.key]
-    shared.key = _key(settings, shared.site.timings, origin)
+    shared.key = _key(settings, shared.site.timings, source)
     _SITES.setdefault(shared.key, shared)
 
 
@@ -249,5 +250,5 @@ async def _close_later(shared: _Shared) -> None:
     # Nobody uses it, or the loop is being ended: either way this is the time to close.
     if _SITES.get(shared.key) is shared:
         del _SITES[shared.key]
-    await tasks.end(shared.keeping)
+    await background.end(shared.keeping)
     await shared.site.close()

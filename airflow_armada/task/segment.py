@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_armada import _metrics
 from airflow_armada._compat import AirflowTaskTimeout, event_hold
 from airflow_armada.exceptions import ArmadaUnavailable, job_error
-from airflow_armada.follow.outcome import Outcome
+from airflow_armada.follow.state.outcome import Outcome
 from airflow_armada.hooks.armada import ArmadaHook, settings_for_task
 from airflow_armada.links.armada import JOB_XCOM_KEY, show_link
 from airflow_armada.task.arguments.checks import NEVER

@@ -19,7 +19,7 @@ from airflow_armada.wait.task_log import TaskLogReporter
 
 if TYPE_CHECKING:
     from airflow_armada.client.settings import SiteSettings
-    from airflow_armada.follow.outcome import Outcome
+    from airflow_armada.follow.state.outcome import Outcome
 
 _LOOKUP_GRACE = 600.0  # s for which a connection that cannot be read does not end the task
 _LOOKUP_PAUSE = 15.0

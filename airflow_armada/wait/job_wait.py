@@ -14,11 +14,11 @@ from airflow_armada.wait.result_lines import ResultReporter
 
 if TYPE_CHECKING:
     from airflow_armada.client.settings import SiteSettings
-    from airflow_armada.follow.budget import LogBudget
-    from airflow_armada.follow.job import FollowedJob
-    from airflow_armada.follow.origin import Origin
-    from airflow_armada.follow.outcome import Outcome
-    from airflow_armada.follow.reporter import Reporter
+    from airflow_armada.follow.followed_job import FollowedJob
+    from airflow_armada.follow.log.budget import LogBudget
+    from airflow_armada.follow.observer import JobObserver
+    from airflow_armada.follow.settings_source import SettingsSource
+    from airflow_armada.follow.state.outcome import Outcome
     from airflow_armada.jobs.results import ResultCollector
     from airflow_armada.wait.task_log import TaskLogReporter
 
@@ -98,7 +98,7 @@ class JobWait:
 
 def followed_job(wait: JobWait) -> FollowedJob:
     """Give the job in the follower's terms."""
-    from airflow_armada.follow.job import FollowedJob
+    from airflow_armada.follow.followed_job import FollowedJob
 
     return FollowedJob(
         queue=wait.queue,
@@ -113,31 +113,31 @@ def followed_job(wait: JobWait) -> FollowedJob:
 @cache
 def live_log_budget() -> LogBudget:
     """Give the budget for live log lines that all triggers of this process share."""
-    from airflow_armada.follow.budget import LogBudget
+    from airflow_armada.follow.log.budget import LogBudget
 
     lines = conf.getfloat("armada", "live_log_lines_per_second", fallback=200.0)
     job_lines = conf.getfloat("armada", "live_log_lines_per_second_per_job", fallback=20.0)
     return LogBudget(lines, 2 * lines, job_lines, 5 * job_lines)
 
 
-def connection_origin(conn_id: str) -> Origin:
+def connection_origin(conn_id: str) -> SettingsSource:
     """
     Tell where the settings of a connection come from, so that its changes reach jobs that are followed already.
 
     :param conn_id: the id of the connection.
     :return: the origin; a process reads it once per ``[armada] connection_cache_ttl``, for all of its jobs.
     """
-    from airflow_armada.follow.origin import Origin
+    from airflow_armada.follow.settings_source import SettingsSource
     from airflow_armada.hooks.armada import ArmadaHook, connection_cache_ttl
 
     read = partial(ArmadaHook(conn_id).asettings, fresh=True)
-    return Origin(f"connection {conn_id!r}", read, max(connection_cache_ttl(), _MIN_REREAD))
+    return SettingsSource(f"connection {conn_id!r}", read, max(connection_cache_ttl(), _MIN_REREAD))
 
 
 async def wait_for_job(
     wait: JobWait,
     settings: SiteSettings,
-    reporter: Reporter,
+    reporter: JobObserver,
     *,
     budget: bool = False,
     collector: ResultCollector | None = None,
@@ -165,7 +165,7 @@ async def wait_for_job(
         queued_deadline=wait.queued_deadline,
         live_log_budget=live_log_budget() if budget and wait.get_logs else None,
     )
-    async with shared_site(settings, origin=connection_origin(wait.armada_conn_id)) as site:
+    async with shared_site(settings, source=connection_origin(wait.armada_conn_id)) as site:
         with reported(site) if budget else nullcontext():
             return await follow(site, followed_job(wait), reporter, options)
 

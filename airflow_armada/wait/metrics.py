@@ -13,9 +13,9 @@ from weakref import WeakKeyDictionary
 from airflow_armada import _metrics
 
 if TYPE_CHECKING:
-    from airflow_armada.follow.outcome import Outcome
     from airflow_armada.follow.site import Site
-    from airflow_armada.follow.stream import EventStream
+    from airflow_armada.follow.state.outcome import Outcome
+    from airflow_armada.follow.stream.event_stream import EventStream
     from airflow_armada.wait.job_wait import JobWait
 
 INTERVAL = 5.0
@@ -34,7 +34,7 @@ class SiteMetrics:
         self._site = site
         self._events: WeakKeyDictionary[EventStream, int] = WeakKeyDictionary()
         self._opened: WeakKeyDictionary[EventStream, int] = WeakKeyDictionary()
-        self._snapshots = site.sweeper.calls
+        self._snapshots = site.snapshots.calls
         self._log_calls = site.logs.calls
         self._budget_waits = site.logs.budget_waits
 
@@ -63,7 +63,7 @@ class SiteMetrics:
         opened = sum(stream.opened - self._opened.get(stream, 1) for stream in streams if stream.opened)
         self._events.update((stream, stream.events) for stream in streams)
         self._opened.update((stream, stream.opened) for stream in streams if stream.opened)
-        snapshots, log_calls, waits = self._site.sweeper.calls, self._site.logs.calls, self._site.logs.budget_waits
+        snapshots, log_calls, waits = self._site.snapshots.calls, self._site.logs.calls, self._site.logs.budget_waits
         _metrics.incr(_metrics.EVENTS, events, site=target)
         _metrics.incr(_metrics.RECONNECTS, opened, site=target)
         _metrics.incr(_metrics.SNAPSHOT_CALLS, snapshots - self._snapshots, site=target)
@@ -82,7 +82,7 @@ def reported(site: Site) -> Iterator[None]:
 
     :param site: the site that the caller uses.
     """
-    from airflow_armada.follow.tasks import spawn
+    from airflow_armada.follow.background import spawn
 
     if site not in _REPORTING:
         metrics = SiteMetrics(site)

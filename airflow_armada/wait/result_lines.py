@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from airflow_armada.follow.lines import MAX_BYTES
+from airflow_armada.follow.log.lines import MAX_BYTES
 
 if TYPE_CHECKING:
-    from airflow_armada.follow.reporter import Reporter
+    from airflow_armada.follow.observer import JobObserver
     from airflow_armada.jobs.results import ResultCollector
 
 _PIECE = MAX_BYTES - 3  # a piece ends before the character that would not fit
@@ -23,7 +23,7 @@ class ResultReporter:
     :param shows: tells of a container, by its name, whether its lines are passed on.
     """
 
-    def __init__(self, inner: Reporter, collector: ResultCollector, shows: Callable[[str], bool]) -> None:
+    def __init__(self, inner: JobObserver, collector: ResultCollector, shows: Callable[[str], bool]) -> None:
         self._inner = inner
         self._collector = collector
         self._shows = shows

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
 
     from airflow_armada.client.settings import SiteSettings
-    from airflow_armada.follow.outcome import Outcome
+    from airflow_armada.follow.state.outcome import Outcome
     from airflow_armada.jobs.results import ResultCollector
 
 
@@ -137,7 +137,7 @@ async def show_rest_of_log(
     :param collector: receives the result that the job prints.
     :return: its end with what was read now, and the last lines of the rest.
     """
-    from airflow_armada.follow.logs import fetch_remaining_logs
+    from airflow_armada.follow.log.log_follower import fetch_remaining_logs
     from airflow_armada.follow.timings import DEFAULT
 
     # Without the log there is no result.

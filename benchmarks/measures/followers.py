@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from airflow_armada.client.settings import SiteSettings
+from airflow_armada.follow.followed_job import FollowedJob
 from airflow_armada.follow.follower import FollowOptions, follow
-from airflow_armada.follow.job import FollowedJob
 from airflow_armada.follow.site import Site, shared_site
 from benchmarks.children import answer
 from benchmarks.loopwatch import LoopWatch, resident_bytes, until

@@ -8,8 +8,8 @@ import time
 from typing import Any
 
 from airflow_armada.client.settings import SiteSettings
+from airflow_armada.follow.followed_job import FollowedJob
 from airflow_armada.follow.follower import FollowOptions, follow
-from airflow_armada.follow.job import FollowedJob
 from airflow_armada.follow.site import shared_site
 from airflow_armada.follow.timings import DEFAULT, Timings
 from benchmarks.children import answer

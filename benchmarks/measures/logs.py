@@ -9,12 +9,12 @@ from datetime import datetime
 from typing import Any
 
 from airflow_armada.client.settings import SiteSettings
-from airflow_armada.follow.budget import LogBudget
+from airflow_armada.follow.followed_job import FollowedJob
 from airflow_armada.follow.follower import FollowOptions, follow
-from airflow_armada.follow.job import FollowedJob
-from airflow_armada.follow.logs import fetch_remaining_logs
-from airflow_armada.follow.outcome import Outcome
+from airflow_armada.follow.log.budget import LogBudget
+from airflow_armada.follow.log.log_follower import fetch_remaining_logs
 from airflow_armada.follow.site import shared_site
+from airflow_armada.follow.state.outcome import Outcome
 from benchmarks.children import answer
 from benchmarks.loopwatch import LoopWatch
 from benchmarks.servers.control import Control

@@ -27,7 +27,7 @@ def _parser(parse: str) -> Callable[[bytes], Any] | None:
     if parse == "raw":
         return None
     if parse == "slim":
-        from airflow_armada.follow.events import SlimEvent
+        from airflow_armada.follow.stream.slim_events import SlimEvent
 
         parser: Callable[[bytes], Any] = SlimEvent.FromString
         return parser

@@ -10,11 +10,12 @@ from typing import Any
 
 from airflow_armada.api import event_pb2
 from airflow_armada.client.settings import SiteSettings
-from airflow_armada.follow.events import SlimEvent
+from airflow_armada.follow.followed_job import FollowedJob
 from airflow_armada.follow.follower import FollowOptions, follow
-from airflow_armada.follow.job import FollowedJob
 from airflow_armada.follow.site import shared_site
-from airflow_armada.follow.state import NEW, JobState, fold
+from airflow_armada.follow.state.fold import fold
+from airflow_armada.follow.state.progress import NEW, JobProgress
+from airflow_armada.follow.stream.slim_events import SlimEvent
 from benchmarks import synthetic
 from benchmarks.children import answer
 from benchmarks.loopwatch import until
@@ -66,7 +67,7 @@ def run(events: int, jobs: int) -> dict[str, float]:
     now = time.time()
     bodies = islice(synthetic.lives([synthetic.job_id(number) for number in range(jobs)], "parts", now), events)
     payloads = [synthetic.stream_message(synthetic.message_id(int(now * 1000)), body) for body in bodies]
-    states: dict[str, JobState] = {}
+    states: dict[str, JobProgress] = {}
 
     def take(opened: Opened) -> None:
         kind, event, job = opened

@@ -13,11 +13,11 @@ import grpc
 
 from airflow_armada.client.channel import open_aio_channel
 from airflow_armada.client.settings import SiteSettings
+from airflow_armada.follow.followed_job import FollowedJob
 from airflow_armada.follow.follower import FollowOptions, follow
-from airflow_armada.follow.job import FollowedJob
 from airflow_armada.follow.site import shared_site
+from airflow_armada.follow.stream.job_set_watch import JobSetWatch
 from airflow_armada.follow.timings import DEFAULT
-from airflow_armada.follow.watch import JobSetWatch
 from benchmarks.children import answer
 from benchmarks.loopwatch import LoopWatch, until
 from benchmarks.measures.loops import costs

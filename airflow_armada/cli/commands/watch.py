@@ -15,8 +15,9 @@ from airflow_armada.cli.remote import client_of
 from airflow_armada.client.event import Event
 from airflow_armada.client.streams import EventStream
 from airflow_armada.client.typings import EventType
-from airflow_armada.follow.outcome import SUCCEEDED
-from airflow_armada.follow.state import ENDED, NEW, JobState, fold
+from airflow_armada.follow.state.fold import fold
+from airflow_armada.follow.state.outcome import SUCCEEDED
+from airflow_armada.follow.state.progress import ENDED, NEW, JobProgress
 
 _PHASES = ("unknown", "submitted", "queued", "leased", "pending", "running", "ended")
 _TICK = 0.5
@@ -45,7 +46,7 @@ class _Jobs:
     """The jobs of the set, as far as events have told of them."""
 
     def __init__(self, output: Output) -> None:
-        self.states: dict[str, JobState] = {}
+        self.states: dict[str, JobProgress] = {}
         self._output = output
         self._heard = time.monotonic()
         self._began = time.monotonic()
@@ -79,7 +80,7 @@ class _Jobs:
             f"{ended}/{len(self.states)} jobs ended{f' ({parts})' if parts else ''}, {elapsed // 60}:{elapsed % 60:02}"
         )
 
-    def _print(self, job_id: str, state: JobState, word: str, reason: str) -> None:
+    def _print(self, job_id: str, state: JobProgress, word: str, reason: str) -> None:
         where = " ".join(part for part in (state.cluster, state.node) if part)
         codes = dict(state.exit_codes)
         value = {"job": job_id, "time": state.at, "state": word, "reason": reason, "cluster": state.cluster}
@@ -89,7 +90,7 @@ class _Jobs:
         self._output.line("  ".join(clean(text) for text in (*texts, " ".join(reason.split())) if text))
 
 
-def _word(state: JobState) -> str:
+def _word(state: JobProgress) -> str:
     return state.end or _PHASES[state.phase]
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_armada.links.armada import JOB_XCOM_KEY
 
 if TYPE_CHECKING:
-    from airflow_armada.follow.outcome import Outcome
+    from airflow_armada.follow.state.outcome import Outcome
     from airflow_armada.wait.job_wait import JobWait
 
 _FACTS: dict[str, Any] = {

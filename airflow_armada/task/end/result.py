@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from airflow_armada.exceptions import ArmadaResultError
-from airflow_armada.follow.outcome import LOG_GONE
+from airflow_armada.follow.state.outcome import LOG_GONE
 
 if TYPE_CHECKING:
-    from airflow_armada.follow.outcome import Outcome
+    from airflow_armada.follow.state.outcome import Outcome
     from airflow_armada.jobs.results import ResultCollector
     from airflow_armada.wait.job_wait import JobWait
 

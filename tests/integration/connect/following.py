@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from airflow_armada.client.channel import open_channel
 from airflow_armada.client.client import ArmadaClient
 from airflow_armada.client.settings import SiteSettings
+from airflow_armada.follow.followed_job import FollowedJob
 from airflow_armada.follow.follower import follow
-from airflow_armada.follow.job import FollowedJob
 from airflow_armada.follow.site import shared_site
 from airflow_armada.jobs.job_forms import read_jobs
 from tests.integration.connect.conftest import SCRIPT

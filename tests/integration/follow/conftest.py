@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 
 import pytest
 
-from airflow_armada.follow.job import FollowedJob
+from airflow_armada.follow.followed_job import FollowedJob
 from airflow_armada.follow.timings import Timings
 from tests.integration.follow.scripted import ScriptedArmada, scripted_armada
 

@@ -19,7 +19,7 @@ import grpc.aio
 
 from airflow_armada.api import binoculars_pb2, event_pb2, job_pb2, methods, scheduler_reporting_pb2, timestamp_pb2
 from airflow_armada.client.settings import SiteSettings
-from airflow_armada.follow.times import nanoseconds
+from airflow_armada.client.timestamps import nanoseconds
 
 EVENTS = methods.Event.GET_JOB_SET_EVENTS.path
 DETAILS = methods.Jobs.GET_JOB_DETAILS.path

@@ -15,12 +15,12 @@ import pytest
 from airflow_armada.client.auth.credentials import BearerToken
 from airflow_armada.client.failure import SettingsError
 from airflow_armada.client.settings import SiteSettings, TlsSettings
-from airflow_armada.follow.origin import Origin
+from airflow_armada.follow.settings_source import SettingsSource
 from airflow_armada.follow.site import Site, shared_site
 from tests.integration.follow.conftest import JOB_SET, QUEUE, QUICK, Remembering, a_job, until
+from tests.integration.follow.log.test_log_follower import run, start, write
 from tests.integration.follow.scripted import EVENTS, ScriptedArmada, scripted_armada
 from tests.integration.follow.test_events import begin, run_to, within
-from tests.integration.follow.test_logs import run, start, write
 from tests.support.certificates import Certificates, tls_proxy
 
 
@@ -31,7 +31,7 @@ class Connection:
         self.settings = settings
         self.readings = 0
         self.error: Exception | None = None
-        self.origin = Origin("connection 'site'", self._read, 0.1)
+        self.origin = SettingsSource("connection 'site'", self._read, 0.1)
 
     async def _read(self) -> SiteSettings:
         self.readings += 1

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from airflow_armada.api import event_pb2
+from airflow_armada.follow.followed_job import FollowedJob
 from airflow_armada.follow.follower import FollowOptions, follow
-from airflow_armada.follow.job import FollowedJob
-from airflow_armada.follow.outcome import Outcome
 from airflow_armada.follow.site import Site, shared_site
+from airflow_armada.follow.state.outcome import Outcome
 from tests.integration.follow.conftest import JOB_SET, QUEUE, QUICK, Remembering, a_job, until
 from tests.integration.follow.scripted import DETAILS, EVENTS, ScriptedArmada
 from tests.support.proxy import fault_proxy

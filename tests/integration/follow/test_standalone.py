@@ -13,10 +13,10 @@ from airflow_armada.api import core_v1_pb2, resource_pb2, submit_pb2
 from airflow_armada.client.asyncio_client import ArmadaAsyncIOClient
 from airflow_armada.client.channel import open_aio_channel
 from airflow_armada.client.settings import SiteSettings
+from airflow_armada.follow.followed_job import FollowedJob
 from airflow_armada.follow.follower import follow
-from airflow_armada.follow.job import FollowedJob
-from airflow_armada.follow.outcome import Outcome
 from airflow_armada.follow.site import shared_site
+from airflow_armada.follow.state.outcome import Outcome
 from airflow_armada.standalone.server import StandaloneArmada
 from tests.integration.follow.conftest import QUICK, Remembering, until
 from tests.integration.follow.scripted import EVENTS

@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 
 from airflow_armada import _metrics
-from airflow_armada.follow.budget import LogBudget
 from airflow_armada.follow.follower import FollowOptions, follow
+from airflow_armada.follow.log.budget import LogBudget
 from airflow_armada.follow.site import Site, shared_site
 from airflow_armada.wait import metrics
 from tests.integration.follow.conftest import QUEUE, QUICK, Remembering, a_job, until
+from tests.integration.follow.log.test_log_follower import write
 from tests.integration.follow.scripted import scripted_armada
 from tests.integration.follow.test_events import run_to
-from tests.integration.follow.test_logs import write
 
 Sent = dict[str, list[Any]]
 
@@ -55,8 +55,8 @@ async def test_a_site_tells_what_it_does_while_somebody_follows(stats: Recording
             for number in (1, 2):
                 armada.emit(QUEUE, "set", a_job(number).job_id, "queued")
             await until(lambda: next(iter(site.watches.values())).stream.events == 2)
-            await until(lambda: site.sweeper.calls >= 1)
-            snapshots = site.sweeper.calls
+            await until(lambda: site.snapshots.calls >= 1)
+            snapshots = site.snapshots.calls
         for number in (1, 2):
             armada.emit(QUEUE, "set", a_job(number).job_id, "succeeded")
         await asyncio.gather(*tasks)

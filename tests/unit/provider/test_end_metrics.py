@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from airflow_armada import _metrics
-from airflow_armada.follow.outcome import Outcome
+from airflow_armada.follow.state.outcome import Outcome
 from airflow_armada.wait.job_wait import JobWait
 from airflow_armada.wait.metrics import count_end
 

@@ -9,7 +9,7 @@ import pytest
 from airflow_armada import exceptions
 from airflow_armada._compat import AirflowException, AirflowFailException, AirflowTaskTimeout
 from airflow_armada.exceptions import job_error
-from airflow_armada.follow.outcome import STATUSES, SUCCEEDED, Outcome
+from airflow_armada.follow.state.outcome import STATUSES, SUCCEEDED, Outcome
 
 FAILED = Outcome(
     status="failed",

@@ -75,7 +75,7 @@ def test_a_resume_that_fetches_nothing_imports_nothing_heavy() -> None:
     code = """
     from datetime import datetime, timezone
     from types import SimpleNamespace
-    from airflow_armada.follow.outcome import Outcome
+    from airflow_armada.follow.state.outcome import Outcome
     from airflow_armada.operators.armada import ArmadaOperator
     from airflow_armada.wait.job_wait import EVENT_VERSION, JobWait
 

@@ -14,7 +14,7 @@ if AIRFLOW < (3, 3):
 from airflow.sdk.definitions.retry_policy import RetryAction, RetryDecision
 
 from airflow_armada.exceptions import ArmadaJobFailed, ArmadaJobOutOfMemory, ArmadaUnavailable, job_error
-from airflow_armada.follow.outcome import Outcome
+from airflow_armada.follow.state.outcome import Outcome
 from airflow_armada.retry_policy import ArmadaRetryPolicy
 
 JOB = {"job_id": "01h", "queue": "q", "job_set_id": "s"}

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_armada.follow.outcome import Outcome
+from airflow_armada.follow.state.outcome import Outcome
 from airflow_armada.triggers.armada import ArmadaJobTrigger
 from airflow_armada.wait.job_wait import JobWait, infrastructure_end, make_error_event, make_event
 from airflow_armada.wait.task_log import TaskLogReporter

@@ -1,0 +1,266 @@
+"""Following a job's own log while it runs, and reading the rest of it when it has ended.
+
+The log service answers unary calls only, so this pages: often while lines come, seldom while it is quiet. Trouble with
+logs is told once and never fails a job.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Protocol
+
+from airflow_armada.client.errors import ArmadaError, NotFound
+from airflow_armada.client.log_cursor import BEGINNING, Line, Page, Position, next_second, read_page
+from airflow_armada.client.settings import SiteSettings
+from airflow_armada.follow.followed_job import FollowedJob
+from airflow_armada.follow.log.budget import JobBudget
+from airflow_armada.follow.log.lines import printable
+from airflow_armada.follow.log.log_service import SiteLogs
+from airflow_armada.follow.observer import JobObserver
+from airflow_armada.follow.refusal import is_refusal
+from airflow_armada.follow.state.outcome import LOG_GONE, Outcome
+from airflow_armada.follow.timings import DEFAULT, Timings
+
+_CHUNK = 200
+"""Lines handed over at once; between two chunks the event loop may do something else."""
+
+_CHOOSE = re.compile(r"choose one of: \[([^\]]*)\]")
+_STARTING = re.compile(r"is waiting to start|PodInitializing|ContainerCreating")
+_NOTED_AFTER = 3
+"""Failures in a row after which the log trouble is worth a line."""
+
+
+class LogService(Protocol):
+    """Reads pages of logs in the cluster where the job is, no more than the site's share at a time."""
+
+    readers: int
+    budget_waits: int
+
+    def available(self, cluster: str) -> bool: ...
+
+    def pace(self) -> float: ...
+
+    async def page(self, cluster: str, job: FollowedJob, container: str, since_time: str) -> Sequence[Line]: ...
+
+
+class LogFollower:
+    """Hands the log of one job to an observer, each line once and in order.
+
+    :param service: where to read
+    :param job: the job
+    :param cluster: tells the cluster of its present run, "" while there is none
+    :param observer: where the lines go
+    :param containers: names of its containers; empty for the only one
+    :param positions: how far the log has been shown before, as in ``Outcome.log_positions``
+    :param budget: how many lines may be shown live; None for all
+    :param timings: waiting times
+    """
+
+    def __init__(
+        self,
+        service: LogService,
+        job: FollowedJob,
+        cluster: Callable[[], str],
+        observer: JobObserver,
+        containers: Sequence[str],
+        positions: Mapping[str, Sequence[Any]],
+        budget: JobBudget | None,
+        timings: Timings,
+    ) -> None:
+        names = tuple(containers) or tuple(positions) or ("",)
+        self._positions = {name: Position.parse(positions.get(name)) for name in names}
+        self._service = service
+        self._job = job
+        self._cluster = cluster
+        self._observer = observer
+        self._budget = budget
+        self._timings = timings
+        self._failures = 0
+        self._noted = ""
+        self._ending = asyncio.Event()
+        self._drained: set[str] = set()
+        self._gaps: dict[str, str] = {}
+        self._refused = False
+        self._left_out = False
+
+    @property
+    def positions(self) -> dict[str, list[Any]]:
+        """How far the log has been shown, for ``Outcome.log_positions``."""
+        return {name: list(position) for name, position in self._positions.items() if position != BEGINNING}
+
+    @property
+    def gap(self) -> str:
+        """Why something of the log could not be read, for ``Outcome.log_gap``."""
+        return next(iter(self._gaps.values()), "")
+
+    def end(self) -> None:
+        """Let :meth:`run` come to its end: the job has ended."""
+        self._ending.set()
+
+    async def run(self) -> bool:
+        """Show lines as they come until :meth:`end` is called, then what is left, before the pod is deleted.
+
+        :return: whether all of the log that could be had was shown
+        """
+        self._service.readers += 1
+        try:
+            await self._follow()
+            return await self._finish()
+        finally:
+            self._service.readers -= 1
+
+    async def _follow(self) -> None:
+        quiet = 0
+        while not self._ending.is_set():
+            quiet = 0 if await self._round() else quiet + 1
+            pause = min(self._timings.log_interval * 2 ** min(quiet, 10), self._timings.max_log_interval)
+            await self._pause(pause * self._service.pace())
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            await asyncio.wait_for(self._ending.wait(), seconds)
+        except asyncio.TimeoutError:
+            return
+
+    async def _finish(self) -> bool:
+        deadline = time.monotonic() + self._timings.log_tail
+        left = list(self._positions)
+        while left:
+            limited = [name for name in left if not await self._drain(name)]
+            left = [name for name in self._positions if name not in self._drained]
+            if not left:
+                break
+            if self._refused or limited or time.monotonic() + self._timings.log_interval > deadline:
+                return False
+            await asyncio.sleep(self._timings.log_interval)
+        return True
+
+    async def _round(self) -> bool:
+        """Look once at every container; true if there was anything new."""
+        shown = False
+        for name in list(self._positions):
+            before = self._positions.get(name)
+            try:
+                while await self._advance(name):
+                    pass
+                self._failures = 0
+            except ArmadaError as error:
+                self._trouble(name, error)
+            shown = shown or self._positions.get(name) != before
+        return shown
+
+    async def _drain(self, name: str) -> bool:
+        """Show a container's log to its end, if that works now; false if the budget does not admit all of it."""
+        self._left_out = False
+        self._gaps.pop(name, None)
+        try:
+            while await self._advance(name):
+                pass
+        except NotFound:
+            self._note(f"{LOG_GONE}; what it wrote last may be missing here")
+            self._gaps[name] = LOG_GONE
+            self._drained.add(name)
+        except ArmadaError as error:
+            self._gaps[name] = str(error)
+            self._trouble(name, error)
+            self._refused = self._refused or is_refusal(error)
+        else:
+            if not self._left_out:
+                self._drained.add(name)
+        return not self._left_out
+
+    async def _advance(self, name: str) -> bool:
+        """Show what is new on one page; true if the next page is worth asking for at once."""
+        cluster = self._cluster()
+        if not cluster:
+            self._gaps[name] = "its cluster is not known"
+            return False
+        if self._budget is not None and not self._budget.available():
+            self._leave_out()
+            return False
+        if not self._service.available(cluster):
+            self._gaps[name] = f"the connection names no log service for cluster {cluster}"
+            self._note(f"{self._gaps[name]}, so its log is not shown here")
+            return False
+        position = self._positions[name]
+        lines = await self._service.page(cluster, self._job, name, position.timestamp)
+        page = read_page(position, lines)
+        if page.more and page.start >= len(page.lines):
+            self._note("more than 2 MB within one second: the log service gives no more of it, some lines are missing")
+            self._positions[name] = next_second(position)
+            return True
+        self._left_out = False
+        if not await self._show(name, page):
+            self._leave_out()
+        return page.more and not self._left_out
+
+    def _leave_out(self) -> None:
+        """Note that the budget does not admit what there is."""
+        self._left_out = True
+        self._service.budget_waits += 1
+
+    async def _show(self, name: str, page: Page) -> bool:
+        """Show the new lines of a page; false if the budget did not admit all of them."""
+        index = page.start
+        room = len(page.lines) if self._budget is None else self._budget.available()
+        while index < len(page.lines) and room > 0:
+            chunk: list[tuple[str, str]] = []
+            while index < len(page.lines) and len(chunk) < min(_CHUNK, room):
+                chunk.extend((page.lines[index].timestamp, text) for text in printable(page.lines[index].line))
+                index += 1
+            if self._budget:
+                self._budget.take(len(chunk))
+                room -= len(chunk)
+            await self._observer.log_lines(name, chunk)
+            self._positions[name] = page.after(index)
+            await asyncio.sleep(0)
+        return index == len(page.lines)
+
+    def _trouble(self, name: str, error: ArmadaError) -> None:
+        text = str(error)
+        choice = _CHOOSE.search(text)
+        if choice and name == "":
+            del self._positions[""]
+            self._gaps.pop("", None)
+            self._positions.update((found, BEGINNING) for found in choice[1].replace(",", " ").split())
+            return
+        if isinstance(error, NotFound) or _STARTING.search(text):
+            return
+        self._failures += 1
+        if self._failures == _NOTED_AFTER:
+            self._note(f"its log cannot be read for now: {text}")
+
+    def _note(self, text: str) -> None:
+        if text != self._noted:
+            self._noted = text
+            self._observer.state(f"Job {self._job.job_id}: {text}")
+
+
+async def fetch_remaining_logs(
+    settings: SiteSettings, job: FollowedJob, outcome: Outcome, observer: JobObserver, timings: Timings = DEFAULT
+) -> Outcome:
+    """Show what a follower had to leave out of a job's log. Trouble with logs is told, not raised.
+
+    :param settings: the Armada site
+    :param job: the job
+    :param outcome: what the follower returned, with the positions that it had reached
+    :param observer: where the lines go
+    :param timings: waiting times
+    :return: the outcome with the positions reached now, and whether the whole log has been shown
+    """
+    if outcome.logs_complete:
+        return outcome
+    service = SiteLogs(settings)
+    reader = LogFollower(
+        service, job, lambda: outcome.cluster, observer, job.containers, outcome.log_positions, None, timings
+    )
+    reader.end()
+    try:
+        complete = await reader.run()
+    finally:
+        await service.close()
+    return replace(outcome, log_positions=reader.positions, logs_complete=complete, log_gap=reader.gap)

@@ -1,0 +1,202 @@
+"""Reading one job set's event stream for as long as it is wanted, whatever happens to the connection."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import grpc
+
+from airflow_armada.client.errors import ArmadaError, InvalidRequest, from_grpc
+from airflow_armada.follow.stream.slim_events import open_events, time_of
+from airflow_armada.follow.timings import Timings
+
+logger = logging.getLogger(__name__)
+
+METHOD = "GetJobSetEvents"
+
+_AT_ONCE = 200
+"""Events handed on in one turn of the event loop, and so the most that wait for it."""
+
+
+class EventStream:
+    """Keeps a stream open and hands its events on, those of a few milliseconds together: they cost less one after the
+    other than between the steps of receiving them.
+
+    The stream is opened again, from the last message id, when it breaks, when the server ends it, and when it stays
+    silent for so long that it may be half-open: a silent watch carries no bytes.
+
+    :param channel: the channel to open the stream on
+    :param queue: the queue of the job set
+    :param job_set_id: its id
+    :param position: the message id after which to begin
+    :param receive: takes the messages that came; must be quick and must not raise
+    :param timings: waiting times
+    """
+
+    def __init__(
+        self,
+        channel: Any,
+        queue: str,
+        job_set_id: str,
+        position: str,
+        receive: Callable[[Sequence[Any]], None],
+        timings: Timings,
+    ) -> None:
+        self.position = position
+        self._received_at = 0.0
+        self.events = 0
+        self.opened = 0
+        self.opened_at = 0.0
+        self.error: ArmadaError | None = None
+        self.down_since: float | None = None
+        self._channel = channel
+        self._queue = queue
+        self._job_set_id = job_set_id
+        self._receive = receive
+        self._timings = timings
+        self._loop = asyncio.get_running_loop()
+        self._clock = self._loop.time
+        self._arrived: list[Any] = []
+        self._handing: asyncio.TimerHandle | None = None
+        self._call: Any = None
+        self._cut = False
+        self._silent = 0
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+
+    @property
+    def lag(self) -> float:
+        """Seconds from the server's storing of the newest event to its receipt, by the clocks of both."""
+        return max(0.0, self._received_at - time_of(self.position))
+
+    async def run(self) -> None:
+        """Read until cancelled."""
+        failures = 0
+        while True:
+            before = self.events
+            error = await self._read()
+            progress = self.events > before
+            self._silent = 0 if progress else self._silent + 1
+            # Proxies end silent streams every minute or so: one that was open for a while did not fail.
+            lasted = self._clock() - self.opened_at >= self._timings.max_back_off
+            failures = 0 if progress or lasted or self._cut else failures + 1
+            if not self._cut:
+                self._went_down(error)
+            await asyncio.sleep(self._back_off(failures))
+
+    def reopen(self) -> None:
+        """Open the stream again from where it stands: it has missed something, or waited too long for nothing."""
+        if self._call is not None and not self._cut:
+            self._cut = True
+            self._call.cancel()
+
+    def suspect(self) -> None:
+        """Open the stream again unless it tells of something soon: a snapshot knew more than it has told."""
+
+        def check(seen: int) -> None:
+            del self._timers["suspicion"]
+            if self.events == seen:
+                self.reopen()
+
+        if "suspicion" not in self._timers:
+            self._timers["suspicion"] = self._loop.call_later(self._timings.settle, check, self.events)
+
+    def use(self, channel: Any) -> None:
+        """Go on with another channel, from where the stream stands."""
+        self._channel = channel
+        self.reopen()
+
+    async def _read(self) -> ArmadaError | None:
+        """Read one call to its end.
+
+        :return: what ended it, None when the server or :meth:`reopen` did
+        """
+        self._call = call = open_events(self._channel, self._queue, self._job_set_id, from_id=self.position)
+        self._cut = False
+        self.opened += 1
+        self.opened_at = self._clock()
+        self._watch_over()
+        try:
+            await self._consume(call)
+        except asyncio.CancelledError:
+            if not self._cut:
+                raise
+        except grpc.RpcError as error:
+            return self._judge(from_grpc(error, METHOD))
+        except ArmadaError as error:
+            return error
+        finally:
+            self._stop_timers()
+            call.cancel()
+            self._hand_on()
+        return None
+
+    async def _consume(self, call: Any) -> None:
+        """Gather what comes; while much of it waits to be handed on, nothing more is read, so that the server waits."""
+        arrived = self._arrived
+        async for message in call:
+            arrived.append(message)
+            if len(arrived) >= _AT_ONCE:
+                self._hand_on()
+            elif self._handing is None:
+                self._handing = self._loop.call_later(self._timings.gather, self._hand_on)
+
+    def _hand_on(self) -> None:
+        """Hand on what has arrived."""
+        if self._handing is not None:
+            self._handing.cancel()
+            self._handing = None
+        batch = self._arrived[:]
+        if batch:
+            self._arrived.clear()
+            self.events += len(batch)
+            self.position = batch[-1].id
+            self._received_at = time.time()
+            self._receive(batch)
+
+    def _judge(self, error: ArmadaError) -> ArmadaError:
+        if isinstance(error, InvalidRequest):
+            # The server does not take this id; the beginning of the history it always takes.
+            self.position = ""
+        return error
+
+    def _watch_over(self) -> None:
+        loop = asyncio.get_running_loop()
+        idle = min(self._timings.idle * 2 ** min(self._silent, 10), self._timings.max_idle) * random.uniform(0.8, 1.2)
+
+        def check_idle(seen: int) -> None:
+            if self.events == seen:
+                self.reopen()
+            else:
+                self._timers["idle"] = loop.call_later(self._timings.idle, check_idle, self.events)
+
+        def check_up(seen: int) -> None:
+            ready = self._channel.get_state() is grpc.ChannelConnectivity.READY
+            if self.events > seen or ready:
+                self.error, self.down_since = None, None
+            else:
+                self._timers["up"] = loop.call_later(self._timings.settle, check_up, seen)
+
+        settle = self._timings.settle
+        self._timers = {
+            "idle": loop.call_later(idle, check_idle, self.events),
+            "up": loop.call_later(settle, check_up, self.events),
+        }
+
+    def _stop_timers(self) -> None:
+        for timer in self._timers.values():
+            timer.cancel()
+        self._timers.clear()
+
+    def _went_down(self, error: ArmadaError | None) -> None:
+        self.error = error
+        if self.down_since is None:
+            self.down_since = self._clock()
+
+    def _back_off(self, failures: int) -> float:
+        longest = min(self._timings.first_back_off * 2 ** min(failures, 16), self._timings.max_back_off)
+        return random.uniform(longest / 2, longest)

@@ -1,0 +1,162 @@
+"""One event stream for all followed jobs of a job set."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import grpc
+
+from airflow_armada.client.errors import InvalidRequest, from_grpc
+from airflow_armada.follow import background
+from airflow_armada.follow.followed_job import FollowedJob
+from airflow_armada.follow.stream.event_stream import METHOD, EventStream
+from airflow_armada.follow.stream.slim_events import id_at, open_events, time_of
+from airflow_armada.follow.stream.tracked_job import TrackedJob
+from airflow_armada.follow.timings import Timings
+
+logger = logging.getLogger(__name__)
+
+_ENDINGS = frozenset({"failed", "succeeded", "cancelled", "preempted"})
+
+
+class JobSetWatch:
+    """Watches one job set while somebody follows a job of it. An event costs one look-up by job id, and only the
+    followers of that job wake; what is kept is the state of the followed jobs, whatever the size of the set.
+
+    :param queue: the queue of the job set
+    :param job_set_id: its id
+    :param channel: the channel to open the stream on
+    :param timings: waiting times
+    """
+
+    def __init__(self, queue: str, job_set_id: str, channel: Any, timings: Timings) -> None:
+        self.queue = queue
+        self.job_set_id = job_set_id
+        self.jobs: dict[str, TrackedJob] = {}
+        self.unused_since: float | None = None
+        self.refused_since: float | None = None
+        self.announced = False
+        self.announcement: asyncio.Task[None] | None = None
+        self.channel = channel
+        self._timings = timings
+        self._stream: EventStream | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._loop = asyncio.get_running_loop()
+
+    @property
+    def stream(self) -> EventStream:
+        """The stream, which the first join opens."""
+        assert self._stream is not None, "a watch has no stream before somebody joins it"
+        return self._stream
+
+    def join(self, job: FollowedJob) -> TrackedJob:
+        """Follow a job of this set; every join is answered by one :meth:`leave`."""
+        tracked = self.jobs.get(job.job_id)
+        if tracked is None:
+            tracked = self.jobs[job.job_id] = TrackedJob(job)
+        tracked.followers += 1
+        self.unused_since = None
+        if self._task is None:
+            self._open(id_at(max(job.submitted_at - self._timings.look_back, time.time() - self._timings.recent)))
+        return tracked
+
+    def leave(self, tracked: TrackedJob) -> None:
+        """Stop following a job; the last one out leaves the watch unused, for its owner to close after a while."""
+        tracked.followers -= 1
+        if not tracked.followers:
+            self.jobs.pop(tracked.job.job_id, None)
+        if not self.jobs:
+            self.unused_since = self._loop.time()
+
+    def use(self, channel: Any) -> None:
+        """Go on with another channel; no event is lost, and what was refused on the old one is asked for again."""
+        self.channel = channel
+        self.refused_since = None
+        if self._stream is not None:
+            self._stream.use(channel)
+
+    def covers(self, job: FollowedJob) -> bool:
+        """Whether every event of a job is still to come on the stream, so that joining needs no snapshot."""
+        return time_of(self.stream.position) <= job.submitted_at - self._timings.look_back
+
+    async def replay(self, wanted: list[TrackedJob], since: float, until: float = math.inf) -> set[str]:
+        """Read the stored history once, on a call of its own, for what the stream began too late for.
+
+        Jobs that nobody has heard of take every event; for the others the history only completes their end.
+
+        :param wanted: the jobs to read it for; it is read no further than to the last one's end
+        :param since: where to begin, in seconds since the epoch
+        :param until: where to stop
+        :return: the ids of those jobs of which there was any event
+        :raises ArmadaRpcError: when the history cannot be read so far
+        """
+        try:
+            return await self._read_history(wanted, id_at(since), until)
+        except InvalidRequest:
+            # The server does not take such an id; the beginning of the history it always takes.
+            return await self._read_history(wanted, "", until)
+
+    async def _read_history(self, wanted: list[TrackedJob], from_id: str, until: float) -> set[str]:
+        jobs = {tracked.job.job_id: tracked for tracked in wanted}
+        unheard = {job_id for job_id, tracked in jobs.items() if not tracked.state.phase}
+        seen: set[str] = set()
+        call = open_events(self.channel, self.queue, self.job_set_id, from_id=from_id, watch=False)
+        try:
+            async for message in call:
+                if time_of(message.id) > until:
+                    break
+                kind = message.message.WhichOneof("events")
+                if kind is None:
+                    continue
+                event = getattr(message.message, kind)
+                tracked = jobs.get(event.job_id)
+                if tracked is None:
+                    continue
+                seen.add(event.job_id)
+                if kind in _ENDINGS or event.job_id in unheard:
+                    if tracked.fold(kind, event):
+                        tracked.wake()
+                    if tracked.state.end and all(other.state.end for other in wanted):
+                        break
+        except grpc.RpcError as error:
+            raise from_grpc(error, METHOD) from None
+        finally:
+            call.cancel()
+        return seen
+
+    async def close(self) -> None:
+        """End the stream and everything that runs for it."""
+        await background.end(self._task, self.announcement)
+
+    def _open(self, position: str) -> None:
+        self._stream = EventStream(self.channel, self.queue, self.job_set_id, position, self._receive, self._timings)
+        self._task = background.spawn(self._stream.run(), f"armada watch {self.queue}/{self.job_set_id}")
+
+    def _receive(self, messages: Sequence[Any]) -> None:
+        """Fold the events of followed jobs, then wake the followers whose job has changed, once each."""
+        jobs, now = self.jobs, self._loop.time()
+        changed: dict[str, TrackedJob] = {}
+        for message in messages:
+            body = message.message
+            kind = body.WhichOneof("events")
+            if kind is None:
+                continue
+            event = getattr(body, kind)
+            job_id = event.job_id
+            tracked = jobs.get(job_id)
+            if tracked is None:
+                continue
+            tracked.heard = now
+            try:
+                if tracked.fold(kind, event):
+                    changed[job_id] = tracked
+            except Exception:
+                # An event that nobody foresaw must not end the watch.
+                logger.exception("An event of job set %s could not be used", self.job_set_id)
+        for tracked in changed.values():
+            tracked.wake()

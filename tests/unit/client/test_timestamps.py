@@ -1,0 +1,32 @@
+"""Times on the wire."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_armada.api import timestamp_pb2
+from airflow_armada.client.timestamps import nanoseconds, rfc3339
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("1970-01-01T00:00:01Z", 1_000_000_000),
+        ("1970-01-01T00:00:01.000000001Z", 1_000_000_001),
+        ("1970-01-01T01:00:01.5+01:00", 1_500_000_000),
+        ("1970-01-01t00:00:01z", 1_000_000_000),
+        ("", 0),
+        ("yesterday", 0),
+    ],
+)
+def test_times_are_read_to_the_nanosecond(text: str, expected: int) -> None:
+    assert nanoseconds(text) == expected
+
+
+def test_wire_times_are_written_so_that_later_ones_are_larger() -> None:
+    early = rfc3339(timestamp_pb2.Timestamp(seconds=9, nanos=999_999_999))
+    late = rfc3339(timestamp_pb2.Timestamp(seconds=10))
+
+    assert early == "1970-01-01T00:00:09.999999Z"
+    assert early < late
+    assert rfc3339(timestamp_pb2.Timestamp()) == ""
