@@ -278,4 +278,4 @@ async def test_nothing_of_the_old_settings_is_left_open(armada: ScriptedArmada) 
         await asyncio.gather(task, return_exceptions=True)
 
     await until(lambda: not [one for one in asyncio.all_tasks() - before if "armada" in one.get_name()])
-    assert armada.streams == 0
+    await until(lambda: armada.streams == 0)
