@@ -11,10 +11,10 @@ import pytest
 
 from airflow_armada.standalone.server import StandaloneArmada
 from tests.e2e.dags.secrets_ import KINDS
-from tests.integration.connect.guarded_site import GuardedSite, guarded_site
 from tests.support.airflow_api import DagRun
 from tests.support.airflow_stack import AirflowStack
 from tests.support.canaries import traces, traces_in
+from tests.support.guarded_site import GuardedSite, guarded_site
 
 LOUD = {
     "AIRFLOW__LOGGING__LOGGING_LEVEL": "DEBUG",

@@ -9,9 +9,9 @@ from airflow.sdk import Connection
 from airflow_armada.client.site.diagnose import diagnose
 from airflow_armada.hooks.settings import site_settings
 from airflow_armada.standalone.server import StandaloneArmada
-from tests.integration.connect.following import followed, submitted
 from tests.support.certificates import Certificates, tls_proxy
-from tests.unit.connect.test_lookout import lookout
+from tests.support.following import followed, submitted
+from tests.unit.client.site.test_lookout_discovery import lookout
 
 
 def published(target: str) -> bytes:

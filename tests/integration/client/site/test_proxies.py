@@ -13,8 +13,8 @@ from airflow_armada.client.settings import CLUSTER_ID
 from airflow_armada.client.site.diagnose import diagnose
 from airflow_armada.client.site.lookout_discovery import read_config
 from airflow_armada.standalone.server import StandaloneArmada
-from tests.integration.connect.conftest import SERVING, health, plain
 from tests.support.http_proxy import HttpProxy, http_proxy
+from tests.support.sites import SERVING, health, plain
 
 
 @pytest.fixture

@@ -16,10 +16,10 @@ from airflow_armada.hooks.armada import ArmadaHook, forget_connections
 from airflow_armada.standalone.auth import Credentials
 from airflow_armada.standalone.server import StandaloneArmada
 from airflow_armada.wait.job_wait import connection_origin
-from tests.integration.connect.conftest import plain
-from tests.integration.connect.following import counting, followed, submitted
 from tests.support.components import wait_until
+from tests.support.following import counting, followed, submitted
 from tests.support.oidc import CLIENT_SECRET, oidc_provider
+from tests.support.sites import plain
 
 
 def press_test(monkeypatch: pytest.MonkeyPatch, server: StandaloneArmada, **extra: object) -> tuple[bool, str]:

@@ -16,8 +16,8 @@ from airflow_armada.client.auth.token_cache import TokenCache
 from airflow_armada.client.errors import CredentialsError, Unauthenticated
 from airflow_armada.standalone.auth import Credentials
 from airflow_armada.standalone.server import StandaloneArmada
-from tests.integration.connect.conftest import SERVING, health, plain
 from tests.support.oidc import PASSWORD, USER, OidcProvider, Person, oidc_provider
+from tests.support.sites import SERVING, health, plain
 
 
 @pytest.fixture(scope="module")

@@ -15,9 +15,9 @@ from airflow_armada.client.settings import SiteSettings, TlsSettings
 from airflow_armada.client.site.diagnose import Diagnosis, diagnose
 from airflow_armada.standalone.auth import Credentials
 from airflow_armada.standalone.server import StandaloneArmada
-from tests.integration.connect.conftest import SERVING, health, plain
 from tests.support.certificates import Certificates, tls_proxy
 from tests.support.oidc import OidcProvider
+from tests.support.sites import SERVING, health, plain
 
 TOKEN, PASSWORD = "CANARY-token-0123456789", "CANARY-password-0123456789"
 GUARD = Credentials(users={"ada": PASSWORD}, tokens={TOKEN: "bob"})

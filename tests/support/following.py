@@ -13,7 +13,7 @@ from airflow_armada.follow.followed_job import FollowedJob
 from airflow_armada.follow.follower import follow
 from airflow_armada.follow.site import shared_site
 from airflow_armada.jobs.job_forms import read_jobs
-from tests.integration.connect.conftest import SCRIPT
+from tests.support.sites import SCRIPT
 
 
 def counting(seconds: int, pause: float = 1.0) -> str:

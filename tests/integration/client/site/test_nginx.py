@@ -11,10 +11,10 @@ from airflow_armada.client.settings import SiteSettings, TlsSettings
 from airflow_armada.client.site.diagnose import diagnose
 from airflow_armada.standalone.auth import Credentials
 from airflow_armada.standalone.server import StandaloneArmada
-from tests.integration.connect.conftest import SERVING, health
-from tests.integration.connect.following import counting, followed, submitted
 from tests.support.certificates import Certificates
+from tests.support.following import counting, followed, submitted
 from tests.support.nginx import nginx
+from tests.support.sites import SERVING, health
 
 TOKEN = "CANARY-token-0123456789"
 

@@ -15,10 +15,10 @@ from airflow_armada.api import health_pb2
 from airflow_armada.cli.site import settings_of_uri
 from airflow_armada.client.auth.kubernetes_native import KubernetesNative
 from airflow_armada.standalone.server import StandaloneArmada
-from tests.integration.connect.conftest import SERVING, health, plain
-from tests.integration.connect.guarded_site import TOKENS, VARIABLE, GuardedSite, guarded_site
 from tests.support.certificates import Certificates, tls_proxy
+from tests.support.guarded_site import TOKENS, VARIABLE, GuardedSite, guarded_site
 from tests.support.scripted_server import scripted_server
+from tests.support.sites import SERVING, health, plain
 
 DOCS = Path(__file__).parents[3] / "docs" / "connections.md"
 EXAMPLES = dict(re.findall(r"^\| `(\w+)` \| .* \| `(armada://[^`]*)` \|$", DOCS.read_text(), re.MULTILINE))

@@ -17,8 +17,8 @@ import pytest
 from airflow_armada import __version__
 from airflow_armada.standalone.auth import Credentials
 from airflow_armada.standalone.server import StandaloneArmada
-from tests.integration.connect.conftest import SCRIPT
 from tests.support.oidc import Person, oidc_provider
+from tests.support.sites import SCRIPT
 
 COMMAND = [sys.executable, "-m", "airflow_armada.cli.main"]
 PASSWORD, TOKEN = "CANARY-password-0123456789", "CANARY-token-0123456789"

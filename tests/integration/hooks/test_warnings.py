@@ -19,8 +19,8 @@ from airflow_armada.client.failure import SettingsError
 from airflow_armada.client.settings import SiteSettings
 from airflow_armada.standalone.auth import Credentials as Guard
 from airflow_armada.standalone.server import StandaloneArmada
-from tests.integration.connect.conftest import SERVING, health, plain
 from tests.support.canaries import traces
+from tests.support.sites import SERVING, health, plain
 
 PLAIN = SiteSettings("armada:443", tls=None, credentials=BearerToken("CANARY"), allow_plaintext_credentials=True)
 

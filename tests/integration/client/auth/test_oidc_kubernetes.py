@@ -15,8 +15,8 @@ from airflow_armada.client.failure import CredentialsError
 from airflow_armada.client.site.armadactl import parse_armadactl
 from airflow_armada.standalone.auth import Credentials
 from airflow_armada.standalone.server import StandaloneArmada
-from tests.integration.connect.conftest import SERVING, health, plain
 from tests.support.canaries import traces
+from tests.support.sites import SERVING, health, plain
 from tests.support.token_exchange import TokenExchange, token_exchange
 
 MOUNTED = "CANARY-service-account-0123456789"

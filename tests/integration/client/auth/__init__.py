@@ -1,0 +1,1 @@
+"""Credentials against real providers and real servers."""

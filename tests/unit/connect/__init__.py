@@ -1,1 +1,0 @@
-"""Settings, tokens and files of connections: pure functions and files."""
