@@ -6,17 +6,20 @@ from datetime import timedelta
 
 import grpc.aio
 
-from airflow_armada.client.calls import CallPolicy
-from airflow_armada.client.drivers import AsyncDriver
-from airflow_armada.client.nonblocking.jobs import AsyncJobMethods
-from airflow_armada.client.nonblocking.queries import AsyncQueryMethods
-from airflow_armada.client.nonblocking.queues import AsyncQueueMethods
+from airflow_armada.client.calls.call import CallPolicy
+from airflow_armada.client.calls.drivers import AsyncDriver
+from airflow_armada.client.calls.jobs import AsyncJobMethods
+from airflow_armada.client.calls.queries import AsyncQueryMethods
+from airflow_armada.client.calls.queues import AsyncQueueMethods
+from airflow_armada.client.calls.retry_policies import AsyncRetryPolicyMethods
+from airflow_armada.client.events.resuming import MISSING_GRACE, Resume
+from airflow_armada.client.events.streams import AsyncEventStream
 from airflow_armada.client.requests import RequestBuilders
-from airflow_armada.client.resume import MISSING_GRACE, Resume
-from airflow_armada.client.streams import AsyncEventStream
 
 
-class ArmadaAsyncIOClient(AsyncJobMethods, AsyncQueryMethods, AsyncQueueMethods, RequestBuilders):
+class ArmadaAsyncIOClient(
+    AsyncJobMethods, AsyncQueryMethods, AsyncQueueMethods, AsyncRetryPolicyMethods, RequestBuilders
+):
     """Talks to an Armada server from asyncio code; otherwise as :class:`~airflow_armada.client.client.ArmadaClient`.
 
     :param channel: from :func:`~airflow_armada.client.channel.open_aio_channel`, or any other asyncio gRPC channel; it

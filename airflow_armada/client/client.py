@@ -6,17 +6,18 @@ from datetime import timedelta
 
 import grpc
 
-from airflow_armada.client.blocking.jobs import JobMethods
-from airflow_armada.client.blocking.queries import QueryMethods
-from airflow_armada.client.blocking.queues import QueueMethods
-from airflow_armada.client.calls import CallPolicy
-from airflow_armada.client.drivers import Driver
+from airflow_armada.client.calls.call import CallPolicy
+from airflow_armada.client.calls.drivers import Driver
+from airflow_armada.client.calls.jobs import JobMethods
+from airflow_armada.client.calls.queries import QueryMethods
+from airflow_armada.client.calls.queues import QueueMethods
+from airflow_armada.client.calls.retry_policies import RetryPolicyMethods
+from airflow_armada.client.events.resuming import MISSING_GRACE, Resume
+from airflow_armada.client.events.streams import EventStream
 from airflow_armada.client.requests import RequestBuilders
-from airflow_armada.client.resume import MISSING_GRACE, Resume
-from airflow_armada.client.streams import EventStream
 
 
-class ArmadaClient(JobMethods, QueryMethods, QueueMethods, RequestBuilders):
+class ArmadaClient(JobMethods, QueryMethods, QueueMethods, RetryPolicyMethods, RequestBuilders):
     """Talks to an Armada server. Every call has a deadline, and is tried again where that is safe.
 
     It can be shared by threads. Errors of calls are :class:`~airflow_armada.client.errors.ArmadaRpcError`.

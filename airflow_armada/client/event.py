@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from airflow_armada.api import event_pb2
-from airflow_armada.client.messages import adopt
+from airflow_armada.client.calls.messages import adopt
 from airflow_armada.client.typings import EventType, OneOfJobEvent
 
 

@@ -14,9 +14,9 @@ import grpc.aio
 from airflow_armada.api import binoculars_pb2, core_v1_pb2
 from airflow_armada.api.methods import Binoculars
 from airflow_armada.client.auth.credentials import Anonymous, Credentials
-from airflow_armada.client.calls import Call, CallPolicy
+from airflow_armada.client.calls.call import Call, CallPolicy
+from airflow_armada.client.calls.drivers import AsyncDriver, Driver
 from airflow_armada.client.channel import open_channel
-from airflow_armada.client.drivers import AsyncDriver, Driver
 from airflow_armada.client.log_pages import LogPager
 from airflow_armada.client.settings import SiteSettings, TlsSettings, check_target
 

@@ -8,10 +8,10 @@ from argparse import Namespace
 from airflow_armada.api import binoculars_pb2, job_pb2
 from airflow_armada.cli.output import OK, Output, clean
 from airflow_armada.cli.remote import PATIENCE, job_details, site_of
-from airflow_armada.client.calls import CallPolicy
+from airflow_armada.client.calls.call import CallPolicy
+from airflow_armada.client.calls.drivers import Driver
 from airflow_armada.client.channel import open_channel
 from airflow_armada.client.client import ArmadaClient
-from airflow_armada.client.drivers import Driver
 from airflow_armada.client.errors import ArmadaError, ArmadaRpcError, NotFound, SettingsError
 from airflow_armada.client.log_client import logs_page
 from airflow_armada.client.log_pages import LogPager

@@ -13,7 +13,7 @@ from typing import Any
 from airflow_armada.cli.output import BAD, OK, Output, clean
 from airflow_armada.cli.remote import client_of
 from airflow_armada.client.event import Event
-from airflow_armada.client.streams import EventStream
+from airflow_armada.client.events.streams import EventStream
 from airflow_armada.client.typings import EventType
 from airflow_armada.follow.state.fold import fold
 from airflow_armada.follow.state.outcome import SUCCEEDED

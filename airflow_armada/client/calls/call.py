@@ -26,6 +26,10 @@ def only(answers: Sequence[Any]) -> Any:
     return answers[0]
 
 
+def nothing(answers: Sequence[Any]) -> None:
+    """Merge the answers of a call that tells nothing."""
+
+
 def no_flaw(answer: Any) -> ArmadaRpcError | None:
     """Find nothing wrong with an answer."""
     return None

@@ -15,7 +15,7 @@ import grpc.aio
 from airflow_armada.api import event_pb2
 from airflow_armada.api.methods import Event
 from airflow_armada.client.errors import ArmadaRpcError, CredentialsError, from_grpc
-from airflow_armada.client.resume import Resume
+from airflow_armada.client.events.resuming import Resume
 
 _METHOD = Event.GET_JOB_SET_EVENTS
 

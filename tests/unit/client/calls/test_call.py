@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from airflow_armada.api import submit_pb2
 from airflow_armada.api.methods import QueueService
-from airflow_armada.client.calls import Attempt, Backoff, Call, CallPolicy, Pause, conversation
+from airflow_armada.client.calls.call import Attempt, Backoff, Call, CallPolicy, Pause, conversation
+from airflow_armada.client.calls.messages import by_bytes, by_count
 from airflow_armada.client.errors import ArmadaRpcError, classify
-from airflow_armada.client.messages import by_bytes, by_count
 
 Code = grpc.StatusCode
 QUICK = CallPolicy(timeout=3.0, total=60.0, backoff=Backoff(first=0.5, most=2.0))

@@ -8,9 +8,9 @@ import grpc
 import pytest
 
 from airflow_armada.api.event_pb2 import EventStreamMessage
-from airflow_armada.client.calls import Backoff
+from airflow_armada.client.calls.call import Backoff
 from airflow_armada.client.errors import ArmadaRpcError, CredentialsError, classify
-from airflow_armada.client.resume import Resume
+from airflow_armada.client.events.resuming import Resume
 
 Code = grpc.StatusCode
 

@@ -10,7 +10,7 @@ import grpc
 import grpc.aio
 
 from airflow_armada.api.methods import Method
-from airflow_armada.client.calls import Attempt, Call, CallPolicy, conversation
+from airflow_armada.client.calls.call import Attempt, Call, CallPolicy, conversation
 from airflow_armada.client.errors import from_grpc
 
 ResultT = TypeVar("ResultT")

@@ -10,7 +10,7 @@ from datetime import timedelta
 import grpc
 
 from airflow_armada.api import event_pb2
-from airflow_armada.client.calls import Backoff
+from airflow_armada.client.calls.call import Backoff
 from airflow_armada.client.errors import (
     ArmadaRpcError,
     CredentialsError,

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from airflow_armada.api import core_v1_pb2, submit_pb2
-from airflow_armada.client.calls import Call
-from airflow_armada.client.operations import jobs, queries, queues
+from airflow_armada.client.calls import jobs, queries, queues
+from airflow_armada.client.calls.call import Call
 from airflow_armada.client.permissions import Permissions, Subject
 from airflow_armada.client.requests import EXTERNAL_JOB_URI, RequestBuilders
 from airflow_armada.client.typings import JobState
@@ -27,14 +27,14 @@ def item(**fields: Any) -> submit_pb2.JobSubmitRequestItem:
 
 
 def test_a_submit_may_be_repeated_only_if_every_item_has_a_client_id() -> None:
-    assert jobs.submit_jobs("q", "s", [item(client_id="a"), item(client_id="b")]).repeatable
-    assert not jobs.submit_jobs("q", "s", [item(client_id="a"), item()]).repeatable
+    assert jobs.submit_jobs_call("q", "s", [item(client_id="a"), item(client_id="b")]).repeatable
+    assert not jobs.submit_jobs_call("q", "s", [item(client_id="a"), item()]).repeatable
 
 
 def test_large_submits_are_divided_below_the_limit_of_the_server() -> None:
     items = [item(client_id=str(number), annotations={"filler": "x" * 60_000}) for number in range(200)]
 
-    call = jobs.submit_jobs("q", "s", items)
+    call = jobs.submit_jobs_call("q", "s", items)
 
     assert len(call.requests) == 4
     assert all(request.ByteSize() < 4 * 1024 * 1024 for request in call.requests)
@@ -50,20 +50,20 @@ def test_answers_of_a_divided_submit_are_joined_in_order() -> None:
         for job_id in "abc"
     ]
 
-    joined = jobs.submit_jobs("q", "s", []).merge(answers)
+    joined = jobs.submit_jobs_call("q", "s", []).merge(answers)
 
     assert [one.job_id for one in joined.job_response_items] == ["a", "b", "c"]
 
 
 def test_a_submit_of_nothing_asks_nothing() -> None:
-    call = jobs.submit_jobs("q", "s", [])
+    call = jobs.submit_jobs_call("q", "s", [])
 
     assert call.requests == ()
     assert call.merge([]) == submit_pb2.JobSubmitResponse()
 
 
 def test_cancelling_by_id_names_exactly_those_ids() -> None:
-    request = only_request(jobs.cancel_jobs("q", "s", "a", job_ids=["b", "a", "c"], reason="why"))
+    request = only_request(jobs.cancel_jobs_call("q", "s", "a", job_ids=["b", "a", "c"], reason="why"))
 
     assert list(request.job_ids) == ["a", "b", "c"]
     assert (request.queue, request.job_set_id, request.job_id, request.reason) == ("q", "s", "", "why")
@@ -72,12 +72,12 @@ def test_cancelling_by_id_names_exactly_those_ids() -> None:
 @pytest.mark.parametrize("ids", [{"job_id": ""}, {"job_ids": []}, {"job_ids": ["a", ""]}, {"job_ids": iter(())}])
 def test_an_empty_id_or_list_never_cancels_a_job_set(ids: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="job id"):
-        jobs.cancel_jobs("q", "s", **ids)
+        jobs.cancel_jobs_call("q", "s", **ids)
 
 
 def test_cancelling_without_any_id_cancels_the_job_set_and_warns(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
-        call = jobs.cancel_jobs("q", "s")
+        call = jobs.cancel_jobs_call("q", "s")
 
     assert call.method.name == "CancelJobSet"
     assert "whole job set s" in caplog.text
@@ -86,16 +86,16 @@ def test_cancelling_without_any_id_cancels_the_job_set_and_warns(caplog: pytest.
 
 def test_a_string_is_not_a_list_of_ids() -> None:
     with pytest.raises(TypeError, match="job_ids must be a list"):
-        jobs.cancel_jobs("q", "s", job_ids="01abc")
+        jobs.cancel_jobs_call("q", "s", job_ids="01abc")
     with pytest.raises(TypeError, match="list of ids"):
-        queries.get_job_status("01abc")
+        queries.get_job_status_call("01abc")
 
 
-@pytest.mark.parametrize("call", [jobs.cancel_jobs, jobs.cancel_jobset, jobs.preempt_jobs])
+@pytest.mark.parametrize("call", [jobs.cancel_jobs_call, jobs.cancel_jobset_call, jobs.preempt_jobs_call])
 @pytest.mark.parametrize(("queue", "job_set_id"), [("", "s"), ("q", "")])
 def test_queue_and_job_set_are_needed(call: Any, queue: str, job_set_id: str) -> None:
     with pytest.raises(ValueError, match="must not be empty"):
-        call(queue, job_set_id, [] if call is jobs.cancel_jobset else "a")
+        call(queue, job_set_id, [] if call is jobs.cancel_jobset_call else "a")
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_queue_and_job_set_are_needed(call: Any, queue: str, job_set_id: str) ->
     ],
 )
 def test_pending_and_running_are_cancelled_together(given: list[JobState], sent: list[str]) -> None:
-    request = only_request(jobs.cancel_jobset("q", "s", given))
+    request = only_request(jobs.cancel_jobset_call("q", "s", given))
 
     assert [submit_pb2.JobState.Name(state) for state in request.filter.states] == sent
 
@@ -117,37 +117,37 @@ def test_pending_and_running_are_cancelled_together(given: list[JobState], sent:
 @pytest.mark.parametrize("state", [s for s in JobState if s.name not in ("QUEUED", "PENDING", "RUNNING")])
 def test_states_that_the_server_would_take_for_queued_are_refused(state: JobState) -> None:
     with pytest.raises(ValueError, match=state.name):
-        jobs.cancel_jobset("q", "s", [state])
+        jobs.cancel_jobset_call("q", "s", [state])
 
 
 def test_states_of_another_package_are_understood() -> None:
     class JobState(Enum):
         QUEUED = 0
 
-    assert list(only_request(jobs.cancel_jobset("q", "s", [JobState.QUEUED])).filter.states) == [0]
+    assert list(only_request(jobs.cancel_jobset_call("q", "s", [JobState.QUEUED])).filter.states) == [0]
 
 
 @pytest.mark.parametrize("reason", ["x" * 51, "é" * 26])
 def test_a_reason_is_at_most_50_bytes(reason: str) -> None:
     for make in (
-        lambda: jobs.cancel_jobs("q", "s", "a", reason=reason),
-        lambda: jobs.cancel_jobset("q", "s", [], reason=reason),
-        lambda: jobs.preempt_jobs("q", "s", "a", reason=reason),
+        lambda: jobs.cancel_jobs_call("q", "s", "a", reason=reason),
+        lambda: jobs.cancel_jobset_call("q", "s", [], reason=reason),
+        lambda: jobs.preempt_jobs_call("q", "s", "a", reason=reason),
     ):
         with pytest.raises(ValueError, match="50 bytes"):
             make()
 
 
 def test_preempting_needs_an_id() -> None:
-    assert list(only_request(jobs.preempt_jobs("q", "s", "a", job_ids=["b"])).job_ids) == ["a", "b"]
-    assert list(only_request(jobs.preempt_jobs("q", "s", None, job_ids=["b"])).job_ids) == ["b"]
+    assert list(only_request(jobs.preempt_jobs_call("q", "s", "a", job_ids=["b"])).job_ids) == ["a", "b"]
+    assert list(only_request(jobs.preempt_jobs_call("q", "s", None, job_ids=["b"])).job_ids) == ["b"]
     with pytest.raises(ValueError, match="job id"):
-        jobs.preempt_jobs("q", "s", None)
+        jobs.preempt_jobs_call("q", "s", None)
 
 
 @pytest.mark.parametrize("job_ids", [None, []])
 def test_reprioritizing_without_ids_means_the_job_set(job_ids: list[str] | None) -> None:
-    request = only_request(jobs.reprioritize_jobs(2.0, job_ids, "s", "q"))
+    request = only_request(jobs.reprioritize_jobs_call(2.0, job_ids, "s", "q"))
 
     assert (list(request.job_ids), request.new_priority, request.queue, request.job_set_id) == ([], 2.0, "q", "s")
 
@@ -155,10 +155,10 @@ def test_reprioritizing_without_ids_means_the_job_set(job_ids: list[str] | None)
 @pytest.mark.parametrize(
     ("describe", "field"),
     [
-        (queries.get_job_status, "job_ids"),
-        (queries.get_job_errors, "job_ids"),
-        (queries.get_job_details, "job_ids"),
-        (queries.get_job_run_details, "run_ids"),
+        (queries.get_job_status_call, "job_ids"),
+        (queries.get_job_errors_call, "job_ids"),
+        (queries.get_job_details_call, "job_ids"),
+        (queries.get_job_run_details_call, "run_ids"),
     ],
 )
 def test_queries_ask_for_at_most_500_ids_at_a_time_and_for_each_once(describe: Any, field: str) -> None:
@@ -171,39 +171,39 @@ def test_queries_ask_for_at_most_500_ids_at_a_time_and_for_each_once(describe: A
 
 
 def test_details_come_with_runs_and_without_the_spec_unless_asked_for() -> None:
-    request = only_request(queries.get_job_details(["a"]))
-    asked = only_request(queries.get_job_details(["a"], expand_job_spec=True, expand_job_run=False))
+    request = only_request(queries.get_job_details_call(["a"]))
+    asked = only_request(queries.get_job_details_call(["a"], expand_job_spec=True, expand_job_run=False))
 
     assert (request.expand_job_run, request.expand_job_spec) == (True, False)
     assert (asked.expand_job_run, asked.expand_job_spec) == (False, True)
 
 
 def test_a_scheduling_report_is_for_one_thing() -> None:
-    assert only_request(queries.get_scheduling_report(queue="q")).most_recent_for_queue.queue_name == "q"
-    assert only_request(queries.get_scheduling_report(job_id="j")).most_recent_for_job.job_id == "j"
+    assert only_request(queries.get_scheduling_report_call(queue="q")).most_recent_for_queue.queue_name == "q"
+    assert only_request(queries.get_scheduling_report_call(job_id="j")).most_recent_for_job.job_id == "j"
     with pytest.raises(ValueError, match="not for both"):
-        queries.get_scheduling_report(queue="q", job_id="j")
+        queries.get_scheduling_report_call(queue="q", job_id="j")
 
 
 @pytest.mark.parametrize("states", [[], [JobState.FAILED]])
 def test_cancelling_on_a_queue_needs_states_that_can_be_cancelled(states: list[JobState]) -> None:
     with pytest.raises(ValueError, match="QUEUED, LEASED, PENDING and RUNNING"):
-        queues.cancel_on_queue("q", states)
+        queues.cancel_on_queue_call("q", states)
 
 
 def test_cancelling_on_a_queue_sends_its_states() -> None:
-    request = only_request(queues.cancel_on_queue("q", [JobState.LEASED, JobState.QUEUED], pools=["p"]))
+    request = only_request(queues.cancel_on_queue_call("q", [JobState.LEASED, JobState.QUEUED], pools=["p"]))
 
     assert (list(request.jobStates), list(request.pools)) == ([7, 0], ["p"])
 
 
 def test_a_queue_needs_a_name() -> None:
     for make in (
-        lambda: queues.create_queue(submit_pb2.Queue()),
-        lambda: queues.update_queues([submit_pb2.Queue()]),
-        lambda: queues.get_queue(""),
-        lambda: queues.cordon_queue(""),
-        lambda: queues.delete_queue(""),
+        lambda: queues.create_queue_call(submit_pb2.Queue()),
+        lambda: queues.update_queues_call([submit_pb2.Queue()]),
+        lambda: queues.get_queue_call(""),
+        lambda: queues.cordon_queue_call(""),
+        lambda: queues.delete_queue_call(""),
     ):
         with pytest.raises(ValueError, match="name of a queue"):
             make()

@@ -1,1 +1,0 @@
-"""The methods of the client for blocking code, in groups; ``client.ArmadaClient`` has them all."""

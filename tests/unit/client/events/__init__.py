@@ -1,0 +1,1 @@
+"""Tests of the event streams of the client without any server."""
