@@ -8,7 +8,8 @@ PYTHON ?= $(firstword $(foreach candidate,python3 python3.13 python3.12 python3.
 	$(candidate) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(candidate))) python3)
 VENV := .venv/bin
 REPORTS := .cache/reports
-OLDER := $(patsubst constraints/airflow-%.txt,%,$(filter-out %-3.3.txt,$(wildcard constraints/airflow-*.txt)))
+# The environments of `make versions`: each Airflow on one Python, or with MATRIX=all on every Python that is here.
+VERSIONS := $(if $(filter all,$(MATRIX)),all-versions,versions)
 PYTEST := $(VENV)/python -m pytest --timeout=300
 # Compiled bytecode halves the start of every Airflow process.
 unexport PYTHONDONTWRITEBYTECODE
@@ -24,7 +25,7 @@ demo: environment ## run an example DAG on a real Airflow, its jobs on the embed
 up: environment ## Airflow with its UI, the examples and the embedded Armada, until Ctrl-C
 	@$(VENV)/python -m scripts.up
 
-test: environments ## everything: lint, types, import contracts, generated code, unit, integration, peer, end to end, older Airflows, chaos
+test: environments ## everything: lint, types, import contracts, generated code, unit, integration, peer, end to end, every Airflow, chaos
 	@rm -rf $(REPORTS)
 	@for stage in lint types contracts proto-check unit integration peer e2e versions chaos-quick; do \
 		echo "=== $$stage"; $(MAKE) --no-print-directory $$stage || { echo "make test: FAILED in the stage '$$stage'"; exit 1; }; \
@@ -64,12 +65,14 @@ e2e: environments ## a real scheduler, triggerer and API server
 	@mkdir -p .cache
 	$(PYTEST) tests/e2e --basetemp=.cache/e2e --junit-xml=$(REPORTS)/e2e.xml
 
-versions: environments ## the older versions of Airflow that are supported
+versions: environments ## every supported Airflow, each on one Python; MATRIX=all on every Python, ONLY=3.4
 	@mkdir -p .cache
-	@for number in $(OLDER); do \
-		echo "--- Airflow $$number"; \
-		.venv-airflow/$$number/bin/python -m pytest --timeout=300 tests/versions --basetemp=.cache/versions-$$number \
-			--junit-xml=$(REPORTS)/versions-$$number.xml || exit 1; \
+	@$(PYTHON) scripts/environment.py $(VERSIONS)
+	@for folder in $(or $(ONLY:%=.venv-airflow/%),$$($(PYTHON) scripts/environment.py --list $(VERSIONS))); do \
+		name=versions-$${folder#.venv-airflow/}; \
+		echo "--- $$name"; \
+		$$folder/bin/python -m pytest --timeout=300 tests/versions --basetemp=.cache/$$name \
+			--junit-xml=$(REPORTS)/$$name.xml || exit 1; \
 	done
 
 # A chaos suite needs PostgreSQL's server; where it is missing the cases are skipped, but not in CI.
@@ -96,7 +99,7 @@ environment:
 	@$(PYTHON) scripts/environment.py dev
 
 environments:
-	@$(PYTHON) scripts/environment.py dev older peer protobuf
+	@$(PYTHON) scripts/environment.py dev versions peer protobuf
 
 constraints: ## pin the newest versions that go together in constraints/
 	$(PYTHON) scripts/environment.py --compile-constraints

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 from airflow_armada.api import binoculars_pb2, core_v1_pb2, event_pb2, job_pb2, submit_pb2
@@ -165,7 +165,7 @@ class Writing:
     def stamp(self, number: int) -> str:
         """Return the timestamp of a line, with nanoseconds."""
         nanoseconds = int(self.begin * 1e9) + int(number * 1e9 / self.rate)
-        moment = datetime.fromtimestamp(nanoseconds // 10**9, timezone.utc)
+        moment = datetime.fromtimestamp(nanoseconds // 10**9, UTC)
         return f"{moment:%Y-%m-%dT%H:%M:%S}.{nanoseconds % 10**9:09d}Z"
 
 

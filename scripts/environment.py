@@ -1,12 +1,15 @@
-"""Make the virtual environments of this project: ``python3 scripts/environment.py [dev|older|peer|protobuf ...]``.
+"""Make the virtual environments of this project: ``python3 scripts/environment.py [dev|versions|peer|protobuf ...]``.
 
 Needs nothing but Python 3.11 or newer. A finished environment carries a fingerprint of what it was made from; while
-that is unchanged, the script only looks at it and returns. ``--compile-constraints`` rewrites ``constraints/``.
+that is unchanged, the script only looks at it and returns. ``--compile-constraints [NAME ...]`` rewrites
+``constraints/``, or those files of it. ``--list versions`` prints the folders of the environments that can be made
+here, and says on stderr which cannot.
 """
 
 from __future__ import annotations
 
 import ast
+import contextlib
 import hashlib
 import os
 import shutil
@@ -15,14 +18,12 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-
-import tomllib
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 CONSTRAINTS = ROOT / "constraints"
-# The older versions of Airflow that are supported, with what they need that they do not ask for themselves: Airflow 3.2
-# cannot build its Execution API with newer versions of FastAPI.
-OLDER = {"3.1": (), "3.2": ("fastapi<0.130",)}
+DEVELOPMENT = "3.3"  # the Airflow of the development environment
+PYTHONS = ("3.11", "3.12", "3.13")
 # pip's settings, and the variables by which uv knows the same.
 PIP_TO_UV = {
     "index-url": "UV_DEFAULT_INDEX",
@@ -36,12 +37,41 @@ PIP_TO_UV = {
 
 
 @dataclass(frozen=True)
+class Airflow:
+    """A supported version of Airflow.
+
+    ``python`` is the one that ``make test`` runs it on: together they cover every Python. ``limits`` are bounds that
+    this Airflow needs and does not state itself.
+    """
+
+    python: str
+    requirement: str
+    limits: tuple[str, ...] = ()
+
+
+AIRFLOWS = {
+    "3.1": Airflow("3.11", "apache-airflow==3.1.*"),
+    # It cannot build its Execution API with newer versions of FastAPI.
+    "3.2": Airflow("3.12", "apache-airflow==3.2.*", ("fastapi<0.130",)),
+    "3.3": Airflow("3.12", "apache-airflow==3.3.*"),
+    # The newest that the package index has. Naming a beta admits betas of Airflow, and of nothing else.
+    "3.4": Airflow(
+        "3.13", "apache-airflow==3.4.0b2", ("apache-airflow-core==3.4.0b2", "apache-airflow-task-sdk==1.4.0b2")
+    ),
+}
+
+
+@dataclass(frozen=True)
 class Environment:
-    """A virtual environment: where it lies, what goes into it, and the file that pins the versions."""
+    """A virtual environment: where it lies, what goes into it, the file that pins the versions, and its Python.
+
+    :param interpreter: a version such as ``3.12``; the Python that runs this script if empty.
+    """
 
     folder: Path
     requirements: tuple[str, ...]
     constraints: Path | None = None
+    interpreter: str = ""
 
     @property
     def python(self) -> Path:
@@ -54,20 +84,63 @@ class Environment:
     def fingerprint(self) -> str:
         """Return a hash of everything whose change asks for a new installation."""
         pinned = self.constraints.read_text() if self.constraints else ""
-        made_from = (sys.version, str(self.folder), self.requirements, pinned, project_table())
+        made_from = (sys.version, self.interpreter, str(self.folder), self.requirements, pinned, project_table())
         return hashlib.sha256(repr(made_from).encode()).hexdigest()
+
+
+def pyproject() -> dict[str, Any]:
+    import tomllib  # a Python that has none is named by main()
+
+    return tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
 def project_table() -> str:
     """Return what of ``pyproject.toml`` decides what is installed."""
-    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    return repr([settings[name] for name in ("build-system", "project", "dependency-groups")])
+    return repr([pyproject()[name] for name in ("build-system", "project", "dependency-groups")])
 
 
 def group(name: str) -> tuple[str, ...]:
     """Return the requirements of a dependency group of ``pyproject.toml``."""
-    groups = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
-    return tuple(groups[name])
+    return tuple(pyproject()["dependency-groups"][name])
+
+
+def interpreter(version: str) -> str | None:
+    """Return a Python of this version, from the search path or from pyenv, or None where there is none."""
+    if version == running_version():
+        return sys.executable
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    for candidate in (f"python{version}", *sorted(map(str, pyenv.glob(f"{version}.*/bin/python{version}")))):
+        with contextlib.suppress(OSError):  # pyenv puts a command on the path that only says that it is not chosen
+            if subprocess.run([candidate, "-c", "import venv"], capture_output=True, check=False).returncode == 0:
+                return candidate
+    return None
+
+
+def running_version() -> str:
+    return f"{sys.version_info[0]}.{sys.version_info[1]}"
+
+
+def airflow_environments(*, every_python: bool) -> list[Environment]:
+    """
+    Return an environment for each supported Airflow.
+
+    :param every_python: one for each Python besides; those that are missing here are named and left out. Otherwise an
+        Airflow whose own Python is missing gets the one that runs this script.
+    """
+    found = []
+    for number, airflow in AIRFLOWS.items():
+        for python in dict.fromkeys((airflow.python, *(PYTHONS if every_python else ()))):
+            first = python == airflow.python
+            chosen = python
+            if interpreter(python) is None:
+                chosen = running_version() if first else ""
+                instead = f"on Python {chosen} instead" if chosen else "nothing in its place"
+                print(f"SKIPPED: Airflow {number} on Python {python}, which is not here; {instead}", file=sys.stderr)
+            if chosen:
+                folder = ROOT / ".venv-airflow" / (number if first else f"{number}-python{python}")
+                requirements = ("--editable", str(ROOT), *group("test"), airflow.requirement)
+                found.append(Environment(folder, requirements, CONSTRAINTS / f"airflow-{number}.txt", chosen))
+    return found
 
 
 def environments(name: str) -> list[Environment]:
@@ -75,20 +148,16 @@ def environments(name: str) -> list[Environment]:
     match name:
         case "dev":
             requirements = ("--editable", str(ROOT), *group("test"), *group("lint"))
-            return [Environment(ROOT / ".venv", requirements, CONSTRAINTS / "airflow-3.3.txt")]
-        case "older":
-            requirements = ("--editable", str(ROOT), *group("test"))
-            return [
-                Environment(ROOT / ".venv-airflow" / number, requirements, CONSTRAINTS / f"airflow-{number}.txt")
-                for number in OLDER
-            ]
+            return [Environment(ROOT / ".venv", requirements, CONSTRAINTS / f"airflow-{DEVELOPMENT}.txt")]
+        case "versions" | "all-versions":
+            return airflow_environments(every_python=name == "all-versions")
         case "peer":
             return [Environment(ROOT / ".venv-peer", group("peer"), CONSTRAINTS / "peer.txt")]
         case "protobuf":
             folder = ROOT / ".venv-protobuf"
             pins = (CONSTRAINTS / "protobuf.txt").read_text().split()
             return [Environment(folder / pin.partition("==")[2], (pin,)) for pin in pins]
-    raise SystemExit(f"environment.py: no environment is called {name!r}; there are dev, older, peer and protobuf")
+    raise SystemExit(f"environment.py: no environment is called {name!r}; see the beginning of the file")
 
 
 def say(text: str) -> None:
@@ -124,17 +193,17 @@ def uv_variables(python: Path) -> dict[str, str]:
     return variables
 
 
-def create(folder: Path, *options: str) -> None:
+def create(folder: Path, *options: str, python: str = sys.executable) -> None:
     """Make an empty virtual environment, replacing what lies there."""
     shutil.rmtree(folder, ignore_errors=True)
-    if not run(sys.executable, "-m", "venv", *options, folder):
+    if not run(python, "-m", "venv", *options, folder):
         raise SystemExit("environment.py: `python3 -m venv` failed; on Debian and Ubuntu install python3-venv")
 
 
 def bootstrap_uv(python: Path) -> Path | None:
     """Install uv beside ``python`` and return its path, or None where there is no uv for this machine."""
     uv = python.parent / "uv"
-    pins = CONSTRAINTS / "airflow-3.3.txt"
+    pins = CONSTRAINTS / f"airflow-{DEVELOPMENT}.txt"
     pinned = ("--constraint", str(pins)) if pins.exists() else ()
     if uv.exists() or run(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *pinned, "uv"):
         return uv
@@ -165,21 +234,24 @@ def make(environment: Environment) -> None:
     if environment.stamp.exists() and environment.stamp.read_text() == fingerprint:
         return
     label = environment.folder.relative_to(ROOT)
-    say(f"making {label} (Python {sys.version.split()[0]}): downloads, half a minute or some minutes ...")
+    version = environment.interpreter or running_version()
+    python = interpreter(version)
+    assert python, f"Python {version} was here a moment ago"
+    say(f"making {label} (Python {version}): downloads, half a minute or some minutes ...")
     started = time.monotonic()
     main = ROOT / ".venv" / "bin" / "python"
     if environment.python == main or not main.exists():
-        create(environment.folder)
+        create(environment.folder, python=python)
         uv = bootstrap_uv(environment.python)
     else:
         uv = bootstrap_uv(main)
-        create(environment.folder, *(("--without-pip",) if uv else ()))
+        create(environment.folder, *(("--without-pip",) if uv else ()), python=python)
     install(environment, uv)
     environment.stamp.write_text(fingerprint)
     say(f"{label} is ready after {time.monotonic() - started:.0f} s")
 
 
-def compile_constraints() -> None:
+def compile_constraints(names: list[str]) -> None:
     """Write ``constraints/``: the newest versions that go together, one ``package==version`` per line."""
     python = ROOT / ".venv" / "bin" / "python"
     if not python.exists():
@@ -187,17 +259,22 @@ def compile_constraints() -> None:
     uv = bootstrap_uv(python)
     if uv is None:
         raise SystemExit("environment.py: compiling constraints needs uv")
-    sources = {
-        "airflow-3.3.txt": ("pyproject.toml", *group("test"), *group("lint"), "apache-airflow==3.3.*", "uv"),
-        "peer.txt": group("peer"),
-    }
-    for number, limits in OLDER.items():
-        sources[f"airflow-{number}.txt"] = ("pyproject.toml", *group("test"), f"apache-airflow=={number}.*", *limits)
+    sources = {"peer.txt": group("peer")}
+    for number, airflow in AIRFLOWS.items():
+        further = (*group("lint"), "uv") if number == DEVELOPMENT else ()
+        sources[f"airflow-{number}.txt"] = (
+            "-e .",
+            *group("test"),
+            *further,
+            airflow.requirement,
+            *airflow.limits,
+        )
     CONSTRAINTS.mkdir(exist_ok=True)
-    for name, requirements in sources.items():
+    for name in names or sources:
+        options = ("--quiet", "--no-header", "--no-annotate", "--universal", "--python-version", PYTHONS[0])
         resolved = subprocess.run(
-            [uv, "pip", "compile", "--quiet", "--no-header", "--no-annotate", "--python-version", "3.11", "-"],
-            input="\n".join("-e ." if line == "pyproject.toml" else line for line in requirements),
+            [uv, "pip", "compile", *options, "-"],
+            input="\n".join(sources[name]),
             env=uv_variables(python),
             cwd=ROOT,
             text=True,
@@ -210,14 +287,16 @@ def compile_constraints() -> None:
 
 
 def main() -> None:
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036 (this script runs before anything has looked)
         raise SystemExit("environment.py: Python 3.11 or newer is needed; choose one with `make PYTHON=python3.12 ...`")
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     os.environ["UV_COMPILE_BYTECODE"] = "1"
     arguments = sys.argv[1:] or ["dev"]
-    if arguments == ["--compile-constraints"]:
-        compile_constraints()
-        return
+    match arguments:
+        case ["--compile-constraints", *names]:
+            return compile_constraints(names)
+        case ["--list", name]:
+            return print(*(environment.folder.relative_to(ROOT) for environment in environments(name)), sep="\n")
     for name in arguments:
         for environment in environments(name):
             make(environment)

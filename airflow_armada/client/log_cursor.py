@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from airflow_armada.client.timestamps import nanoseconds
@@ -102,5 +102,5 @@ def _first_new(position: Position, lines: Sequence[Line]) -> int:
 def next_second(position: Position) -> Position:
     """Return the beginning of the next second, for a second that holds more than the server gives at once."""
     seconds = nanoseconds(position.timestamp) // 1_000_000_000
-    moment = datetime.fromtimestamp(seconds, timezone.utc) + timedelta(seconds=1)
+    moment = datetime.fromtimestamp(seconds, UTC) + timedelta(seconds=1)
     return Position(moment.strftime("%Y-%m-%dT%H:%M:%SZ"), 0)

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import trustme
@@ -35,7 +35,7 @@ class Certificates:
 
     def server(self, *names: str, expired: bool = False) -> ssl.SSLContext:
         """Return the server side of TLS with a certificate for some names."""
-        past = datetime.now(timezone.utc) - timedelta(days=1)
+        past = datetime.now(UTC) - timedelta(days=1)
         issued = self.authority.issue_cert(*names, **({"not_after": past} if expired else {}))
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         issued.configure_cert(context)

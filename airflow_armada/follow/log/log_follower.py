@@ -123,7 +123,7 @@ class LogFollower:
     async def _pause(self, seconds: float) -> None:
         try:
             await asyncio.wait_for(self._ending.wait(), seconds)
-        except asyncio.TimeoutError:
+        except TimeoutError:
             return
 
     async def _finish(self) -> bool:

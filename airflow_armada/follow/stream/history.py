@@ -105,7 +105,7 @@ class HistoryChecks:
     ) -> set[str] | None:
         try:
             return await asyncio.wait_for(watch.replay(wanted, since, until), self._timings.replay)
-        except (ArmadaError, asyncio.TimeoutError) as error:
+        except (TimeoutError, ArmadaError) as error:
             logger.debug("Cannot read the history of job set %s: %s", watch.job_set_id, error)
             return None
 

@@ -74,7 +74,7 @@ class Snapshots:
             try:
                 await asyncio.wait_for(self._asked.wait(), self._jittered(self._timings.sweep_tick))
                 await asyncio.sleep(self._timings.snapshot_window)
-            except asyncio.TimeoutError:
+            except TimeoutError:
                 pass
             self._asked.clear()
             try:

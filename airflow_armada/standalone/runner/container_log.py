@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from bisect import bisect_left
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 NEWLINE = b"\n"
 _STAMP_BYTES = len("2006-01-02T15:04:05.000000000Z ")
@@ -80,7 +80,7 @@ class ContainerLog:
 def rfc3339(nanoseconds: int) -> str:
     """Return a time with nine digits after the point, as Kubernetes writes the times of log lines."""
     seconds, rest = divmod(nanoseconds, 1_000_000_000)
-    return f"{datetime.fromtimestamp(seconds, timezone.utc):%Y-%m-%dT%H:%M:%S}.{rest:09d}Z"
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:09d}Z"
 
 
 def read_available(descriptor: int) -> bytes | None:

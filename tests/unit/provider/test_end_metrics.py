@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -23,7 +23,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Any, dict[str, str]
 
 def test_an_end_is_counted_and_timed(sent: list[tuple[str, Any, dict[str, str]]]) -> None:
     wait = JobWait("armada_default", "q", "set", "job-1", submitted_at=time.time() - 60)
-    finished = datetime.now(timezone.utc) - timedelta(seconds=2)
+    finished = datetime.now(UTC) - timedelta(seconds=2)
 
     count_end(wait, Outcome("succeeded", "job-1", finished_at=finished.isoformat().replace("+00:00", "Z")))
 

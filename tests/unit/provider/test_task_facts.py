@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -21,7 +21,7 @@ def env(**ti: Any) -> dict[str, str]:
 
 
 def test_the_logical_date_is_known_where_the_run_has_one() -> None:
-    at = datetime(2026, 1, 2, tzinfo=timezone.utc)
+    at = datetime(2026, 1, 2, tzinfo=UTC)
 
     assert job_context(IDENTITY, {"logical_date": at}).env()["AIRFLOW_CTX_LOGICAL_DATE"] == "2026-01-02T00:00:00+00:00"
     assert "AIRFLOW_CTX_LOGICAL_DATE" not in job_context(IDENTITY, {"logical_date": None}).env()
