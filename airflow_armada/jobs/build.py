@@ -28,6 +28,7 @@ _CONTAINER = (
     Laid("working_dir", "workingDir"),
     Laid("image_pull_policy", "imagePullPolicy"),
     Laid("container_security_context", "securityContext"),
+    Laid("termination_message_policy", "terminationMessagePolicy"),
 )
 _RESOURCES = Laid("container_resources", "resources", MERGE, overlay.resources)
 _ENV = Laid("env_vars", "env", "name", overlay.environment)
@@ -41,6 +42,14 @@ _POD = (
     Laid("security_context", "securityContext"),
     Laid("service_account_name", "serviceAccountName"),
     Laid("image_pull_secrets", "imagePullSecrets", "name", overlay.named),
+    Laid("hostname", "hostname"),
+    Laid("subdomain", "subdomain"),
+    Laid("host_aliases", "hostAliases", "ip"),
+    Laid("hostnetwork", "hostNetwork", coerce=overlay.as_switch),
+    Laid("dnspolicy", "dnsPolicy"),
+    Laid("dns_config", "dnsConfig"),
+    Laid("runtime_class_name", "runtimeClassName"),
+    Laid("automount_service_account_token", "automountServiceAccountToken", coerce=overlay.as_switch),
     Laid("init_containers", "initContainers", "name"),
     Laid("containers", "containers", "name"),
     Laid("termination_grace_period_seconds", "terminationGracePeriodSeconds", coerce=overlay.as_integer),

@@ -30,6 +30,7 @@ class JobSpec:
     :param working_dir: working folder
     :param image_pull_policy: ``Always``, ``IfNotPresent`` or ``Never``
     :param container_security_context: ``SecurityContext`` of the container
+    :param termination_message_policy: ``File`` or ``FallbackToLogsOnError``
     :param volumes: list of ``Volume``
     :param node_selector: node labels that the job needs
     :param affinity: ``Affinity``
@@ -37,6 +38,14 @@ class JobSpec:
     :param security_context: ``PodSecurityContext``
     :param service_account_name: service account of the pod
     :param image_pull_secrets: names, or list of ``LocalObjectReference``
+    :param hostname: name that the pod has for itself
+    :param subdomain: subdomain of that name
+    :param host_aliases: further entries of the pod's ``/etc/hosts``
+    :param hostnetwork: use the node's own network
+    :param dnspolicy: ``ClusterFirst``, ``Default`` and so on, as Kubernetes writes it
+    :param dns_config: name servers, searches and options of the pod
+    :param runtime_class_name: runtime class of the pod
+    :param automount_service_account_token: whether Kubernetes puts a token of the service account into the containers
     :param init_containers: containers that run first
     :param containers: further containers beside the main one
     :param termination_grace_period_seconds: seconds between the polite and the final signal, 1 to 300
@@ -76,6 +85,7 @@ class JobSpec:
     working_dir: str | None = None
     image_pull_policy: str | None = None
     container_security_context: Any = None
+    termination_message_policy: str | None = None
     volumes: Sequence[Any] | None = None
     node_selector: Mapping[str, str] | None = None
     affinity: Any = None
@@ -83,6 +93,14 @@ class JobSpec:
     security_context: Any = None
     service_account_name: str | None = None
     image_pull_secrets: Sequence[Any] | None = None
+    hostname: str | None = None
+    subdomain: str | None = None
+    host_aliases: Sequence[Any] | None = None
+    hostnetwork: bool | str | None = None
+    dnspolicy: str | None = None
+    dns_config: Any = None
+    runtime_class_name: str | None = None
+    automount_service_account_token: bool | str | None = None
     init_containers: Sequence[Any] | None = None
     containers: Sequence[Any] | None = None
     termination_grace_period_seconds: int | str | None = None

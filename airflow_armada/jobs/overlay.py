@@ -49,6 +49,11 @@ def as_number(value: Any) -> Any:
     return number if math.isfinite(number) else value
 
 
+def as_switch(value: Any) -> Any:
+    """True or false, also from the text that a template renders to."""
+    return {"true": True, "false": False}.get(value.lower(), value) if isinstance(value, str) else value
+
+
 def named(value: Any) -> Any:
     """A list of references; a bare text is the name of one."""
     return [{"name": entry} if isinstance(entry, str) else entry for entry in value] if _is_list(value) else value

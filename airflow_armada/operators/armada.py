@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -56,6 +56,7 @@ class ArmadaOperator(JobArguments):
     :param reattach: what a retry does with the job of the try before: ``never``, ``running`` or
         ``running_or_succeeded`` says which ones it takes over. A cleared task always runs anew.
     :param queued_timeout: how long the job may wait for its start, in seconds or as a ``timedelta``.
+    :param skip_on_exit_code: exit code, or codes, with which a job that failed skips its task instead of failing it.
     :param end_from_trigger: end the task in the triggerer when its job has succeeded and nothing of its log is missing,
         which spares the second worker; refused where something would be lost by it.
     """
@@ -95,6 +96,7 @@ class ArmadaOperator(JobArguments):
         wait_for_completion: bool = True,
         reattach: str = RUNNING_OR_SUCCEEDED,
         queued_timeout: float | timedelta | str | None = None,
+        skip_on_exit_code: int | Collection[int] | None = None,
         end_from_trigger: bool = False,
         **kwargs: Any,
     ) -> None:
@@ -113,6 +115,7 @@ class ArmadaOperator(JobArguments):
         self.wait_for_completion = wait_for_completion
         self.reattach = reattach
         self.queued_timeout = queued_timeout
+        self.skip_on_exit_code = skip_on_exit_code
         self.end_from_trigger = end_from_trigger
         self.rendered_job = ""
         self.job_url = ""

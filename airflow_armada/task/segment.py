@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_armada import _metrics
-from airflow_armada._compat import AirflowTaskTimeout, event_hold
+from airflow_armada._compat import AirflowSkipException, AirflowTaskTimeout, event_hold
 from airflow_armada.exceptions import ArmadaUnavailable, job_error
 from airflow_armada.follow.state.outcome import Outcome
 from airflow_armada.hooks.armada import ArmadaHook, settings_for_task
@@ -21,6 +21,7 @@ from airflow_armada.task.arguments.checks import NEVER
 from airflow_armada.task.end.cancel import Ending
 from airflow_armada.task.end.facts import announce, facts
 from airflow_armada.task.end.result import is_gone, result_of
+from airflow_armada.task.end.skip import skip_code
 from airflow_armada.task.request.attempt import Attempt, JobRecord, Journal
 from airflow_armada.wait.job_wait import JobWait, infrastructure_end, result_collector
 from airflow_armada.wait.metrics import count_end
@@ -111,6 +112,8 @@ class JobRun:
             return result_of(wait, outcome, collector, lambda end: self._note_end(wait, end))
         if reason := self._reason_to_resubmit(wait, outcome):
             return self._resubmit(wait, reason, event.get("records") or ())
+        if (code := skip_code(self._operator.skip_on_exit_code, outcome)) is not None:
+            raise AirflowSkipException(f"Armada job {wait.job_id} ended with exit code {code}, which skips the task")
         if collector is not None and (error := collector.remote_error()):
             outcome = replace(outcome, reason=f"{error.type}: {error.message}")
         raise job_error(outcome, job_url=wait.job_url, last_lines=last_lines)

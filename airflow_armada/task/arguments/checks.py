@@ -163,6 +163,21 @@ def check_containers(value: Any) -> None:
         raise ValueError(f"get_logs must be True, False, or names of containers, not {value!r}")
 
 
+def check_exit_codes(value: Any) -> None:
+    """
+    Check what says which exit codes skip the task.
+
+    :param value: a number, or several.
+    :raises ValueError: when it is something else, or 0, which is a success.
+    """
+    codes = [value] if isinstance(value, int) else value
+    if value is not None and not (
+        isinstance(codes, list | tuple | set | frozenset | range)
+        and all(isinstance(code, int) and not isinstance(code, bool) and 1 <= code <= 255 for code in codes)
+    ):
+        raise ValueError(f"skip_on_exit_code must be one or several exit codes from 1 to 255, not {value!r}")
+
+
 def check_result(operator: ArmadaOperator) -> None:
     """
     Check that somebody is there to take a result.
@@ -187,6 +202,7 @@ def check_operator(operator: ArmadaOperator) -> None:
         lambda: check_count("preemption_retries", operator.preemption_retries),
         lambda: check_duration("queued_timeout", operator.queued_timeout),
         lambda: check_containers(operator.get_logs),
+        lambda: check_exit_codes(operator.skip_on_exit_code),
         lambda: check_something_to_run({name: getattr(operator, name) for name in _SOMETHING_TO_RUN}),
         lambda: check_text("armada_queue", operator.armada_queue, required=operator.job_request is None),
         lambda: check_text("job_set_id", operator.job_set_id, required=False),

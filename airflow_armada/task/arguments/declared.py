@@ -25,6 +25,7 @@ class ContainerArguments(BaseOperator):
     :param working_dir: working folder of the container.
     :param image_pull_policy: ``Always``, ``IfNotPresent`` or ``Never``.
     :param container_security_context: security context of the container.
+    :param termination_message_policy: ``File`` or ``FallbackToLogsOnError``.
     :param container_name: container that these arguments mean: the one called ``base`` by default, else the first.
     """
 
@@ -42,6 +43,7 @@ class ContainerArguments(BaseOperator):
         "working_dir",
         "image_pull_policy",
         "container_security_context",
+        "termination_message_policy",
         "container_name",
     )
 
@@ -61,6 +63,7 @@ class ContainerArguments(BaseOperator):
         working_dir: str | None = None,
         image_pull_policy: str | None = None,
         container_security_context: Any = None,
+        termination_message_policy: str | None = None,
         container_name: str = "",
         **kwargs: Any,
     ) -> None:
@@ -78,6 +81,7 @@ class ContainerArguments(BaseOperator):
         self.working_dir = working_dir
         self.image_pull_policy = image_pull_policy
         self.container_security_context = container_security_context
+        self.termination_message_policy = termination_message_policy
         self.container_name = container_name
 
 
@@ -92,6 +96,14 @@ class PodArguments(ContainerArguments):
     :param security_context: security context of the pod.
     :param service_account_name: service account of the pod.
     :param image_pull_secrets: names of secrets for pulling images.
+    :param hostname: name that the pod has for itself.
+    :param subdomain: subdomain of that name.
+    :param host_aliases: further entries of the pod's ``/etc/hosts``.
+    :param hostnetwork: use the node's own network.
+    :param dnspolicy: ``ClusterFirst``, ``Default`` and so on, as Kubernetes writes it.
+    :param dns_config: name servers, searches and options of the pod.
+    :param runtime_class_name: runtime class of the pod.
+    :param automount_service_account_token: whether Kubernetes puts a token of the service account into the containers.
     :param init_containers: containers that run first.
     :param containers: further containers beside the main one.
     :param termination_grace_period_seconds: seconds between the polite and the final signal, 1 to 300.
@@ -108,6 +120,14 @@ class PodArguments(ContainerArguments):
         "security_context",
         "service_account_name",
         "image_pull_secrets",
+        "hostname",
+        "subdomain",
+        "host_aliases",
+        "hostnetwork",
+        "dnspolicy",
+        "dns_config",
+        "runtime_class_name",
+        "automount_service_account_token",
         "init_containers",
         "containers",
         "termination_grace_period_seconds",
@@ -125,6 +145,14 @@ class PodArguments(ContainerArguments):
         security_context: Any = None,
         service_account_name: str | None = None,
         image_pull_secrets: Sequence[Any] | None = None,
+        hostname: str | None = None,
+        subdomain: str | None = None,
+        host_aliases: Sequence[Any] | None = None,
+        hostnetwork: bool | None = None,
+        dnspolicy: str | None = None,
+        dns_config: Any = None,
+        runtime_class_name: str | None = None,
+        automount_service_account_token: bool | None = None,
         init_containers: Sequence[Any] | None = None,
         containers: Sequence[Any] | None = None,
         termination_grace_period_seconds: int | str | None = None,
@@ -140,6 +168,14 @@ class PodArguments(ContainerArguments):
         self.security_context = security_context
         self.service_account_name = service_account_name
         self.image_pull_secrets = image_pull_secrets
+        self.hostname = hostname
+        self.subdomain = subdomain
+        self.host_aliases = host_aliases
+        self.hostnetwork = hostnetwork
+        self.dnspolicy = dnspolicy
+        self.dns_config = dns_config
+        self.runtime_class_name = runtime_class_name
+        self.automount_service_account_token = automount_service_account_token
         self.init_containers = init_containers
         self.containers = containers
         self.termination_grace_period_seconds = termination_grace_period_seconds

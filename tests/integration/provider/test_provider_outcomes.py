@@ -54,6 +54,14 @@ def test_failure_says_what_happened_with_the_last_lines(airflow: InlineAirflow, 
 
 
 @both_modes
+def test_an_exit_code_may_skip_the_task(airflow: InlineAirflow, deferrable: bool) -> None:
+    run = airflow.run(f'sh("work", "exit 99", deferrable={deferrable}, retries=1, skip_on_exit_code=[98, 99])')
+
+    assert run.task("work")["state"] == "skipped"
+    assert run.task("work")["try_number"] == 1
+
+
+@both_modes
 def test_a_rejected_job_is_not_tried_again(airflow: InlineAirflow, deferrable: bool) -> None:
     big = '{"cpu": "1000", "memory": "32Mi"}'
     run = airflow.run(

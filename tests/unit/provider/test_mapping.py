@@ -66,6 +66,16 @@ VALUES: dict[str, Any] = {
     "reattach": "never",
     "queued_timeout": 5,
     "end_from_trigger": True,
+    "skip_on_exit_code": [99],
+    "termination_message_policy": "FallbackToLogsOnError",
+    "hostname": "h",
+    "subdomain": "s",
+    "host_aliases": [{"ip": "10.0.0.1", "hostnames": ["db"]}],
+    "hostnetwork": True,
+    "dnspolicy": "Default",
+    "dns_config": {"nameservers": ["10.0.0.2"]},
+    "runtime_class_name": "gvisor",
+    "automount_service_account_token": False,
 }
 
 

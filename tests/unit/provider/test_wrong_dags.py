@@ -32,10 +32,10 @@ def complaint(make: Callable[..., Any], arguments: dict[str, Any]) -> str:
     ("arguments", "expected"),
     [
         # Names that other operators have
-        ({"command": ["true"]}, "command is unknown; did you mean cmds?"),
-        ({"env": {"A": "1"}}, "env is unknown; did you mean env_vars?"),
+        ({"command": ["true"]}, "command is called cmds here"),
+        ({"env": {"A": "1"}}, "env is called env_vars here"),
         ({"resources": {"cpu": "1"}}, "resources is an argument of Airflow that nobody reads; did you mean contain"),
-        ({"reattach_on_restart": True}, "reattach_on_restart is unknown; did you mean reattach?"),
+        ({"reattach_on_restart": True}, "reattach_on_restart is called reattach here"),
         (
             {"armada_que": "q", "lables": {}},
             "armada_que is unknown; did you mean armada_queue?; lables is unknown; did",
@@ -67,6 +67,8 @@ def complaint(make: Callable[..., Any], arguments: dict[str, Any]) -> str:
         ({"cmds": ["a", None]}, "cmds[1]: empty entry in a list; remove it"),
         ({"resubmit_on": None}, "resubmit_on must be one of preempted, evicted, lease_expired, not None"),
         ({"reattach": None}, "reattach must be one of never, running, running_or_succeeded, not None"),
+        ({"skip_on_exit_code": "99"}, "skip_on_exit_code must be one or several exit codes from 1 to 255, not '99'"),
+        ({"skip_on_exit_code": 0}, "skip_on_exit_code must be one or several exit codes from 1 to 255, not 0"),
         # Units
         ({"container_resources": {"cpu": "2 cores"}}, "got '2 cores'; write 2"),
         ({"container_resources": {"memory": "4gi"}}, "got '4gi'; write 4Gi"),
@@ -158,7 +160,7 @@ def function() -> None:
             {**BARE, "image": "python:3.12", "requirement": ["a"]},
             "requirement is unknown; did you mean req",
         ),
-        (armada_cmd_task, {**BARE, "image": "a", "command": ["b"]}, "command is unknown; did you mean cmds?"),
+        (armada_cmd_task, {**BARE, "image": "a", "command": ["b"]}, "command is called cmds here"),
         (armada_cmd_task, {**BARE, "image": "a", "cmds": ["b"]}, "cmds cannot be given to @task.armada_cmd"),
     ],
 )
