@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from airflow_armada.cli.output import UsageError
-from airflow_armada.client.auth.http_request import LOOPBACK
+from airflow_armada.client.address import is_loopback
 from airflow_armada.client.failure import SettingsError
 from airflow_armada.client.settings import SiteSettings
 from airflow_armada.client.site.armadactl import read_armadactl
@@ -86,7 +86,7 @@ def settings_of_uri(uri: str, source: str) -> SiteSettings:
         raise SettingsError(f"{source} is not a URI such as grpcs://armada.example:443") from None
     if not host or parts.path not in ("", "/"):
         raise SettingsError(f"{source} is not a URI such as grpcs://armada.example:443, or host:port")
-    if bare and host in LOOPBACK:
+    if bare and is_loopback(host):
         extra.setdefault("tls", False)
     prefix = "" if bare or scheme in ("armada", "airflow-armada") else f"{scheme}://"
     return site_settings(

@@ -13,12 +13,13 @@ import grpc.aio
 
 from airflow_armada.api import binoculars_pb2, core_v1_pb2
 from airflow_armada.api.methods import Binoculars
+from airflow_armada.client.address import parse_address
 from airflow_armada.client.auth.credentials import Anonymous, Credentials
 from airflow_armada.client.calls.call import Call, CallPolicy
 from airflow_armada.client.calls.drivers import AsyncDriver, Driver
 from airflow_armada.client.channel import open_channel
 from airflow_armada.client.log_pages import LogPager
-from airflow_armada.client.settings import SiteSettings, TlsSettings, check_target
+from airflow_armada.client.settings import SiteSettings, TlsSettings
 
 
 @dataclass
@@ -86,9 +87,10 @@ class JobLogClient:
         self.namespace = namespace
         self.container = container
         self.pod_number = pod_number
-        target, plain = parse_url(url, disable_ssl)
+        address = parse_address(url, "the address of the log service")
+        plain = disable_ssl if address.plain is None else address.plain
         settings = SiteSettings(
-            target=target,
+            target=address.target,
             tls=None if plain else tls or TlsSettings(),
             credentials=credentials or Anonymous(),
             allow_plaintext_credentials=allow_plaintext_credentials,
@@ -157,21 +159,3 @@ class JobLogAsyncIOClient:
         return await self._driver.run(
             logs_page(job_id, namespace=namespace, container=container, since_time=since_time, pod_number=pod_number)
         )
-
-
-def parse_url(url: str, disable_ssl: bool) -> tuple[str, bool]:
-    """Return the ``host:port`` of a log service, and whether to talk plain text.
-
-    :param url: ``host:port`` with or without a scheme
-    :param disable_ssl: talk plain text where the scheme does not say
-    :raises ValueError: when the address makes no sense
-    """
-    scheme, separator, rest = url.partition("://")
-    if separator and scheme not in ("http", "https", "grpc", "grpcs"):
-        raise ValueError(f"cannot use the scheme of the log service address {url!r}; write host:port")
-    target = (rest if separator else url).rstrip("/")
-    plain = disable_ssl or scheme in ("http", "grpc") if separator else disable_ssl
-    if separator and not target.rpartition("]")[2].count(":"):
-        target += ":80" if plain else ":443"
-    check_target(target)
-    return target, plain

@@ -6,10 +6,9 @@ from dataclasses import dataclass, field
 from typing import Literal, NoReturn
 from urllib.parse import quote
 
+from airflow_armada.client.address import check_target, check_web_address, cluster_target
 from airflow_armada.client.auth.credentials import Anonymous, Credentials
 from airflow_armada.client.failure import SettingsError
-
-CLUSTER_ID = "{CLUSTER_ID}"
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,13 @@ class SiteSettings:
     use_proxy: bool = True
 
     def __post_init__(self) -> None:
-        check_target(self.target)
+        check_target(self.target, "the address of the Armada server")
+        if self.binoculars:
+            check_target(self.binoculars, "the address of the log service")
+        for cluster, address in self.binoculars_by_cluster:
+            check_target(address, f"the address of the log service of cluster {cluster!r}")
+        if self.lookout_url:
+            check_web_address(self.lookout_url, "the Lookout URL")
         if self.call_timeout <= 0:
             raise SettingsError(f"call_timeout must be more than 0 seconds, not {self.call_timeout}")
         if self.keepalive_time < 0:
@@ -82,9 +87,10 @@ class SiteSettings:
     def binoculars_target(self, cluster_id: str) -> str:
         """Return the ``host:port`` of a cluster's log service, or "" when none is known.
 
-        :param cluster_id: as events and run details name the cluster
+        :param cluster_id: as events and run details name the cluster; one that does not fit into the template's
+            host has no log service unless ``binoculars_by_cluster`` names it
         """
-        return dict(self.binoculars_by_cluster).get(cluster_id) or self.binoculars.replace(CLUSTER_ID, cluster_id)
+        return dict(self.binoculars_by_cluster).get(cluster_id) or cluster_target(self.binoculars, cluster_id)
 
     def job_url(self, job_id: str) -> str:
         """Return the Lookout page of a job, or "" without a Lookout.
@@ -92,22 +98,3 @@ class SiteSettings:
         :param job_id: id of the job
         """
         return f"{self.lookout_url.rstrip('/')}/jobs/{quote(job_id, safe='')}" if self.lookout_url else ""
-
-
-def check_target(target: str) -> None:
-    """Check that an address is one that gRPC can connect to.
-
-    :param target: ``host:port``, ``[ipv6]:port`` or a gRPC name such as ``unix:/run/armada.sock``
-    :raises SettingsError: when it is empty, has the scheme of a web address or a port out of range
-    """
-    if not target or target.strip() != target:
-        raise SettingsError(f"the address of the Armada server must be host:port, not {target!r}")
-    if target.startswith(("http://", "https://", "grpc://", "grpcs://")):
-        raise SettingsError(f"the address {target!r} must be host:port, without {target.partition('//')[0]}//")
-    if target.startswith(("unix:", "dns:", "ipv4:", "ipv6:", "xds:", "vsock:")):
-        return
-    host, colon, port = target.rpartition(":")
-    if not colon or not host or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
-        raise SettingsError(f"the address {target!r} must be host:port with a port from 1 to 65535")
-    if ":" in host and not (host.startswith("[") and host.endswith("]")):
-        raise SettingsError(f"the address {target!r} must be host:port; write an IPv6 address as [address]:port")

@@ -5,15 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Protocol
 
+from airflow_armada.client.address import Address, parse_address, parse_template
 from airflow_armada.client.failure import ArmadaError, SettingsError
 from airflow_armada.client.settings import SiteSettings, TlsSettings
 from airflow_armada.client.site.field_values import FieldValues
 from airflow_armada.client.site.fields import credentials_from
-
-DEFAULT_PORT = 50051
-
-_GRPC_NAMES = ("dns:", "unix:", "ipv4:", "ipv6:", "xds:")
-_SCHEMES = {"https": True, "grpcs": True, "http": False, "grpc": False}
 
 
 class ConnectionLike(Protocol):
@@ -30,30 +26,11 @@ class ConnectionLike(Protocol):
         """The extra as a dictionary."""
 
 
-def _split_host(connection: ConnectionLike) -> tuple[str, bool]:
-    """Return ``host:port`` and whether the host's scheme, if it has one, asks for TLS."""
-    host = (connection.host or "").strip().rstrip("/")
-    if host.startswith(_GRPC_NAMES):
-        return host, True
-    scheme, separator, rest = host.partition("://")
-    tls = True
-    if separator:
-        if scheme.lower() not in _SCHEMES:
-            raise SettingsError(f"the host {host!r} has an unknown scheme; write host:port")
-        host, tls = rest, _SCHEMES[scheme.lower()]
+def _server(connection: ConnectionLike) -> Address:
+    host = (connection.host or "").strip()
     if not host:
         raise SettingsError("the connection has no host; it must be the address of the Armada server")
-    if connection.port:
-        return f"{_bracketed(host)}:{connection.port}", tls
-    return (host, tls) if _has_port(host) else (f"{_bracketed(host)}:{DEFAULT_PORT}", tls)
-
-
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host and not host.startswith("[") else host
-
-
-def _has_port(host: str) -> bool:
-    return "]:" in host if host.startswith("[") else host.count(":") == 1
+    return parse_address(host, "the host", port=connection.port or None)
 
 
 def _tls(extra: FieldValues, default: bool, switch: str = "tls") -> TlsSettings | None:
@@ -78,9 +55,7 @@ def site_settings(connection: ConnectionLike) -> SiteSettings:
             base,
             allow_plaintext_credentials=extra.flag("allow_plaintext_credentials", base.allow_plaintext_credentials),
             lookout_url=extra.text("lookout_url"),
-            binoculars=extra.text("binoculars") or base.binoculars,
-            binoculars_by_cluster=extra.pairs("binoculars_by_cluster"),
-            binoculars_tls=_tls(extra, True, "binoculars_tls") if extra.text("binoculars_tls") else base.binoculars_tls,
+            **_log_services(extra, base),
             call_timeout=extra.number("call_timeout", base.call_timeout),
             keepalive_time=extra.number("keepalive_time", base.keepalive_time),
             use_proxy=extra.flag("use_proxy", base.use_proxy),
@@ -105,8 +80,22 @@ def _base(connection: ConnectionLike, extra: FieldValues) -> SiteSettings:
         return _from_armadactl(connection, extra)
     if not (connection.host or "").strip() and extra.text("lookout_url"):
         return _from_lookout(connection, extra)
-    target, tls = _split_host(connection)
-    return SiteSettings(target=target, tls=_tls(extra, tls), credentials=credentials_from(extra))
+    server = _server(connection)
+    tls = _tls(extra, not server.plain)
+    return SiteSettings(target=server.target, tls=tls, credentials=credentials_from(extra))
+
+
+def _log_services(extra: FieldValues, base: SiteSettings) -> dict[str, Any]:
+    """Find the log services, and whether they are encrypted: as is said, else by a scheme, else as the server."""
+    found: dict[str, Any] = {"binoculars_by_cluster": extra.pairs("binoculars_by_cluster")}
+    encrypted: bool | None = None
+    if extra.text("binoculars"):
+        address = parse_template(extra.text("binoculars"), "extra 'binoculars'")
+        found["binoculars"] = address.target
+        encrypted = None if address.plain is None else not address.plain
+    if extra.text("binoculars_tls") or encrypted is not None:
+        found["binoculars_tls"] = _tls(extra, encrypted is not False, "binoculars_tls")
+    return found
 
 
 def _from_armadactl(connection: ConnectionLike, extra: FieldValues) -> SiteSettings:

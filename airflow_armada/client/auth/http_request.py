@@ -10,15 +10,13 @@ import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
+from airflow_armada.client.address import check_web_address, is_loopback
 from airflow_armada.client.failure import ArmadaError, SettingsError
 
 if TYPE_CHECKING:
     import ssl
-
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-"""Names of this machine: what goes there needs no TLS and no proxy."""
 
 BUSY = frozenset({429, 500, 502, 503, 504})
 """HTTP statuses after which the same request may well succeed later."""
@@ -67,10 +65,9 @@ def exchange(
     from urllib.error import HTTPError
     from urllib.request import Request
 
-    if not url.startswith(("http://", "https://")):
-        raise SettingsError(f"{url!r} is not an http(s) URL")
+    address = check_web_address(url, "the URL", query=True)
     body = body if form is None else urlencode(form).encode()
-    use_proxy = use_proxy and urlsplit(url).hostname not in LOOPBACK
+    use_proxy = use_proxy and not is_loopback(address.host)
     opener = _opener(_tls_context(url, ca_file), use_proxy=use_proxy, follow=body is None)
     try:
         with opener.open(Request(url, data=body, headers=dict(headers or {})), timeout=timeout) as answer:

@@ -9,10 +9,11 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote_plus, urlsplit
+from urllib.parse import quote_plus
 
-from airflow_armada.client.auth.http_request import BUSY, LOOPBACK, exchange, one_line
-from airflow_armada.client.failure import CredentialsError
+from airflow_armada.client.address import check_web_address, is_loopback
+from airflow_armada.client.auth.http_request import BUSY, exchange, one_line
+from airflow_armada.client.failure import CredentialsError, SettingsError
 
 TIMEOUT = 10.0
 """Seconds that one HTTP request to a provider may take."""
@@ -74,13 +75,10 @@ class OidcClient:
         :raises OidcError: if it is none, or if secrets would go there in plain text.
         """
         try:
-            parts = urlsplit(url)
-            host = parts.hostname or ""
-        except ValueError:
-            raise OidcError(f"{url!r} is not a URL") from None
-        if parts.scheme not in ("http", "https") or not host:
-            raise OidcError(f"{url!r} is not an http(s) URL: give the OpenID provider as https://host/path")
-        if parts.scheme == "http" and host not in LOOPBACK and not self.allow_http:
+            address = check_web_address(url, "the URL of the OpenID provider", query=True)
+        except SettingsError as error:
+            raise OidcError(str(error)) from None
+        if address.scheme == "http" and not is_loopback(address.host) and not self.allow_http:
             raise OidcError(f"{url} would carry secrets in plain text: use https, or allow plain HTTP explicitly")
         return url
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from airflow_armada.client.auth.http_request import LOOPBACK
+from airflow_armada.client.address import is_loopback, parse_address
 from airflow_armada.client.failure import SettingsError
 from airflow_armada.client.settings import SiteSettings, TlsSettings
 from airflow_armada.client.site.armadactl_credentials import credentials_of
@@ -46,14 +46,16 @@ class ArmadactlFile:
         """
         name, details = self._context(context)
         where = f"{self.path}, context {name!r}" if name else self.path
-        target = _text(details, "armadaurl", where) or DEFAULT_URL
-        plaintext = _flag(details, "forcenotls", where) or "localhost" in target
+        url = _text(details, "armadaurl", where) or DEFAULT_URL
+        address = parse_address(url, f"{where}: armadaUrl")
+        forced = _flag(details, "forcenotls", where)
+        plaintext = forced or "localhost" in url or address.plain is True
         keepalive = _seconds(details.get("grpckeepalivetime"), where)
         settings = SiteSettings(
-            target=target,
+            target=address.target,
             tls=None if plaintext else TlsSettings(),
             credentials=credentials_of(details, where),
-            allow_plaintext_credentials=_flag(details, "forcenotls", where) or target.rpartition(":")[0] in LOOPBACK,
+            allow_plaintext_credentials=forced or is_loopback(address.host),
         )
         return settings if keepalive is None else replace(settings, keepalive_time=keepalive and max(keepalive, 10.0))
 

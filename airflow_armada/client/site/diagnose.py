@@ -11,6 +11,7 @@ import grpc
 
 from airflow_armada.api import binoculars_pb2, core_v1_pb2, empty_pb2, event_pb2, submit_pb2
 from airflow_armada.api.methods import Binoculars, Event, Method, QueueService, Submit
+from airflow_armada.client.address import CLUSTER_ID, Address
 from airflow_armada.client.auth.credentials import Anonymous, Basic, BearerToken, Credentials
 from airflow_armada.client.auth.tokens import jwt_expiry
 from airflow_armada.client.channel import open_channel
@@ -23,7 +24,7 @@ from airflow_armada.client.errors import (
     from_grpc,
 )
 from airflow_armada.client.failure import ArmadaError
-from airflow_armada.client.settings import CLUSTER_ID, SiteSettings, TlsSettings
+from airflow_armada.client.settings import SiteSettings, TlsSettings
 from airflow_armada.client.site import probe
 
 Status = Literal["ok", "warning", "failed", "skipped"]
@@ -118,7 +119,7 @@ def _reach_target(target: str, tls: TlsSettings | None, use_proxy: bool, timeout
     return [found, _encryption(address, tls, timeout)]
 
 
-def _encryption(address: probe.Address, tls: TlsSettings | None, timeout: float) -> Finding:
+def _encryption(address: Address, tls: TlsSettings | None, timeout: float) -> Finding:
     if tls is None:
         if probe.speaks_tls(address, timeout):
             return Finding("tls", "failed", f"{address.host}:{address.port} speaks TLS", "turn TLS on")

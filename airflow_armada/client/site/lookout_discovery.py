@@ -5,15 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import urlsplit
 
+from airflow_armada.client.address import DEFAULT_PORT, check_web_address
 from airflow_armada.client.auth.http_request import exchange
 from airflow_armada.client.failure import SettingsError
-from airflow_armada.client.settings import CLUSTER_ID, SiteSettings, TlsSettings, check_target
+from airflow_armada.client.settings import SiteSettings, TlsSettings
 
 PATH = "/lookout-ui-config.js"
-_GRPC_PORT = 50051
-"""The port that both the server and Binoculars listen on as shipped."""
 
 
 @dataclass(frozen=True)
@@ -106,15 +104,5 @@ def _address(config: dict[str, Any], key: str, url: str) -> str:
 def _grpc_target(url: str) -> str:
     if not url:
         return ""
-    try:
-        parts = urlsplit(url)
-        host = parts.netloc.rpartition("@")[2]
-        port = parts.port
-    except ValueError:
-        raise SettingsError(f"Lookout publishes {url!r}, which is not a URL") from None
-    if parts.scheme not in ("http", "https") or not host:
-        raise SettingsError(f"Lookout publishes {url!r}, which is not an http(s) URL")
-    name = host if port is None else host.rpartition(":")[0]
-    target = f"{name}:{(port or 443) if parts.scheme == 'https' else _GRPC_PORT}"
-    check_target(target.replace(CLUSTER_ID, "cluster"))
-    return target
+    address = check_web_address(url, "what Lookout publishes")
+    return address.target if address.scheme == "https" else replace(address, port=DEFAULT_PORT).target

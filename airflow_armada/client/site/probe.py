@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 import socket
 import ssl
-from dataclasses import dataclass
 
-from airflow_armada.client.auth.http_request import LOOPBACK, one_line, system_roots
+from airflow_armada.client.address import Address, is_loopback, parse_address
+from airflow_armada.client.auth.http_request import one_line, system_roots
 from airflow_armada.client.settings import TlsSettings
 
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"
@@ -31,23 +31,13 @@ class ProbeError(Exception):
         self.fix = fix
 
 
-@dataclass(frozen=True)
-class Address:
-    """A host and a port to connect to."""
-
-    host: str
-    port: int
-
-
 def address_of(target: str) -> Address | None:
     """
     :param target: as gRPC takes it
     :return: host and port; None for names that only gRPC resolves, such as ``unix:/run/armada.sock``
     """
-    if target.startswith(("unix:", "ipv4:", "ipv6:", "xds:", "vsock:")):
-        return None
-    host, colon, port = target.removeprefix("dns:").lstrip("/").rpartition(":")
-    return Address(host.strip("[]"), int(port)) if colon and host and port.isdigit() else None
+    address = parse_address(target, "the address")
+    return address if address.host else None
 
 
 def proxy_of(host: str) -> str:
@@ -202,7 +192,7 @@ def _no_tls(error: OSError, address: Address, tls: TlsSettings) -> tuple[str, st
         "PACKET_LENGTH_TOO_LONG",
         "RECORD_LAYER_FAILURE",
     ):
-        fix = "turn TLS off" if address.host in LOOPBACK else "turn TLS off if this server really speaks plain text"
+        fix = "turn TLS off" if is_loopback(address.host) else "turn TLS off if this server really speaks plain text"
         return f"{where} does not speak TLS", f"{fix}, or check the port"
     if "CERTIFICATE_REQUIRED" in reason or "ALERT" in reason:
         return f"{where} ended the TLS handshake: {reason}", client_certificate_fix(tls)

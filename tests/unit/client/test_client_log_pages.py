@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_armada.api.binoculars_pb2 import LogLine
 from airflow_armada.client import log_pages
-from airflow_armada.client.log_client import parse_url
 from airflow_armada.client.log_pages import LogPager, time_key
 
 T = "2026-11-22T10:20:30"
@@ -112,26 +109,3 @@ def test_a_second_that_fills_a_page_does_not_stop_the_rest(log: list[LogLine]) -
 def second_size(log: list[LogLine], line: LogLine) -> int:
     second = time_key(line.timestamp)[0]
     return sum(len(one.timestamp) + len(one.line) + 2 for one in log if time_key(one.timestamp)[0] == second)
-
-
-@pytest.mark.parametrize(
-    ("url", "disable_ssl", "expected"),
-    [
-        ("logs:50051", False, ("logs:50051", False)),
-        ("logs:50051", True, ("logs:50051", True)),
-        ("https://logs:443", True, ("logs:443", True)),
-        ("https://logs/", False, ("logs:443", False)),
-        ("http://logs", False, ("logs:80", True)),
-        ("grpc://logs:5", False, ("logs:5", True)),
-        ("[::1]:50051", False, ("[::1]:50051", False)),
-        ("https://[::1]", False, ("[::1]:443", False)),
-    ],
-)
-def test_an_address_may_have_a_scheme_or_be_ipv6(url: str, disable_ssl: bool, expected: Any) -> None:
-    assert parse_url(url, disable_ssl) == expected
-
-
-@pytest.mark.parametrize("url", ["", "logs", "ftp://logs:1", "::1:50051", "logs:port", "https://"])
-def test_an_address_that_makes_no_sense_is_refused(url: str) -> None:
-    with pytest.raises(ValueError, match="host:port"):
-        parse_url(url, False)

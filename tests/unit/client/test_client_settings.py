@@ -23,15 +23,14 @@ def test_an_address_that_grpc_understands_is_taken(target: str) -> None:
     "target",
     [
         *("", " ", "armada", "armada:", ":50051", "armada:0", "armada:65536", "armada:port", "armada:²", "::1:50051"),
-        *("https://armada:443", "grpc://armada:443", "armada:50051 "),
+        *("https://armada:443", "grpc://armada:443", "armada:50051 ", "a:1,b:1", "armada:050051"),
     ],
 )
-def test_an_address_that_cannot_be_right_is_refused_with_a_line_that_shows_it(target: str) -> None:
-    with pytest.raises(SettingsError, match="host:port") as caught:
-        SiteSettings(target)
-
-    assert repr(target) in str(caught.value)
-    assert "\n" not in str(caught.value)
+def test_an_address_that_cannot_be_right_is_refused(target: str) -> None:
+    for field in ("target", "binoculars"):
+        if target or field == "target":
+            with pytest.raises(SettingsError, match="host:port"):
+                SiteSettings(**{"target": "armada:1", field: target})
 
 
 def test_equal_settings_are_equal_and_hash_alike() -> None:

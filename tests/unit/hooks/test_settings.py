@@ -27,6 +27,9 @@ def connection(extra: dict[str, Any] | None = None, **fields: Any) -> Connection
         ("armada.example.com:443", None, "armada.example.com:443"),
         ("https://armada.example.com/", 443, "armada.example.com:443"),
         ("grpcs://armada.example.com:8443", None, "armada.example.com:8443"),
+        ("https://armada.example.com", None, "armada.example.com:443"),
+        ("http://armada.example.com", None, "armada.example.com:80"),
+        ("grpcs://armada.example.com", None, "armada.example.com:50051"),
         ("::1", 50051, "[::1]:50051"),
         ("[::1]:50052", None, "[::1]:50052"),
         ("dns:///armada:50051", None, "dns:///armada:50051"),
@@ -80,8 +83,21 @@ def test_credentials_are_what_the_connection_gives(fields: Any, extra: Any, cred
     ("fields", "extra", "says"),
     [
         ({"host": ""}, {}, "no host"),
-        ({"host": "ftp://armada"}, {}, "unknown scheme"),
+        ({"host": "ftp://armada"}, {}, "its scheme is not one of"),
         ({"host": "armada", "port": 99999}, {}, "port"),
+        ({"host": "ada:hunter2@armada.example.com"}, {}, "user name or a password"),
+        ({"host": "ada:hunter2"}, {}, "a port is from 1 to 65535"),
+        ({"host": "https://armada:443", "port": 443}, {}, "it holds a port, and another one is given"),
+        ({"host": "armada:443", "port": 443}, {}, "it holds a port, and another one is given"),
+        ({"host": "https://armada/hunter2"}, {}, "it holds a path"),
+        ({"host": "armada, hunter2"}, {}, "spaces"),
+        ({"host": "armada,hunter2"}, {}, "several addresses"),
+        ({"host": "armada?tls=hunter2"}, {}, "options"),
+        ({}, {"binoculars": "ada:hunter2@logs:50051"}, "extra 'binoculars' must be host:port"),
+        ({}, {"binoculars": "logs:50051{CLUSTER_ID}"}, "extra 'binoculars' must be host:port"),
+        ({}, {"binoculars_by_cluster": {"a": "ada:hunter2@logs:50051"}}, "log service of cluster 'a'"),
+        ({}, {"lookout_url": "https://ada:hunter2@lookout"}, "the Lookout URL"),
+        ({}, {"lookout_url": "javascript:hunter2"}, "the Lookout URL"),
         ({}, {"tls": "maybe"}, "'tls' must be true or false"),
         ({}, {"call_timeout": "soon"}, "'call_timeout' must be a number of seconds"),
         ({}, {"call_timeout": 0}, "call_timeout must be more than 0"),
@@ -135,6 +151,14 @@ def test_log_service_has_the_servers_tls_unless_told_otherwise() -> None:
     assert site_settings(connection({"tls": False})).log_tls is None
     assert site_settings(connection({"binoculars_tls": "false"})).log_tls is None
     assert site_settings(connection({"tls": "false", "binoculars_tls": True})).log_tls == TlsSettings()
+
+
+def test_the_scheme_of_a_log_service_means_its_port_and_its_tls() -> None:
+    secure = site_settings(connection({"tls": False, "binoculars": "https://logs-{CLUSTER_ID}.example"}))
+    plain = site_settings(connection({"binoculars": "http://logs"}))
+
+    assert (secure.binoculars, secure.log_tls) == ("logs-{CLUSTER_ID}.example:443", TlsSettings())
+    assert (plain.binoculars, plain.log_tls) == ("logs:80", None)
 
 
 def test_no_secret_shows_in_the_settings() -> None:

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from airflow_armada.cli.site import settings_of_uri
+from airflow_armada.client.address import CLUSTER_ID
 from airflow_armada.client.auth.oidc_client import OidcClient, OidcError
 from airflow_armada.client.failure import ArmadaError
-from airflow_armada.client.settings import CLUSTER_ID
 from airflow_armada.client.site.diagnose import diagnose
 from airflow_armada.client.site.lookout_discovery import read_config
 from airflow_armada.standalone.server import StandaloneArmada

@@ -109,7 +109,7 @@ def test_keepalive_is_a_duration_of_at_least_ten_seconds(value: str, seconds: fl
         ("contexts: {a: {}}", "names no currentContext; contexts there: a"),
         ("currentContext: b\ncontexts: {a: {}}", "has no context 'b'; contexts there: a"),
         ("currentContext: [a]\ncontexts: {a: {}}", "currentcontext must be text"),
-        ("armadaUrl: https://a:443", "without https://"),
+        ("armadaUrl: https://ada:CANARY@a:443", "user name or a password"),
         ("armadaUrl: a:99999", "from 1 to 65535"),
         ("armadaUrl: a:1\nforceNoTls: perhaps", "must be true or false"),
         ("armadaUrl: a:1\nbasicAuth: CANARY", "must hold keys and values"),

@@ -83,8 +83,8 @@ def test_settings_are_completed_but_not_overruled() -> None:
         (200, b"window.__LOOKOUT_UI_CONFIG__ = ", "not the configuration"),
         (200, bytes(range(256)), "not the configuration"),
         (200, b'window.__LOOKOUT_UI_CONFIG__ = {"armadaApiBaseUrl": 7}', "must be a URL"),
-        (200, b'window.__LOOKOUT_UI_CONFIG__ = {"armadaApiBaseUrl": "ftp://x"}', "not an http(s) URL"),
-        (200, b'window.__LOOKOUT_UI_CONFIG__ = {"armadaApiBaseUrl": "https://x:99999"}', "not a URL"),
+        (200, b'window.__LOOKOUT_UI_CONFIG__ = {"armadaApiBaseUrl": "ftp://x"}', "https://host/path"),
+        (200, b'window.__LOOKOUT_UI_CONFIG__ = {"armadaApiBaseUrl": "https://x:99999"}', "a port is from 1 to 65535"),
     ],
 )
 def test_something_else_at_that_address(status: int, body: bytes, says: str) -> None:
