@@ -11,6 +11,19 @@ T = TypeVar("T")
 _running: set[asyncio.Task[Any]] = set()
 
 
+def start_detached(work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+    """
+    Begin what must run to its end; whoever waits for it awaits ``asyncio.shield(task)``.
+
+    :param work: what to run.
+    :return: its task, which is kept until it is done.
+    """
+    task = asyncio.create_task(work)
+    _running.add(task)
+    task.add_done_callback(_running.discard)
+    return task
+
+
 async def run_detached(work: Coroutine[Any, Any, T]) -> T:
     """
     Run to the end even if the caller is cancelled meanwhile.
@@ -18,10 +31,7 @@ async def run_detached(work: Coroutine[Any, Any, T]) -> T:
     :param work: what to run.
     :return: what it gives, to a caller that is still there.
     """
-    task = asyncio.create_task(work)
-    _running.add(task)
-    task.add_done_callback(_running.discard)
-    return await asyncio.shield(task)
+    return await asyncio.shield(start_detached(work))
 
 
 async def ask_airflow(question: Callable[..., T], *arguments: Any) -> T:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 from airflow.triggers.base import BaseTrigger, TaskSuccessEvent, TriggerEvent
 
 from airflow_armada._compat import airflow_version, event_hold
-from airflow_armada._detached import run_detached
+from airflow_armada._detached import start_detached
 from airflow_armada.hooks.armada import ArmadaHook
-from airflow_armada.triggers.kill import cancel_job, was_killed
+from airflow_armada.triggers.kill import cancel_job
+from airflow_armada.triggers.killed import is_taken_away, was_killed
 from airflow_armada.wait.job_wait import JobWait, make_error_event, make_event, result_collector, wait_for_job
 from airflow_armada.wait.metrics import count_end
 from airflow_armada.wait.task_log import TaskLogReporter
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 _LOOKUP_GRACE = 600.0  # s for which a connection that cannot be read does not end the task
 _LOOKUP_PAUSE = 15.0
 _MAX_HOLD = 120.0
+_TAKEN_AWAY = (
+    "Airflow has taken the trigger of Armada job %s away from this triggerer;"
+    " the job is cancelled if the task was killed, and otherwise goes on"
+)
 
 
 class ArmadaJobTrigger(BaseTrigger):
@@ -38,7 +43,7 @@ class ArmadaJobTrigger(BaseTrigger):
         super().__init__()  # type: ignore[no-untyped-call]
         self.wait = JobWait.from_dict(kwargs)
         self._ended = False
-        self._killing = False
+        self._ending: asyncio.Task[None] | None = None
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Give the class path and arguments from which another process makes this trigger again."""
@@ -46,6 +51,15 @@ class ArmadaJobTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Follow the job to its end and fire an event with its outcome."""
+        try:
+            event = await self._end_of_job()
+        except asyncio.CancelledError as error:
+            if is_taken_away(error):
+                self._begin_ending()
+            raise
+        yield event
+
+    async def _end_of_job(self) -> TriggerEvent:
         started = time.time()
         reporter = TaskLogReporter(keep=bool(self.wait.resubmit_on))
         result = result_collector(self.wait)
@@ -63,9 +77,8 @@ class ArmadaJobTrigger(BaseTrigger):
         self._ended = True
         if nothing_left:
             count_end(self.wait, outcome)
-            yield TaskSuccessEvent()
-        else:
-            yield TriggerEvent(event)  # type: ignore[no-untyped-call]
+            return TaskSuccessEvent()
+        return TriggerEvent(event)  # type: ignore[no-untyped-call]
 
     def _leaves_nothing(self, outcome: Outcome) -> bool:
         """Tell whether the task can end here; ``dag.test()`` takes no such end, and resumes with it."""
@@ -73,12 +86,21 @@ class ArmadaJobTrigger(BaseTrigger):
         ends = self.wait.end_in_trigger and self.task_instance is not None
         return ends and outcome.status == "succeeded" and shown
 
+    def _begin_ending(self) -> asyncio.Task[None] | None:
+        """
+        Begin, once, what ends the job if the user killed the task; see :func:`was_killed`.
+
+        Nothing is awaited before: Airflow repeats the cancel each second, and the next one ends whatever is awaited.
+        With hundreds of cancels at once it comes before Airflow has reached :meth:`on_kill`.
+        """
+        if not self._ended and self._ending is None:
+            self._ending = start_detached(self._cancel_if_killed())
+        return self._ending
+
     async def on_kill(self) -> None:
-        """Cancel the job if the user killed the task, and only then; see :func:`was_killed`."""
-        if not self._ended and not self._killing:
-            self._killing = True
-            # Airflow leaves it about one second (measured).
-            await run_detached(self._cancel_if_killed())
+        """Wait for what :meth:`run` has begun, so that its lines reach the log of the task."""
+        if (ending := self._begin_ending()) is not None:
+            await asyncio.shield(ending)
 
     async def cleanup(self) -> None:
         """Release nothing: leaving :meth:`run` detaches from the shared watch. Before 3.3 it stands in for on_kill."""
@@ -88,15 +110,19 @@ class ArmadaJobTrigger(BaseTrigger):
     async def _cancel_if_killed(self) -> None:
         job_id = self.wait.job_id
         # Said first: the answer takes a new triggerer up to 13 s, and this log closes after one.
-        await self.log.ainfo("Trigger of Armada job %s was cancelled; was the task killed?", job_id)
+        said = start_detached(self.log.ainfo(_TAKEN_AWAY, job_id))
         if not await was_killed(self.task_instance):
-            await self.log.ainfo("Armada job %s is left alone: its task is still deferred", job_id)
-        elif not self.wait.cancel_on_kill:
-            await self.log.ainfo("The task was killed; Armada job %s keeps running (cancel_on_kill=False)", job_id)
-        elif await cancel_job(self.wait, self._settings):
-            await self.log.ainfo("The task was killed; cancelled Armada job %s", job_id)
-        else:
-            await self.log.ainfo("Armada job %s has ended, so there is nothing to cancel", job_id)
+            return
+        await said
+        try:
+            if not self.wait.cancel_on_kill:
+                await self.log.ainfo("Armada job %s keeps running (cancel_on_kill=False)", job_id)
+            elif await cancel_job(self.wait, self._settings):
+                await self.log.ainfo("The task was killed; cancelled Armada job %s", job_id)
+            else:
+                await self.log.ainfo("Armada job %s has ended, so there is nothing to cancel", job_id)
+        except Exception as error:
+            await self.log.aerror("The task was killed, but Armada job %s could not be cancelled: %s", job_id, error)
 
     async def _settings(self) -> SiteSettings:
         """Look up the connection, in spite of a secrets backend or database that is away for a while."""
