@@ -7,15 +7,19 @@ An end that would be the same again (rejected, cancelled by somebody, refused at
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from airflow_armada._compat import AirflowException, AirflowFailException, AirflowTaskTimeout
+from airflow_armada.client.foreign_text import bounded
 from airflow_armada.follow.state.outcome import Outcome
 
 _MAX_REASON = 2000  # characters; a scheduler's reason can fill pages
 _SHOWN_LINES = 10
 _MAX_LINE = 300
+_SIGNALLED = 128  # a shell's exit code for a process that a signal ended is this and the signal's number
 
 
 class ArmadaUnavailable(AirflowException):
@@ -107,14 +111,18 @@ _BY_CAUSE: dict[str, type[ArmadaJobError]] = {
     "Evicted": ArmadaJobEvicted,
     "DeadlineExceeded": ArmadaJobDeadlineExceeded,
 }
-_VERBS: dict[str, str] = {
-    "failed": "failed",
-    "rejected": "was rejected by the scheduler",
-    "preempted": "was preempted",
-    "cancelled": "was cancelled",
-    "lost": "is not known to Armada",
-    "timed_out": "had not ended when the task's execution_timeout passed",
-    "queued_too_long": "had not started when queued_timeout passed",
+_HEADLINES: dict[str, str] = {
+    "rejected": "Rejected by the scheduler",
+    "preempted": "Preempted",
+    "cancelled": "Cancelled",
+    "lost": "Lost: Armada does not know the job",
+    "timed_out": "execution_timeout passed before the job had ended",
+    "queued_too_long": "queued_timeout passed before the job had started",
+}
+_FAILURES: dict[str, str] = {
+    "OOM": "Out of memory",
+    "Evicted": "Evicted by its node",
+    "DeadlineExceeded": "Ran longer than its activeDeadlineSeconds",
 }
 
 
@@ -124,38 +132,55 @@ def _exception_class(outcome: Outcome) -> type[ArmadaJobError]:
     return _BY_STATUS.get(outcome.status, ArmadaJobError)
 
 
-def _details(outcome: Outcome) -> list[str]:
-    """List what is known about the end, most telling first."""
-    exit_codes = ", ".join(f"{name}={code}" for name, code in sorted(outcome.exit_codes.items()))
+def _headline(outcome: Outcome) -> str:
+    """Say in a few words how a job ended, so that they can be read where only the beginning of a text is shown."""
+    if outcome.status == "failed":
+        failed = {name: code for name, code in sorted(outcome.exit_codes.items()) if code}
+        codes = ", ".join(
+            _exit_code(code, name if len(outcome.exit_codes) > 1 else "") for name, code in failed.items()
+        )
+        cause = _FAILURES.get(outcome.cause, "")
+        return f"{cause} ({codes})" if cause and codes else cause or codes[:1].upper() + codes[1:] or "Failed"
+    text = _HEADLINES.get(outcome.status, f"Ended as {outcome.status}")
+    by = f" by job {outcome.preempting_job_id}" if outcome.preempting_job_id else ""
+    return text + (by or (f" by {outcome.requestor}" if outcome.requestor else ""))
+
+
+def _exit_code(code: int, container: str) -> str:
+    text = f"exit code {code}"
+    if code > _SIGNALLED:
+        with suppress(ValueError):
+            text += f", {signal.Signals(code - _SIGNALLED).name}"
+    return text + (f" in container {container}" if container else "")
+
+
+def _identifiers(outcome: Outcome) -> str:
     category = "/".join(part for part in (outcome.failure_category, outcome.failure_subcategory) if part)
-    known = (
-        ("exit codes", exit_codes),
-        ("cause", outcome.cause),
-        ("category", category),
-        ("reason", outcome.reason.strip()[:_MAX_REASON]),
-        ("by", outcome.requestor),
-        ("preempted by job", outcome.preempting_job_id),
-        ("node", outcome.node),
-    )
-    return [f"{name}: {value}" for name, value in known if value]
+    known = {
+        "queue": outcome.queue,
+        "job set": outcome.job_set_id,
+        "cluster": outcome.cluster,
+        "node": outcome.node,
+        "category": category,
+    }
+    return f"Armada job {outcome.job_id}: " + ", ".join(f"{name} {value}" for name, value in known.items() if value)
 
 
 def describe(outcome: Outcome, *, job_url: str = "", last_lines: Sequence[str] = ()) -> str:
     """
-    Tell how a job ended.
+    Tell how a job ended: the cause first, then what it wrote last, then which job it was.
 
     :param outcome: the end of the job.
     :param job_url: its page in Lookout, or empty.
     :param last_lines: the last lines of its log.
-    :return: one line, and the last lines of the log below it.
+    :return: a line with the cause, and more lines below it.
     """
-    cluster = f", cluster {outcome.cluster}" if outcome.cluster else ""
-    where = f"queue {outcome.queue}, job set {outcome.job_set_id}{cluster}"
-    verb = _VERBS.get(outcome.status, f"ended as {outcome.status}")
-    parts = [f"Armada job {outcome.job_id} ({where}) {verb}", *_details(outcome)]
-    text = "; ".join(parts) + (f"; see {job_url}" if job_url else "")
-    shown = [f"  {line[:_MAX_LINE]}" for line in list(last_lines)[-_SHOWN_LINES:]]
-    return "\n".join([text, "Last log lines:", *shown]) if shown else text
+    reason = bounded(outcome.reason.strip(), _MAX_REASON)
+    first, _, rest = reason.partition("\n")
+    lines = [f"{_headline(outcome)}: {first}" if first else _headline(outcome), *rest.splitlines()]
+    if shown := [f"  {bounded(line, _MAX_LINE)}" for line in list(last_lines)[-_SHOWN_LINES:]]:
+        lines += ["Last log lines:", *shown]
+    return "\n".join([*lines, _identifiers(outcome), *([job_url] if job_url else [])])
 
 
 def job_error(outcome: Outcome, *, job_url: str = "", last_lines: Sequence[str] = ()) -> ArmadaJobError:

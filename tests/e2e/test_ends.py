@@ -105,7 +105,7 @@ def test_a_job_that_exits_with_an_error(run: DagRun, mode: str) -> None:
     error = error_of(run, task_id)
 
     assert "ArmadaJobFailed" in error
-    assert "exit codes: base=3" in error
+    assert "Exit code 3" in error
     assert "it broke" in error
     assert f"{LOOKOUT}/jobs/" in error
 

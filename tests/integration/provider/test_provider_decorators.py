@@ -60,7 +60,7 @@ def test_an_exception_comes_back_by_name(airflow: InlineAirflow, deferrable: boo
 
     ((kind, text),) = run.errors()
     assert kind == "ArmadaJobFailed"
-    assert "reason: LookupError: nothing there" in text
+    assert "LookupError: nothing there" in text
     assert '    raise LookupError("nothing there")' in run.pod_lines()
 
 

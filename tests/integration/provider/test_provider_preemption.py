@@ -93,7 +93,7 @@ def test_without_a_budget_preemption_fails_the_task(
     ((kind, text),) = run.errors()
     assert run.state == "failed"
     assert kind == "ArmadaJobPreempted"
-    assert "was preempted" in text
+    assert "Preempted" in text
     assert run.task("work")["xcoms"]["armada_job"]["resubmission"] == 1
 
 

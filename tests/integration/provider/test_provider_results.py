@@ -61,7 +61,7 @@ def test_an_exception_that_the_job_reports_is_the_reason(airflow: InlineAirflow,
 
     ((kind, text),) = run.errors()
     assert kind == "ArmadaJobFailed"
-    assert "reason: KeyError: no such day" in text
+    assert "KeyError: no such day" in text
 
 
 @both_modes

@@ -56,7 +56,7 @@ def test_every_end_but_success_has_a_text_of_its_own() -> None:
     texts = {str(job_error(Outcome(status, "j"))) for status in STATUSES - {SUCCEEDED}}
 
     assert len(texts) == len(STATUSES) - 1
-    assert not any("ended as" in text for text in texts)
+    assert not any("Ended as" in text for text in texts)
 
 
 def test_memory_eviction_and_deadline_are_failures() -> None:
@@ -68,23 +68,38 @@ def test_a_passed_execution_timeout_is_what_airflow_users_expect() -> None:
     assert isinstance(job_error(Outcome("timed_out", "j")), AirflowTaskTimeout)
 
 
-def test_text_says_everything_that_is_known() -> None:
+def test_text_begins_with_the_cause_and_ends_with_which_job_it_was() -> None:
     text = str(job_error(FAILED, job_url="https://lookout/jobs/01k9job", last_lines=["before", "the very end"]))
 
-    first, *rest = text.splitlines()
-    for fact in (
-        "01k9job",
-        "queue research",
-        "job set dag.run",
-        "cluster cluster-a",
-        "base=137",
-        "user/bad-input",
-        "container base failed",
-        "node-7",
+    assert text.splitlines() == [
+        "Exit code 137, SIGKILL in container base: container base failed",
+        "Last log lines:",
+        "  before",
+        "  the very end",
+        "Armada job 01k9job: queue research, job set dag.run, cluster cluster-a, node node-7, category user/bad-input",
         "https://lookout/jobs/01k9job",
-    ):
-        assert fact in first
-    assert rest == ["Last log lines:", "  before", "  the very end"]
+    ]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "headline"),
+    [
+        (Outcome("failed", "j", exit_codes={"base": 3}), "Exit code 3"),
+        (Outcome("failed", "j", exit_codes={"base": 3}, reason="bad input\nat line 5"), "Exit code 3: bad input"),
+        (Outcome("failed", "j", exit_codes={"base": 0, "sidecar": 1}), "Exit code 1 in container sidecar"),
+        (Outcome("failed", "j", exit_codes={"base": 137}, cause="OOM"), "Out of memory (exit code 137, SIGKILL)"),
+        (Outcome("failed", "j", cause="Evicted", reason="disk"), "Evicted by its node: disk"),
+        (Outcome("failed", "j", reason="image not found"), "Failed: image not found"),
+        (Outcome("preempted", "j", preempting_job_id="k"), "Preempted by job k"),
+        (Outcome("cancelled", "j", requestor="ada"), "Cancelled by ada"),
+        (
+            Outcome("rejected", "j", reason="no node is large enough"),
+            "Rejected by the scheduler: no node is large enough",
+        ),
+    ],
+)
+def test_a_few_words_say_how_a_job_ended(outcome: Outcome, headline: str) -> None:
+    assert str(job_error(outcome)).splitlines()[0] == headline
 
 
 def test_text_stays_readable_however_much_there_is() -> None:
