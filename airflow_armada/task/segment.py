@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_armada import _metrics
 from airflow_armada._compat import AirflowSkipException, AirflowTaskTimeout, event_hold
+from airflow_armada.client.job_ref import JobRef
 from airflow_armada.exceptions import ArmadaUnavailable, job_error
 from airflow_armada.follow.state.outcome import Outcome
 from airflow_armada.hooks.armada import ArmadaHook, settings_for_task
@@ -22,7 +23,8 @@ from airflow_armada.task.end.cancel import Ending
 from airflow_armada.task.end.facts import announce, facts
 from airflow_armada.task.end.result import is_gone, result_of
 from airflow_armada.task.end.skip import skip_code
-from airflow_armada.task.request.attempt import Attempt, JobRecord, Journal
+from airflow_armada.task.request.attempt import Attempt
+from airflow_armada.task.submit.record import JobRecord, Journal
 from airflow_armada.wait.job_wait import JobWait, infrastructure_end, result_collector
 from airflow_armada.wait.metrics import count_end
 
@@ -139,7 +141,7 @@ class JobRun:
         job = ti.xcom_pull(key=JOB_XCOM_KEY, task_ids=ti.task_id, map_indexes=ti.map_index)
         if isinstance(job, Mapping):
             conn_id = self._operator.armada_conn_id
-            wait = JobWait(conn_id, job["queue"], job["job_set_id"], job["job_id"], time.time())
+            wait = JobWait(conn_id, JobRef(job["queue"], job["job_set_id"], job["job_id"]), time.time())
             self._ending.give_up(wait, leave=not timed_out and self._next_try_adopts())
 
     def _watch(self, wait: JobWait) -> Any:

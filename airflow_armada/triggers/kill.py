@@ -46,7 +46,7 @@ async def cancel_job(wait: JobWait, settings: Callable[[], Awaitable[SiteSetting
                 client = ArmadaAsyncIOClient(channel)
                 if await _has_ended(client, wait.job_id):
                     return False
-                await client.cancel_jobs(wait.queue, wait.job_set_id, job_id=wait.job_id, reason=reason)
+                await client.cancel_jobs(wait.job.queue, wait.job.job_set_id, job_id=wait.job_id, reason=reason)
             return True
         except ArmadaError as error:
             hopeless = not error.transient and not isinstance(error, Unauthenticated)

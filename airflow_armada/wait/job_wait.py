@@ -10,6 +10,7 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_armada._compat import conf
+from airflow_armada.client.job_ref import JobRef
 from airflow_armada.wait.result_lines import ResultReporter
 
 if TYPE_CHECKING:
@@ -33,9 +34,7 @@ class JobWait:
     All that waiting for a job needs, in builtins and without a secret: it is stored as plain JSON in the database.
 
     :param armada_conn_id: the Airflow connection.
-    :param queue: the job's queue.
-    :param job_set_id: the job's job set.
-    :param job_id: the id that Armada gave it.
+    :param job: the job; the stored form has its three parts beside the other fields.
     :param submitted_at: when it was submitted, in seconds since the epoch.
     :param job_url: its page in Lookout, or empty.
     :param namespace: namespace of its pod.
@@ -54,9 +53,7 @@ class JobWait:
     """
 
     armada_conn_id: str
-    queue: str
-    job_set_id: str
-    job_id: str
+    job: JobRef
     submitted_at: float
     job_url: str = ""
     namespace: str = "default"
@@ -73,6 +70,11 @@ class JobWait:
     not_before: float = 0.0
     end_in_trigger: bool = False
 
+    @property
+    def job_id(self) -> str:
+        """The id that Armada gave the job."""
+        return self.job.job_id
+
     def shows(self, container: str) -> bool:
         """Tell whether the log of a container is shown, or only searched for a result."""
         return self.get_logs and (not self.shown or container in self.shown)
@@ -80,7 +82,8 @@ class JobWait:
     def to_dict(self) -> dict[str, Any]:
         """Give the fields that differ from their default, so that an older triggerer still understands most waits."""
         values = {field.name: (getattr(self, field.name), field.default) for field in dataclasses.fields(self)}
-        return {
+        del values["job"]
+        return self.job._asdict() | {
             name: list(value) if isinstance(value, tuple) else value
             for name, (value, default) in values.items()
             if value != default
@@ -89,11 +92,11 @@ class JobWait:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> JobWait:
         """Read what :meth:`to_dict` gave, also that of another version: what is not known is left out."""
-        names = {field.name for field in dataclasses.fields(cls)}
+        names = {field.name for field in dataclasses.fields(cls)} - {"job"}
         known: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value for name, value in values.items() if name in names
         }
-        return cls(**known)
+        return cls(job=JobRef(*(str(values[part]) for part in JobRef._fields)), **known)
 
 
 def followed_job(wait: JobWait) -> FollowedJob:
@@ -101,9 +104,9 @@ def followed_job(wait: JobWait) -> FollowedJob:
     from airflow_armada.follow.followed_job import FollowedJob
 
     return FollowedJob(
-        queue=wait.queue,
-        job_set_id=wait.job_set_id,
-        job_id=wait.job_id,
+        queue=wait.job.queue,
+        job_set_id=wait.job.job_set_id,
+        job_id=wait.job.job_id,
         submitted_at=wait.submitted_at,
         namespace=wait.namespace,
         containers=wait.containers,

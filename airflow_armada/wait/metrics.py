@@ -106,10 +106,10 @@ def count_end(wait: JobWait, outcome: Outcome) -> None:
     :param wait: the job.
     :param outcome: its end, or the end of the wait for it.
     """
-    _metrics.incr(_metrics.JOB_END, queue=wait.queue, status=outcome.status)
+    _metrics.incr(_metrics.JOB_END, queue=wait.job.queue, status=outcome.status)
     try:
         finished = datetime.fromisoformat(outcome.finished_at.replace("Z", "+00:00")).timestamp()
     except ValueError:
         return
-    _metrics.timing(_metrics.JOB_TIME, finished - wait.submitted_at, queue=wait.queue, status=outcome.status)
-    _metrics.timing(_metrics.END_LAG, time.time() - finished, queue=wait.queue)
+    _metrics.timing(_metrics.JOB_TIME, finished - wait.submitted_at, queue=wait.job.queue, status=outcome.status)
+    _metrics.timing(_metrics.END_LAG, time.time() - finished, queue=wait.job.queue)

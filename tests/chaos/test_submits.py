@@ -18,8 +18,9 @@ from airflow_armada.client.typings import JobState
 from airflow_armada.jobs.build import build_request
 from airflow_armada.jobs.job_spec import JobSpec
 from airflow_armada.standalone.server import StandaloneArmada
-from airflow_armada.task.request.attempt import Attempt, Journal
+from airflow_armada.task.request.attempt import Attempt
 from airflow_armada.task.request.identity import JobIdentity
+from airflow_armada.task.submit.record import Journal
 from airflow_armada.task.submit.submission import Submission
 from tests.chaos.world import World
 from tests.support.components import wait_until

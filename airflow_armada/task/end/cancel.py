@@ -107,7 +107,7 @@ class Ending:
     def _try_cancel(self, wait: JobWait, reason: str) -> Exception | None:
         try:
             with self._client() as client:
-                client.cancel_jobs(wait.queue, wait.job_set_id, job_id=wait.job_id, reason=reason)
+                client.cancel_jobs(wait.job.queue, wait.job.job_set_id, job_id=wait.job_id, reason=reason)
         except Exception as error:
             return error
         return None

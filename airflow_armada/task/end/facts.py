@@ -40,11 +40,11 @@ def announce(ti: Any, wait: JobWait) -> None:
     """
     what = "Following" if wait.adopted else "Submitted"
     url = f": {wait.job_url}" if wait.job_url else ""
-    log.info("%s Armada job %s (queue %s, job set %s)%s", what, wait.job_id, wait.queue, wait.job_set_id, url)
+    log.info("%s Armada job %s (queue %s, job set %s)%s", what, wait.job_id, wait.job.queue, wait.job.job_set_id, url)
     value = {
         "job_id": wait.job_id,
-        "queue": wait.queue,
-        "job_set_id": wait.job_set_id,
+        "queue": wait.job.queue,
+        "job_set_id": wait.job.job_set_id,
         "lookout_url": wait.job_url,
         "resubmission": wait.resubmission,
     }
@@ -61,8 +61,8 @@ def facts(wait: JobWait, outcome: Outcome | None) -> dict[str, Any]:
     """
     known: dict[str, Any] = {
         "job_id": wait.job_id,
-        "queue": wait.queue,
-        "job_set_id": wait.job_set_id,
+        "queue": wait.job.queue,
+        "job_set_id": wait.job.job_set_id,
         "lookout_url": wait.job_url,
         "resubmissions": wait.resubmission,
     }

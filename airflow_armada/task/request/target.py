@@ -16,7 +16,8 @@ from airflow_armada.wait.job_wait import JobWait
 if TYPE_CHECKING:
     from airflow_armada.client.settings import SiteSettings
     from airflow_armada.operators.armada import ArmadaOperator
-    from airflow_armada.task.request.attempt import Attempt, JobRecord
+    from airflow_armada.task.request.attempt import Attempt
+    from airflow_armada.task.submit.record import JobRecord
 
 log = logging.getLogger("airflow.task.operators.airflow_armada")
 
@@ -110,9 +111,7 @@ def make_wait(
     left = record.resubmission < int(operator.preemption_retries)
     return JobWait(
         armada_conn_id=operator.armada_conn_id,
-        queue=record.queue,
-        job_set_id=record.job_set_id,
-        job_id=record.job_id,
+        job=record.job,
         submitted_at=submitted_at,
         job_url=settings.job_url(record.job_id),
         namespace=target.namespace,

@@ -9,9 +9,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_armada._compat import AirflowException
+from airflow_armada.client.job_ref import JobRef
 from airflow_armada.exceptions import ArmadaRefused, call_error
 from airflow_armada.task.arguments.checks import NEVER, RUNNING_OR_SUCCEEDED
-from airflow_armada.task.request.attempt import Attempt, JobRecord, Journal
+from airflow_armada.task.request.attempt import Attempt
+from airflow_armada.task.submit.record import JobRecord, Journal
 
 if TYPE_CHECKING:
     from airflow_armada.api import submit_pb2
@@ -63,6 +65,10 @@ def created_at(job_id: str) -> float | None:
     for char in head:
         milliseconds = milliseconds * 32 + _ULID.index(char)
     return milliseconds / 1000
+
+
+def _with_id(record: JobRecord, job_id: str) -> JobRecord:
+    return replace(record, job=record.job._replace(job_id=job_id))
 
 
 def _grace(error: ArmadaError) -> float:
@@ -148,7 +154,7 @@ class Submission:
         item = self._build(identity)
         record = self._intent(identity, self._attempt.epoch)
         self._journal.write(record)
-        return self._journal.write(replace(record, job_id=self._call_submit(record, item)))
+        return self._journal.write(_with_id(record, self._call_submit(record, item)))
 
     def _intent(self, identity: JobIdentity, epoch: int) -> JobRecord:
         return JobRecord(
@@ -156,8 +162,7 @@ class Submission:
             epoch=epoch,
             client_id=identity.client_id,
             external_job_uri=identity.external_job_uri,
-            queue=self._queue,
-            job_set_id=self._job_set_id,
+            job=JobRef(self._queue, self._job_set_id, ""),
             resubmission=identity.resubmission,
             submitted_at=time.time(),
         )
@@ -174,7 +179,7 @@ class Submission:
             raise AirflowException("The task was killed before its job was submitted")
         from airflow_armada.client.errors import ArmadaError, ArmadaRpcError, CredentialsError
 
-        what = f"submit the job to queue {record.queue!r}"
+        what = f"submit the job to queue {record.job.queue!r}"
         started, said = time.monotonic(), ""
         while True:
             try:
@@ -202,10 +207,10 @@ class Submission:
         while True:
             try:
                 answer = self._client.submit_jobs(
-                    record.queue, record.job_set_id, [item], trust_client_ids=False
+                    record.job.queue, record.job.job_set_id, [item], trust_client_ids=False
                 ).job_response_items[0]
             except QueueNotFound:
-                if time.monotonic() >= give_up or not self._queue_exists(record.queue):
+                if time.monotonic() >= give_up or not self._queue_exists(record.job.queue):
                     raise
                 time.sleep(_PAUSE)
                 continue
@@ -237,7 +242,7 @@ class Submission:
             # Only the newest may be so young that the query service does not know it yet.
             job_ids = [self._find(record)] if resubmission == self._resubmissions else self._found(record)
             if job_id := min(filter(None, job_ids), default=""):
-                return replace(record, job_id=job_id, submitted_at=created_at(job_id) or time.time())
+                return replace(_with_id(record, job_id), submitted_at=created_at(job_id) or time.time())
         return None
 
     def _settle(self, previous: JobRecord) -> Submitted | None:
@@ -275,7 +280,7 @@ class Submission:
             item = self._build(identity)
             item.client_id, item.external_job_uri = record.client_id, record.external_job_uri
             job_id = self._call_submit(record, item)
-        return self._journal.write(replace(record, job_id=job_id))
+        return self._journal.write(_with_id(record, job_id))
 
     def _discard(self, record: JobRecord) -> None:
         """Cancel the job that a user's clear, or the policy, has made obsolete: exactly that one."""
@@ -286,7 +291,9 @@ class Submission:
         if not job_id or self._state(job_id).is_terminal():
             return
         self._patiently(
-            lambda: self._client.cancel_jobs(record.queue, record.job_set_id, job_id=job_id, reason=_CANCEL_REASON),
+            lambda: self._client.cancel_jobs(
+                record.job.queue, record.job.job_set_id, job_id=job_id, reason=_CANCEL_REASON
+            ),
             f"cancel job {job_id} of try {record.try_number}",
         )
         log.info("Cancelled Armada job %s of try %d, which this try replaces", job_id, record.try_number)
@@ -313,7 +320,7 @@ class Submission:
             return
         log.warning("Armada made more than one job of this try; cancelling %s", ", ".join(job_ids))
         try:
-            self._client.cancel_jobs(record.queue, record.job_set_id, job_ids=job_ids, reason=_SURPLUS_REASON)
+            self._client.cancel_jobs(record.job.queue, record.job.job_set_id, job_ids=job_ids, reason=_SURPLUS_REASON)
         except ArmadaRpcError as error:
             log.error("Cannot cancel %s: %s", ", ".join(job_ids), error)
 
@@ -324,7 +331,7 @@ class Submission:
         uri = record.external_job_uri
         try:
             answer: Any = self._patiently(
-                lambda: self._client.get_job_status_by_external_job_uri(record.queue, record.job_set_id, uri),
+                lambda: self._client.get_job_status_by_external_job_uri(record.job.queue, record.job.job_set_id, uri),
                 f"look for the job of try {record.try_number}",
             )
         except ArmadaRefused as error:

@@ -76,7 +76,7 @@ def _probe(context: Mapping[str, Any]) -> Callable[[str], None]:
 
 def _lay_points(reach: Callable[[str], None]) -> None:
     from airflow_armada.client.client import ArmadaClient
-    from airflow_armada.task.request.attempt import Journal
+    from airflow_armada.task.submit.record import Journal
 
     write, submit = Journal.write, ArmadaClient.submit_jobs
 

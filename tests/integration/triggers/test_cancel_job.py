@@ -9,6 +9,7 @@ import pytest
 
 from airflow_armada.client.channel import open_channel
 from airflow_armada.client.client import ArmadaClient
+from airflow_armada.client.job_ref import JobRef
 from airflow_armada.client.settings import SiteSettings
 from airflow_armada.client.typings import JobState
 from airflow_armada.jobs.build import build_request
@@ -41,7 +42,7 @@ def submitted(armada: StandaloneArmada, command: str, state: JobState) -> JobWai
         client = ArmadaClient(channel)
         job_id = client.submit_jobs("q", "set", [build_request(spec).item]).job_response_items[0].job_id
         wait_until(lambda: client.get_job_status([job_id]).job_states[job_id] == state.value, f"{state.name}")
-    return JobWait("armada_default", "q", "set", job_id, time.time())
+    return JobWait("armada_default", JobRef("q", "set", job_id), time.time())
 
 
 async def cancelled(armada: StandaloneArmada, wait: JobWait) -> bool:

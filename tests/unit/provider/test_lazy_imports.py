@@ -77,9 +77,10 @@ def test_a_resume_that_fetches_nothing_imports_nothing_heavy() -> None:
     from types import SimpleNamespace
     from airflow_armada.follow.state.outcome import Outcome
     from airflow_armada.operators.armada import ArmadaOperator
+    from airflow_armada.client.job_ref import JobRef
     from airflow_armada.wait.job_wait import EVENT_VERSION, JobWait
 
-    wait = JobWait("armada_default", "q", "s", "j", 0.0)
+    wait = JobWait("armada_default", JobRef("q", "s", "j"), 0.0)
     event = {
         "version": EVENT_VERSION, "wait": wait.to_dict(), "outcome": Outcome("succeeded", "j", ran=True).to_dict()
     }

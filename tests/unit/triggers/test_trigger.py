@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from airflow_armada.client.job_ref import JobRef
 from airflow_armada.follow.state.outcome import Outcome
 from airflow_armada.triggers.armada import ArmadaJobTrigger
 from airflow_armada.wait.job_wait import JobWait, infrastructure_end, make_error_event, make_event
@@ -29,9 +30,7 @@ times = st.none() | st.floats(min_value=0, max_value=1e10, allow_nan=False)
 waits = st.builds(
     JobWait,
     armada_conn_id=texts,
-    queue=texts,
-    job_set_id=texts,
-    job_id=texts,
+    job=st.builds(JobRef, texts, texts, texts),
     submitted_at=st.floats(min_value=0, max_value=1e10),
     containers=st.lists(texts, max_size=3).map(tuple),
     resubmit_on=st.lists(texts, max_size=2).map(tuple),
@@ -92,7 +91,7 @@ def test_which_ends_are_no_fault_of_the_job(outcome: Outcome, end: str) -> None:
 
 
 async def test_an_event_survives_the_database() -> None:
-    wait = JobWait(**MINIMAL, resubmit_on=("preempted",))
+    wait = JobWait.from_dict(MINIMAL | {"resubmit_on": ["preempted"]})
     reporter = TaskLogReporter(keep=True)
     reporter.state("something happened")
     await reporter.log_lines("base", [("2026-11-22T10:00:00.123456789Z", "a line")])
@@ -111,16 +110,18 @@ async def test_an_event_of_a_success_is_small() -> None:
     reporter = TaskLogReporter(keep=True)
     await reporter.log_lines("base", [("2026-11-22T10:00:00Z", f"line {number}") for number in range(1000)])
 
-    event = make_event(JobWait(**MINIMAL, resubmit_on=("preempted",)), Outcome("succeeded", "01k9job"), reporter)
+    event = make_event(
+        JobWait.from_dict(MINIMAL | {"resubmit_on": ["preempted"]}), Outcome("succeeded", "01k9job"), reporter
+    )
 
     assert len(json.dumps(event)) < 1000
 
 
 def test_an_error_is_an_event_too() -> None:
-    event = make_error_event(JobWait(**MINIMAL), ValueError())
+    event = make_error_event(JobWait.from_dict(MINIMAL), ValueError())
 
     assert event["error"] == "ValueError"
-    assert JobWait.from_dict(event["wait"]) == JobWait(**MINIMAL)
+    assert JobWait.from_dict(event["wait"]) == JobWait.from_dict(MINIMAL)
 
 
 async def test_what_is_kept_is_the_newest_and_bounded() -> None:

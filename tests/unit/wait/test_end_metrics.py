@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from airflow_armada import _metrics
+from airflow_armada.client.job_ref import JobRef
 from airflow_armada.follow.state.outcome import Outcome
 from airflow_armada.wait.job_wait import JobWait
 from airflow_armada.wait.metrics import count_end
@@ -22,7 +23,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Any, dict[str, str]
 
 
 def test_an_end_is_counted_and_timed(sent: list[tuple[str, Any, dict[str, str]]]) -> None:
-    wait = JobWait("armada_default", "q", "set", "job-1", submitted_at=time.time() - 60)
+    wait = JobWait("armada_default", JobRef("q", "set", "job-1"), submitted_at=time.time() - 60)
     finished = datetime.now(UTC) - timedelta(seconds=2)
 
     count_end(wait, Outcome("succeeded", "job-1", finished_at=finished.isoformat().replace("+00:00", "Z")))
@@ -34,7 +35,7 @@ def test_an_end_is_counted_and_timed(sent: list[tuple[str, Any, dict[str, str]]]
 
 
 def test_an_end_at_an_unknown_time_is_only_counted(sent: list[tuple[str, Any, dict[str, str]]]) -> None:
-    wait = JobWait("armada_default", "q", "set", "job-1", submitted_at=time.time())
+    wait = JobWait("armada_default", JobRef("q", "set", "job-1"), submitted_at=time.time())
 
     count_end(wait, Outcome("timed_out", "job-1"))
 

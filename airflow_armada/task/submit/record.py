@@ -1,0 +1,139 @@
+"""What is remembered of a task's job across its tries, in Airflow's ``task_state_store``."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+from airflow_armada._compat import AirflowException
+from airflow_armada.client.job_ref import JobRef
+
+if TYPE_CHECKING:
+    from airflow_armada.task.request.attempt import Attempt
+    from airflow_armada.wait.job_wait import JobWait
+
+STORE_KEY = "armada_job"
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class JobRecord:
+    """
+    What is remembered of a job across the tries of its task.
+
+    :param try_number: the try that submitted it.
+    :param epoch: the epoch of that try, see :class:`~airflow_armada.task.request.attempt.Attempt`.
+    :param client_id: its deduplication id.
+    :param external_job_uri: its external URI.
+    :param job: the job; its id is empty between the intent to submit and the answer. The stored form has its three
+        parts beside the other fields.
+    :param resubmission: how often it was resubmitted within the try.
+    :param submitted_at: when that was, in seconds since the epoch.
+    :param end: how it ended, if a task has seen that.
+    :param armada_conn_id: the connection that it was submitted by; empty in records of older versions.
+    """
+
+    try_number: int
+    epoch: int
+    client_id: str
+    external_job_uri: str
+    job: JobRef
+    resubmission: int = 0
+    submitted_at: float = 0.0
+    end: str = ""
+    armada_conn_id: str = ""
+
+    @property
+    def job_id(self) -> str:
+        """The id of the job; empty while only the intent to submit it is known."""
+        return self.job.job_id
+
+    @classmethod
+    def ended(cls, attempt: Attempt, wait: JobWait, end: str) -> JobRecord:
+        """
+        Make the record of a job whose end a try has learnt.
+
+        :param attempt: the try.
+        :param wait: the job.
+        :param end: how it ended.
+        :return: the record.
+        """
+        identity = attempt.identity(wait.resubmission)
+        return cls(
+            try_number=identity.try_number,
+            epoch=attempt.epoch,
+            client_id=identity.client_id,
+            external_job_uri=identity.external_job_uri,
+            job=wait.job,
+            resubmission=wait.resubmission,
+            submitted_at=wait.submitted_at,
+            end=end,
+            armada_conn_id=wait.armada_conn_id,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the form in which it is stored: builtins, not nested."""
+        stored = asdict(self)
+        return self.job._asdict() | {name: value for name, value in stored.items() if name != "job"}
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> JobRecord:
+        """Read what :meth:`to_dict` gave, also that of another version: what is not known is left out."""
+        names = {field.name for field in fields(cls)} - {"job"}
+        job = JobRef(str(stored["queue"]), str(stored["job_set_id"]), str(stored.get("job_id") or ""))
+        return cls(job=job, **{name: value for name, value in stored.items() if name in names})
+
+
+class Journal:
+    """
+    The record of the task's job in Airflow's ``task_state_store``, which survives retries and clears.
+
+    Airflow before 3.3 has none; a store that fails costs safety nets, never the task.
+
+    :param context: Airflow's context.
+    """
+
+    def __init__(self, context: Mapping[str, Any]) -> None:
+        self._store = context.get("task_state_store")
+
+    @property
+    def exists(self) -> bool:
+        """Whether this Airflow has a store."""
+        return self._store is not None
+
+    def read(self) -> JobRecord | None:
+        """Give the last record, or None if there is none that can be read."""
+        try:
+            stored = self._store.get(STORE_KEY) if self._store is not None else None
+            return JobRecord.from_dict(stored) if isinstance(stored, Mapping) else None
+        except Exception as error:
+            log.warning("Cannot read the task's state store: %s", error)
+            return None
+
+    def write(self, record: JobRecord) -> JobRecord:
+        """
+        Replace the record.
+
+        :param record: what to remember.
+        :return: the same.
+        :raises AirflowException: when a job is about to be submitted for a try that Airflow has given up: the next try
+            would find nothing of it.
+        """
+        if self._store is not None:
+            try:
+                self._store.set(STORE_KEY, record.to_dict())
+            except Exception as error:
+                if not record.job_id and _is_given_up(error):
+                    raise AirflowException(
+                        "Airflow has given up this try of the task; its job is not submitted"
+                    ) from error
+                log.warning("Cannot write the task's state store: %s", error)
+        return record
+
+
+def _is_given_up(error: Exception) -> bool:
+    """Whether the execution API said so: a retry has taken the place of the task instance, which had another id."""
+    return "Task instance" in str(error) and "not found" in str(error)
