@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections.abc import Coroutine
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
-def spawn(coroutine: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+def spawn(coroutine: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
     """Start a task in an empty context.
 
     A task inherits the context variables of whoever starts it, and with them, in a triggerer, the task log: what many
     jobs share must not write into the log of the one that happened to come first.
     """
     loop = asyncio.get_running_loop()
-    task: asyncio.Task[None] = contextvars.Context().run(loop.create_task, coroutine)
+    task: asyncio.Task[T] = contextvars.Context().run(loop.create_task, coroutine)
     task.set_name(name)
     return task
 

@@ -11,15 +11,17 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from airflow_armada.follow import background
+from airflow_armada.follow.deadlines import Deadlines
 from airflow_armada.follow.followed_job import FollowedJob
 from airflow_armada.follow.log.budget import JobBudget, LogBudget
 from airflow_armada.follow.log.log_follower import LogFollower
 from airflow_armada.follow.observer import JobObserver
 from airflow_armada.follow.site import Site
-from airflow_armada.follow.state import job_details, progress
 from airflow_armada.follow.state import outcome as outcomes
+from airflow_armada.follow.state import progress
 from airflow_armada.follow.state.outcome import Outcome, to_outcome
 from airflow_armada.follow.state.texts import addresses_text, phase_text
+from airflow_armada.follow.stream.job_set_watch import JobSetWatch
 from airflow_armada.follow.stream.tracked_job import TrackedJob
 
 logger = logging.getLogger(__name__)
@@ -70,7 +72,7 @@ async def follow(site: Site, job: FollowedJob, observer: JobObserver, options: F
     """
     await site.admit()
     watch, tracked = site.join(job)
-    follower = _Follower(site, tracked, job, observer, options or FollowOptions())
+    follower = _Follower(site, watch, tracked, observer, options or FollowOptions())
     try:
         return await follower.run()
     finally:
@@ -84,12 +86,12 @@ class _Follower:
         "_alarm",
         "_alarm_at",
         "_budget",
+        "_deadlines",
         "_ended",
         "_explain_at",
         "_explain_pause",
         "_explaining",
         "_job",
-        "_limited",
         "_log",
         "_log_task",
         "_notes",
@@ -100,17 +102,19 @@ class _Follower:
         "_said",
         "_site",
         "_tracked",
+        "_watch",
     )
 
     def __init__(
-        self, site: Site, tracked: TrackedJob, job: FollowedJob, observer: JobObserver, options: FollowOptions
+        self, site: Site, watch: JobSetWatch, tracked: TrackedJob, observer: JobObserver, options: FollowOptions
     ) -> None:
         self._site = site
+        self._watch = watch
         self._tracked = tracked
-        self._job = job
+        self._job = tracked.job
         self._observer = observer
         self._options = options
-        self._limited = options.deadline is not None or options.queued_deadline is not None
+        self._deadlines = Deadlines(site, watch, tracked, options.deadline, options.queued_deadline, self._look)
         self._said = ""
         self._reason = ""
         self._notes = tracked.state.notes
@@ -146,7 +150,7 @@ class _Follower:
     def _take_stock(self) -> str:
         """Return how the wait has ended; "" if it goes on."""
         self._report()
-        status = self._tracked.state.end or (self._overdue() if self._limited else "")
+        status = self._tracked.state.end or self._deadlines.passed()
         if not status:
             if self._tracked.refusal:
                 raise self._tracked.refusal
@@ -154,7 +158,7 @@ class _Follower:
             queued = self._tracked.state.phase in _IN_QUEUE
             if queued:
                 self._explain()
-            if queued or self._limited:
+            if queued or self._deadlines.any:
                 self._set_alarm()
         return status
 
@@ -165,8 +169,8 @@ class _Follower:
             self._alarm.cancel()
         if self._budget:
             self._budget.close()
-        if self._log_task or self._explaining:
-            await background.end(self._log_task, self._explaining)
+        await background.end(self._log_task, self._explaining)
+        await self._deadlines.close()
 
     def _report(self) -> None:
         """Say what is new, and nothing twice."""
@@ -188,21 +192,9 @@ class _Follower:
     def _say(self, text: str) -> None:
         self._observer.state(f"Job {self._job.job_id}: {text}")
 
-    def _overdue(self) -> str:
-        options = self._options
-        if options.deadline is not None and time.time() >= options.deadline:
-            return outcomes.TIMED_OUT
-        if options.queued_deadline is not None and not self._tracked.state.ran:
-            return outcomes.QUEUED_TOO_LONG if time.time() >= options.queued_deadline else ""
-        return ""
-
     def _set_alarm(self) -> None:
         """See to it that the next deadline is noticed although nothing changes."""
-        options, moment = self._options, math.inf
-        if options.deadline is not None:
-            moment = options.deadline
-        if options.queued_deadline is not None and not self._tracked.state.ran:
-            moment = min(moment, options.queued_deadline)
+        moment = self._deadlines.next()
         if self._tracked.state.phase in _IN_QUEUE:
             moment = min(moment, self._explain_at)
         # One that rings too early does no harm: it looks, and is set again.
@@ -259,9 +251,7 @@ class _Follower:
         for _ in range(_LOOKS):
             if tracked.state.cluster:
                 return
-            details = await self._site.details(self._job.job_id)
-            if details is not None:
-                tracked.state = job_details.with_run(tracked.state, details)
+            await self._site.snapshots.ask(self._watch, tracked)
             if not tracked.state.cluster:
                 await asyncio.sleep(self._site.timings.log_interval)  # the query API lags behind the events
 

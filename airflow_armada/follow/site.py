@@ -18,7 +18,6 @@ from airflow_armada.follow.log.log_service import SiteLogs
 from airflow_armada.follow.settings_source import FileState, SettingsSource, tls_files
 from airflow_armada.follow.site_channels import SiteCalls, StreamChannels
 from airflow_armada.follow.start_pace import StartPace
-from airflow_armada.follow.state import job_details
 from airflow_armada.follow.state.texts import scheduler_reason
 from airflow_armada.follow.stream.job_set_watch import JobSetWatch
 from airflow_armada.follow.stream.outages import look_after
@@ -73,15 +72,6 @@ class Site:
         if tracked.followers == 1:
             self.snapshots.joined(watch, tracked)
         return watch, tracked
-
-    async def details(self, job_id: str) -> Any:
-        """Ask the query API for a job at once, alone; None when it does not know it, or does not answer."""
-        self.snapshots.calls += 1
-        try:
-            found = (await self._calls.get_job_details([job_id])).job_details.get(job_id)
-        except ArmadaError:
-            return None
-        return found if job_details.known(found) else None
 
     async def explain(self, job_id: str) -> str:
         """Ask the scheduler why a job waits; "" when it does not say, or when too much was asked already."""

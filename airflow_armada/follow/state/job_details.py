@@ -77,12 +77,22 @@ _OF_THE_RUN = (
 )
 
 
-def with_run(state: JobProgress, details: Any) -> JobProgress:
-    """Complete the state of a job of whose run the events told nothing but the end.
+def updated(state: JobProgress, details: Any, error: str = "") -> JobProgress:
+    """Return the state of a job with what a snapshot adds to it.
 
-    :param state: the state
+    :param state: what is known so far
     :param details: ``api.JobDetails``
+    :param error: the text of GetJobErrors, for a job that failed
     """
+    if is_news(state, details):
+        for kind, body in as_events(details, error):
+            state = fold(state, kind, body)
+        return state if state.run_id else state._replace(run_id=details.latest_run_id)
+    return _with_run(state, details) if state.end and not state.cluster else state
+
+
+def _with_run(state: JobProgress, details: Any) -> JobProgress:
+    """Complete the state of a job of whose run the events told nothing but the end."""
     told = progress.NEW
     for kind, body in as_events(details):
         told = fold(told, kind, body)

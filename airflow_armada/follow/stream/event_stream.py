@@ -65,6 +65,9 @@ class EventStream:
         self._handing: asyncio.TimerHandle | None = None
         self._call: Any = None
         self._cut = False
+        self._up = False
+        self._opened_wall = 0.0
+        self._arrived_at = 0.0
         self._silent = 0
         self._timers: dict[str, asyncio.TimerHandle] = {}
 
@@ -72,6 +75,12 @@ class EventStream:
     def lag(self) -> float:
         """Seconds from the server's storing of the newest event to its receipt, by the clocks of both."""
         return max(0.0, self._received_at - time_of(self.position))
+
+    @property
+    def current(self) -> bool:
+        """Whether all that is stored seems to have been told: it is up, and has told of now, or has no more to tell."""
+        waited = self._clock() - max(self.opened_at, self._arrived_at) >= self._timings.settle
+        return self._up and (waited or time_of(self.position) >= self._opened_wall)
 
     async def run(self) -> None:
         """Read until cancelled."""
@@ -119,6 +128,7 @@ class EventStream:
         self._cut = False
         self.opened += 1
         self.opened_at = self._clock()
+        self._opened_wall = time.time()
         self._watch_over()
         try:
             await self._consume(call)
@@ -131,6 +141,7 @@ class EventStream:
             return error
         finally:
             self._stop_timers()
+            self._up = False
             call.cancel()
             self._hand_on()
         return None
@@ -156,6 +167,7 @@ class EventStream:
             self.events += len(batch)
             self.position = batch[-1].id
             self._received_at = time.time()
+            self._arrived_at = self._clock()
             self._receive(batch)
 
     def _judge(self, error: ArmadaError) -> ArmadaError:
@@ -177,7 +189,7 @@ class EventStream:
         def check_up(seen: int) -> None:
             ready = self._channel.get_state() is grpc.ChannelConnectivity.READY
             if self.events > seen or ready:
-                self.error, self.down_since = None, None
+                self.error, self.down_since, self._up = None, None, True
             else:
                 self._timers["up"] = loop.call_later(self._timings.settle, check_up, seen)
 

@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import time
 from collections.abc import Sequence
 from typing import Any
 
-import grpc
-
-from airflow_armada.client.errors import InvalidRequest, from_grpc
 from airflow_armada.follow import background
 from airflow_armada.follow.followed_job import FollowedJob
-from airflow_armada.follow.stream.event_stream import METHOD, EventStream
-from airflow_armada.follow.stream.slim_events import id_at, open_events, time_of
+from airflow_armada.follow.stream.event_stream import EventStream
+from airflow_armada.follow.stream.slim_events import id_at, time_of
 from airflow_armada.follow.stream.tracked_job import TrackedJob
 from airflow_armada.follow.timings import Timings
 
 logger = logging.getLogger(__name__)
-
-_ENDINGS = frozenset({"failed", "succeeded", "cancelled", "preempted"})
 
 
 class JobSetWatch:
@@ -84,50 +78,9 @@ class JobSetWatch:
         """Whether every event of a job is still to come on the stream, so that joining needs no snapshot."""
         return time_of(self.stream.position) <= job.submitted_at - self._timings.look_back
 
-    async def replay(self, wanted: list[TrackedJob], since: float, until: float = math.inf) -> set[str]:
-        """Read the stored history once, on a call of its own, for what the stream began too late for.
-
-        Jobs that nobody has heard of take every event; for the others the history only completes their end.
-
-        :param wanted: the jobs to read it for; it is read no further than to the last one's end
-        :param since: where to begin, in seconds since the epoch
-        :param until: where to stop
-        :return: the ids of those jobs of which there was any event
-        :raises ArmadaRpcError: when the history cannot be read so far
-        """
-        try:
-            return await self._read_history(wanted, id_at(since), until)
-        except InvalidRequest:
-            # The server does not take such an id; the beginning of the history it always takes.
-            return await self._read_history(wanted, "", until)
-
-    async def _read_history(self, wanted: list[TrackedJob], from_id: str, until: float) -> set[str]:
-        jobs = {tracked.job.job_id: tracked for tracked in wanted}
-        unheard = {job_id for job_id, tracked in jobs.items() if not tracked.state.phase}
-        seen: set[str] = set()
-        call = open_events(self.channel, self.queue, self.job_set_id, from_id=from_id, watch=False)
-        try:
-            async for message in call:
-                if time_of(message.id) > until:
-                    break
-                kind = message.message.WhichOneof("events")
-                if kind is None:
-                    continue
-                event = getattr(message.message, kind)
-                tracked = jobs.get(event.job_id)
-                if tracked is None:
-                    continue
-                seen.add(event.job_id)
-                if kind in _ENDINGS or event.job_id in unheard:
-                    if tracked.fold(kind, event):
-                        tracked.wake()
-                    if tracked.state.end and all(other.state.end for other in wanted):
-                        break
-        except grpc.RpcError as error:
-            raise from_grpc(error, METHOD) from None
-        finally:
-            call.cancel()
-        return seen
+    def has_told_all(self, tracked: TrackedJob) -> bool:
+        """Whether the stream has told all that is stored of a job, as far as one can see."""
+        return not tracked.late and self.stream.current
 
     async def close(self) -> None:
         """End the stream and everything that runs for it."""

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import random
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from airflow_armada.client.errors import ArmadaError
 from airflow_armada.follow.state import job_details, progress
-from airflow_armada.follow.stream.history import Findings, HistoryChecks, QueryApi, apply_snapshot
+from airflow_armada.follow.stream.history import Findings, History, QueryApi
 from airflow_armada.follow.stream.job_set_watch import JobSetWatch
 from airflow_armada.follow.stream.tracked_job import TrackedJob
 from airflow_armada.follow.timings import Timings
@@ -31,6 +32,20 @@ _AT_ONCE = 100
 """Snapshots folded, and so followers woken, in one turn of the event loop."""
 
 Entry = tuple[JobSetWatch, TrackedJob]
+
+
+class _Question(NamedTuple):
+    """Somebody waits for the snapshot of a job.
+
+    :param answer: whether the query service has answered
+    """
+
+    watch: JobSetWatch
+    answer: asyncio.Future[bool]
+
+    def settle(self, *, answered: bool) -> None:
+        if not self.answer.done():
+            self.answer.set_result(answered)
 
 
 class Snapshots:
@@ -50,7 +65,8 @@ class Snapshots:
         self._asked = asyncio.Event()
         self._clock = asyncio.get_running_loop().time
         self._slots = asyncio.Semaphore(_PARALLEL)
-        self._history = HistoryChecks(client, timings)
+        self.history = History(client, timings)
+        self._asking: dict[TrackedJob, _Question] = {}
 
     def joined(self, watch: JobSetWatch, tracked: TrackedJob) -> None:
         """Plan the first snapshot of a job: at once, unless the stream is going to tell all of it."""
@@ -62,12 +78,24 @@ class Snapshots:
             tracked.next_sweep = 0.0
             self._asked.set()
 
+    async def ask(self, watch: JobSetWatch, tracked: TrackedJob) -> bool:
+        """Take a snapshot of a job at once, in one call with all that are asked for at the moment.
+
+        :return: whether the query service has answered; whatever it said stands in the job's state then
+        """
+        if tracked not in self._asking:
+            self._asking[tracked] = _Question(watch, asyncio.get_running_loop().create_future())
+            self._asked.set()
+        answered = await asyncio.shield(self._asking[tracked].answer)
+        await self.history.explained(watch)
+        return answered
+
     async def run(self) -> None:
         """Sweep until cancelled."""
         try:
             await self._run()
         finally:
-            await self._history.close()
+            await self.history.close()
 
     async def _run(self) -> None:
         while True:
@@ -77,24 +105,25 @@ class Snapshots:
             except TimeoutError:
                 pass
             self._asked.clear()
+            asked, self._asking = self._asking, {}
             try:
-                await self.sweep(self._due())
+                due = self._due(asked)
+                parts = [due[start : start + BATCH] for start in range(0, len(due), BATCH)]
+                await asyncio.gather(*(self._sweep_part(part, asked) for part in parts))
             except Exception:
-                logger.exception("A sweep of job snapshots failed; the next one follows")
+                logger.exception("Taking snapshots of jobs failed; the next ones follow")
+            finally:
+                for question in asked.values():
+                    question.settle(answered=False)
 
-    async def sweep(self, entries: Sequence[Entry]) -> None:
-        """Take snapshots of jobs, and draw the consequences."""
-        parts = [entries[start : start + BATCH] for start in range(0, len(entries), BATCH)]
-        await asyncio.gather(*(self._sweep_part(part) for part in parts))
-
-    def _due(self) -> list[Entry]:
+    def _due(self, asked: dict[TrackedJob, _Question]) -> list[Entry]:
         now = self._clock()
-        due: list[Entry] = []
+        due: list[Entry] = [(question.watch, tracked) for tracked, question in asked.items()]
         soon: list[Entry] = []
         for watch in self._watches.values():
             down = watch.stream.down_since is not None
             for tracked in watch.jobs.values():
-                wait = self._wait(tracked, now, down)
+                wait = math.inf if tracked in asked else self._wait(tracked, now, down)
                 if wait <= 0:
                     due.append((watch, tracked))
                 elif wait < tracked.interval / 2:
@@ -114,7 +143,7 @@ class Snapshots:
             tracked.next_sweep = max(tracked.next_sweep, tracked.heard + tracked.interval)
         return tracked.next_sweep - now
 
-    async def _sweep_part(self, part: Sequence[Entry]) -> None:
+    async def _sweep_part(self, part: Sequence[Entry], asked: dict[TrackedJob, _Question]) -> None:
         try:
             async with self._slots:
                 self.calls += 1
@@ -126,6 +155,9 @@ class Snapshots:
         self.error = None
         self._plan(part, None)
         await self._take(part, response.job_details)
+        for _, tracked in part:
+            if tracked in asked:
+                asked[tracked].settle(answered=True)
 
     def _plan(self, part: Iterable[Entry], interval: float | None) -> None:
         now = self._clock()
@@ -141,22 +173,31 @@ class Snapshots:
         for number, (watch, tracked) in enumerate(part):
             if number % _AT_ONCE == 0:
                 await asyncio.sleep(0)
-            found = details.get(tracked.job.job_id)
-            if not job_details.known(found):
-                if self._is_missing(tracked):
-                    findings[watch].missing.append(tracked)
-                continue
-            if job_details.is_news(tracked.state, found):
-                self._suspect(watch, tracked)
-                if job_details.is_failure(found):
-                    findings[watch].failed.append((tracked, found))
-                else:
-                    apply_snapshot(tracked, found)
-            tracked.unknown_since = None
-            tracked.known = True
+            try:
+                self._take_one(watch, tracked, details.get(tracked.job.job_id), findings)
+            except Exception:
+                # A record that nobody foresaw must not hide those of the other jobs.
+                logger.exception("The record of job %s could not be used", tracked.job.job_id)
         for watch, found in findings.items():
-            if not self._history.begin(watch, found):
+            if not self.history.explain(watch, found):
                 self._come_back([*found.missing, *(tracked for tracked, _ in found.failed)])
+
+    def _take_one(
+        self, watch: JobSetWatch, tracked: TrackedJob, found: Any, findings: dict[JobSetWatch, Findings]
+    ) -> None:
+        if not job_details.known(found):
+            if self._is_missing(tracked):
+                findings[watch].missing.append(tracked)
+            return
+        news = job_details.is_news(tracked.state, found)
+        if news:
+            self._suspect(watch, tracked)
+        tracked.unknown_since = None
+        tracked.known = True
+        if news and job_details.is_failure(found):
+            findings[watch].failed.append((tracked, found))
+        else:
+            tracked.take(job_details.updated(tracked.state, found))
 
     def _come_back(self, jobs: Iterable[TrackedJob]) -> None:
         for tracked in jobs:

@@ -70,9 +70,9 @@ class TrackedJob:
             return True
         return new.phase != old.phase or new.notes != old.notes or new.end != old.end or new.cluster != old.cluster
 
-    def end(self, state: JobProgress) -> None:
-        """Take an end that no event told."""
-        if not self.state.end:
+    def take(self, state: JobProgress) -> None:
+        """Take a state that another source than the stream told."""
+        if state != self.state:
             self.state = state
             self.wake()
 
