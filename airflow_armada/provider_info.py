@@ -50,6 +50,9 @@ def _connection_fields() -> dict[str, Any]:
             "Credentials without TLS", "Send credentials over an unencrypted connection.", default=False
         ),
         "call_timeout": _seconds("Call timeout (s)", "Longest time that one call may take.", 10),
+        "command_timeout": _seconds(
+            "Command timeout (s)", "The same for submitting and cancelling, which wait for Armada's message bus.", 240
+        ),
         "keepalive_time": _seconds(
             "Keepalive (s)", "Time between keepalive pings; the server refuses less than 10.", 30
         ),

@@ -27,7 +27,12 @@ def client_of(arguments: Namespace) -> ArmadaClient:
 
 def open_client(settings: SiteSettings) -> ArmadaClient:
     """:return: a client of a site, to be closed"""
-    return ArmadaClient(open_channel(settings), call_timeout=settings.call_timeout, retry_timeout=PATIENCE)
+    return ArmadaClient(
+        open_channel(settings),
+        call_timeout=settings.call_timeout,
+        command_timeout=settings.command_timeout,
+        retry_timeout=PATIENCE,
+    )
 
 
 @contextmanager

@@ -27,6 +27,8 @@ class ArmadaAsyncIOClient(
     :param event_timeout: the longest that an event stream stays on one connection before it is opened again
     :param call_timeout: s, the deadline of one attempt of a call
     :param retry_timeout: s, after which a call is not tried again; 0 for a single attempt
+    :param command_timeout: s, the deadline of calls that submit, cancel, preempt or reprioritize: the server answers
+        them through its message bus, and while that is away it blocks, and carries them out even if we give up
     """
 
     def __init__(
@@ -36,10 +38,11 @@ class ArmadaAsyncIOClient(
         *,
         call_timeout: float = 10.0,
         retry_timeout: float = 30.0,
+        command_timeout: float = 240.0,
     ) -> None:
         self.event_timeout = event_timeout
         self._channel = channel
-        self._driver = AsyncDriver(channel, CallPolicy(call_timeout, retry_timeout))
+        self._driver = AsyncDriver(channel, CallPolicy(call_timeout, retry_timeout, command_timeout))
 
     async def get_job_events_stream(
         self,

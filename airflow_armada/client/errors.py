@@ -36,7 +36,8 @@ class ArmadaRpcError(ArmadaError, grpc.RpcError):
     """A remote call failed.
 
     ``method`` is the bare name of the call, ``request_id`` what the server logged it under (or ""), ``partial`` the
-    merged answer of the parts of a divided request that had succeeded before (or None).
+    merged answer of the parts of a divided request that had succeeded before (or None), ``may_have_happened`` whether
+    the server may have carried out all the same what must not be asked for twice.
 
     :param code: the gRPC status code
     :param details: the server's text
@@ -54,7 +55,7 @@ class ArmadaRpcError(ArmadaError, grpc.RpcError):
         self._details = details
         self.method = method
         self.request_id = request_id
-        self.partial: Any = None
+        self.may_have_happened = False
 
     def code(self) -> grpc.StatusCode:
         """Return the gRPC status code."""
@@ -73,6 +74,8 @@ class ArmadaRpcError(ArmadaError, grpc.RpcError):
         text = f"{self.method or 'call'} failed with {self._code.name}: {' '.join(self._details.split()) or 'no text'}"
         if self.request_id:
             text += f" (request {self.request_id})"
+        if self.may_have_happened:
+            return f"{text}; the server may have carried it out all the same: look before you do it again"
         return f"{text}; {self.hint}" if self.hint else text
 
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class ArmadaError(Exception):
     """Something about talking to Armada went wrong; ``str()`` is one line that says what, where and what to do."""
+
+    partial: Any = None
+    """What had succeeded before, of a call that is divided into several requests."""
 
     @property
     def transient(self) -> bool:

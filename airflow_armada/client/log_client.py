@@ -15,7 +15,7 @@ from airflow_armada.api import binoculars_pb2, core_v1_pb2
 from airflow_armada.api.methods import Binoculars
 from airflow_armada.client.address import parse_address
 from airflow_armada.client.auth.credentials import Anonymous, Credentials
-from airflow_armada.client.calls.call import Call, CallPolicy
+from airflow_armada.client.calls.call import READS, Call, CallPolicy
 from airflow_armada.client.calls.drivers import AsyncDriver, Driver
 from airflow_armada.client.channel import open_channel
 from airflow_armada.client.log_pages import LogPager
@@ -47,7 +47,7 @@ def logs_page(
         since_time=since_time,
         log_options=options,
     )
-    return Call(Binoculars.LOGS, (request,), lambda answers: list(answers[0].log))
+    return Call(Binoculars.LOGS, (request,), lambda answers: list(answers[0].log), repeatable=READS)
 
 
 class JobLogClient:

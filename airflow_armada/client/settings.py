@@ -45,6 +45,8 @@ class SiteSettings:
     :param binoculars_by_cluster: (cluster id, ``host:port``) pairs that go before the template
     :param binoculars_tls: TLS of the log services; ``"same"`` as the server's by default, None for plain text
     :param call_timeout: s, the deadline of one attempt of a call
+    :param command_timeout: s, the deadline of calls that submit, cancel, preempt or reprioritize, which the server
+        answers only when its message bus has taken them
     :param keepalive_time: s between keepalive pings to the server, which tolerates one every 10 s; 0 for none
     :param use_proxy: honour ``http_proxy``, ``https_proxy`` and ``no_proxy`` of the environment
     :raises SettingsError: when an address or a number cannot be right
@@ -59,6 +61,7 @@ class SiteSettings:
     binoculars_by_cluster: tuple[tuple[str, str], ...] = ()
     binoculars_tls: TlsSettings | Literal["same"] | None = "same"
     call_timeout: float = 10.0
+    command_timeout: float = 240.0
     keepalive_time: float = 30.0
     use_proxy: bool = True
 
@@ -70,8 +73,9 @@ class SiteSettings:
             check_target(address, f"the address of the log service of cluster {cluster!r}")
         if self.lookout_url:
             check_web_address(self.lookout_url, "the Lookout URL")
-        if self.call_timeout <= 0:
-            raise SettingsError(f"call_timeout must be more than 0 seconds, not {self.call_timeout}")
+        for name in ("call_timeout", "command_timeout"):
+            if getattr(self, name) <= 0:
+                raise SettingsError(f"{name} must be more than 0 seconds, not {getattr(self, name)}")
         if self.keepalive_time < 0:
             raise SettingsError(f"keepalive_time must not be negative: {self.keepalive_time}")
 

@@ -128,7 +128,7 @@ class ArmadaHook(BaseHook):
 
         settings = self.settings()
         with open_channel(settings) as channel:
-            yield ArmadaClient(channel, call_timeout=settings.call_timeout)
+            yield ArmadaClient(channel, call_timeout=settings.call_timeout, command_timeout=settings.command_timeout)
 
     def get_conn(self) -> ArmadaClient:
         """
@@ -140,7 +140,9 @@ class ArmadaHook(BaseHook):
         from airflow_armada.client.client import ArmadaClient
 
         settings = self.settings()
-        return ArmadaClient(open_channel(settings), call_timeout=settings.call_timeout)
+        return ArmadaClient(
+            open_channel(settings), call_timeout=settings.call_timeout, command_timeout=settings.command_timeout
+        )
 
     def test_connection(self) -> tuple[bool, str]:
         """

@@ -57,6 +57,7 @@ def site_settings(connection: ConnectionLike) -> SiteSettings:
             lookout_url=extra.text("lookout_url"),
             **_log_services(extra, base),
             call_timeout=extra.number("call_timeout", base.call_timeout),
+            command_timeout=extra.number("command_timeout", base.command_timeout),
             keepalive_time=extra.number("keepalive_time", base.keepalive_time),
             use_proxy=extra.flag("use_proxy", base.use_proxy),
         )

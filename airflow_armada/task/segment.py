@@ -301,7 +301,7 @@ class JobRun:
 
         settings = self._site()
         with open_channel(settings) as channel:
-            yield ArmadaClient(channel, call_timeout=settings.call_timeout)
+            yield ArmadaClient(channel, call_timeout=settings.call_timeout, command_timeout=settings.command_timeout)
 
 
 def _time(text: str) -> float:

@@ -9,31 +9,40 @@ from typing import Any, TypeVar
 import grpc
 import grpc.aio
 
-from airflow_armada.api.methods import Method
 from airflow_armada.client.calls.call import Attempt, Call, CallPolicy, conversation
-from airflow_armada.client.errors import from_grpc
+from airflow_armada.client.errors import CredentialsError, from_grpc
 
 ResultT = TypeVar("ResultT")
 
 
-class Driver:
+class _Bound:
+    """The callables of a channel, made once for each method."""
+
+    def __init__(self, channel: Any, policy: CallPolicy) -> None:
+        self.channel = channel
+        self.policy = policy
+        self._remotes: dict[str, Any] = {}
+
+    def _remote(self, step: Attempt) -> Any:
+        path = step.method.path
+        if path not in self._remotes:
+            self._remotes[path] = step.method.bind(self.channel)
+        return self._remotes[path]
+
+
+class Driver(_Bound):
     """Runs calls over a sync channel. Safe to use from several threads.
 
     :param channel: the channel
     :param policy: how long to try
     """
 
-    def __init__(self, channel: grpc.Channel, policy: CallPolicy) -> None:
-        self.channel = channel
-        self.policy = policy
-
     def run(self, call: Call[ResultT]) -> ResultT:
         """Carry out a call and return its result.
 
-        :raises ArmadaRpcError: when it failed for good
+        :raises ArmadaError: when it failed for good
         """
-        steps = conversation(call, self.policy)
-        remote = call.method.bind(self.channel)
+        steps = conversation(call, self.policy, time.monotonic)
         reply: Any = None
         while True:
             try:
@@ -42,38 +51,34 @@ class Driver:
                 result: ResultT = end.value
                 return result
             if isinstance(step, Attempt):
-                reply = _attempt(call.method, remote, step)
+                reply = self._attempt(step)
             else:
                 time.sleep(step.seconds)
                 reply = None
 
+    def _attempt(self, step: Attempt) -> Any:
+        try:
+            answer = self._remote(step)(step.request, timeout=step.timeout)
+            return list(answer) if step.method.streaming else answer
+        except grpc.RpcError as error:
+            return from_grpc(error, step.method.name)
+        except CredentialsError as error:
+            return error
 
-def _attempt(method: Method[Any, Any], remote: Any, step: Attempt) -> Any:
-    try:
-        answer = remote(step.request, timeout=step.timeout)
-        return list(answer) if method.streaming else answer
-    except grpc.RpcError as error:
-        return from_grpc(error, method.name)
 
-
-class AsyncDriver:
+class AsyncDriver(_Bound):
     """Runs calls over an asyncio channel.
 
     :param channel: the channel
     :param policy: how long to try
     """
 
-    def __init__(self, channel: grpc.aio.Channel, policy: CallPolicy) -> None:
-        self.channel = channel
-        self.policy = policy
-
     async def run(self, call: Call[ResultT]) -> ResultT:
         """Carry out a call and return its result.
 
-        :raises ArmadaRpcError: when it failed for good
+        :raises ArmadaError: when it failed for good
         """
-        steps = conversation(call, self.policy)
-        remote = call.method.bind(self.channel)
+        steps = conversation(call, self.policy, asyncio.get_running_loop().time)
         reply: Any = None
         while True:
             try:
@@ -82,15 +87,16 @@ class AsyncDriver:
                 result: ResultT = end.value
                 return result
             if isinstance(step, Attempt):
-                reply = await _async_attempt(call.method, remote, step)
+                reply = await self._attempt(step)
             else:
                 await asyncio.sleep(step.seconds)
                 reply = None
 
-
-async def _async_attempt(method: Method[Any, Any], remote: Any, step: Attempt) -> Any:
-    try:
-        answer = remote(step.request, timeout=step.timeout)
-        return [message async for message in answer] if method.streaming else await answer
-    except grpc.RpcError as error:
-        return from_grpc(error, method.name)
+    async def _attempt(self, step: Attempt) -> Any:
+        try:
+            answer = self._remote(step)(step.request, timeout=step.timeout)
+            return [message async for message in answer] if step.method.streaming else await answer
+        except grpc.RpcError as error:
+            return from_grpc(error, step.method.name)
+        except CredentialsError as error:
+            return error

@@ -8,8 +8,9 @@ from typing import Any
 
 from airflow_armada.api import empty_pb2, health_pb2, submit_pb2
 from airflow_armada.api.methods import Event, Submit
-from airflow_armada.client.calls.call import Call
+from airflow_armada.client.calls.call import NAMES_JOBS, READS, Call
 from airflow_armada.client.calls.drivers import AsyncDriver, Driver
+from airflow_armada.client.calls.lost import find_submitted
 from airflow_armada.client.calls.messages import MAX_COMMAND_IDS, adopt_all, by_bytes, by_count
 from airflow_armada.client.typings import JobState
 
@@ -20,24 +21,23 @@ MAX_REASON_BYTES = 50
 
 
 def submit_health_call() -> Call[health_pb2.HealthCheckResponse]:
-    return Call(Submit.HEALTH, (empty_pb2.Empty(),))
+    return Call(Submit.HEALTH, (empty_pb2.Empty(),), repeatable=READS)
 
 
 def event_health_call() -> Call[health_pb2.HealthCheckResponse]:
-    return Call(Event.HEALTH, (empty_pb2.Empty(),))
+    return Call(Event.HEALTH, (empty_pb2.Empty(),), repeatable=READS)
 
 
 def submit_jobs_call(
-    queue: str, job_set_id: str, job_request_items: Iterable[Any], *, trust_client_ids: bool = True
+    queue: str, job_set_id: str, job_request_items: Iterable[Any], *, find_lost: bool = True
 ) -> Call[submit_pb2.JobSubmitResponse]:
     items = adopt_all(job_request_items, submit_pb2.JobSubmitRequestItem)
     requests = (
         submit_pb2.JobSubmitRequest(queue=queue, job_set_id=job_set_id, job_request_items=part)
         for part in by_bytes(items)
     )
-    # The server knows a repeated item by its client id; without one it would make a second job.
-    repeatable = trust_client_ids and all(item.client_id for item in items)
-    return Call(Submit.SUBMIT_JOBS, tuple(requests), _join_submitted, repeatable)
+    recover = find_submitted if find_lost else None
+    return Call(Submit.SUBMIT_JOBS, tuple(requests), _join_submitted, command=True, recover=recover)
 
 
 def _join_submitted(answers: Sequence[submit_pb2.JobSubmitResponse]) -> submit_pb2.JobSubmitResponse:
@@ -61,7 +61,7 @@ def cancel_jobs_call(
         submit_pb2.JobCancelRequest(queue=queue, job_set_id=job_set_id, job_ids=part, reason=_checked(reason))
         for part in by_count(_ids(job_id, job_ids), MAX_COMMAND_IDS)
     )
-    return Call(Submit.CANCEL_JOBS, tuple(requests), _join_cancelled)
+    return Call(Submit.CANCEL_JOBS, tuple(requests), _join_cancelled, repeatable=NAMES_JOBS, command=True)
 
 
 def _join_cancelled(answers: Sequence[submit_pb2.CancellationResult]) -> submit_pb2.CancellationResult:
@@ -70,7 +70,7 @@ def _join_cancelled(answers: Sequence[submit_pb2.CancellationResult]) -> submit_
 
 def _cancel_whole(queue: str, job_set_id: str, reason: str) -> Call[submit_pb2.CancellationResult]:
     call = cancel_jobset_call(queue, job_set_id, [], reason=reason)
-    return Call(call.method, call.requests, lambda answers: submit_pb2.CancellationResult())
+    return Call(call.method, call.requests, lambda answers: submit_pb2.CancellationResult(), command=True)
 
 
 def cancel_jobset_call(
@@ -80,7 +80,8 @@ def cancel_jobset_call(
     request = submit_pb2.JobSetCancelRequest(
         queue=queue, job_set_id=job_set_id, filter=_job_set_filter(filter_states), reason=_checked(reason)
     )
-    return Call(Submit.CANCEL_JOB_SET, (request,))
+    # A second time it would cancel what was submitted in between.
+    return Call(Submit.CANCEL_JOB_SET, (request,), command=True)
 
 
 def _job_set_filter(filter_states: Iterable[Any]) -> submit_pb2.JobSetFilter:
@@ -103,7 +104,8 @@ def preempt_jobs_call(
         submit_pb2.JobPreemptRequest(queue=queue, job_set_id=job_set_id, job_ids=part, reason=_checked(reason))
         for part in by_count(_ids(job_id, job_ids), MAX_COMMAND_IDS)
     )
-    return Call(Submit.PREEMPT_JOBS, tuple(requests), _join_preempted)
+    # A job that Armada's retry policies run again would be preempted a second time.
+    return Call(Submit.PREEMPT_JOBS, tuple(requests), _join_preempted, command=True)
 
 
 def _join_preempted(answers: Sequence[submit_pb2.PreemptionResult]) -> submit_pb2.PreemptionResult:
@@ -122,7 +124,9 @@ def reprioritize_jobs_call(
         submit_pb2.JobReprioritizeRequest(queue=queue, job_set_id=job_set_id, job_ids=part, new_priority=new_priority)
         for part in parts
     )
-    return Call(Submit.REPRIORITIZE_JOBS, tuple(requests), _join_reprioritized)
+    # Without ids a second time would change what was submitted in between.
+    repeatable = NAMES_JOBS if job_ids else ""
+    return Call(Submit.REPRIORITIZE_JOBS, tuple(requests), _join_reprioritized, repeatable=repeatable, command=True)
 
 
 def _join_reprioritized(answers: Sequence[submit_pb2.JobReprioritizeResponse]) -> submit_pb2.JobReprioritizeResponse:
@@ -177,23 +181,24 @@ class JobMethods:
         job_set_id: str,
         job_request_items: Iterable[submit_pb2.JobSubmitRequestItem],
         *,
-        trust_client_ids: bool = True,
+        find_lost: bool = True,
     ) -> submit_pb2.JobSubmitResponse:
         """Submit jobs, in as many requests as the server's limit of 4 MiB asks for.
 
-        A lost answer is asked for again only if every item has a ``client_id``, by which the server knows it again.
+        A request that may have reached the server is never sent again: the server makes sure only afterwards, and not
+        always, that it knows a ``client_id`` again. After a lost answer the jobs are looked for instead, where every
+        item has a ``client_id`` of its own and an ``external_job_uri``; if they are not found within the
+        ``retry_timeout``, they may come into being later.
 
         :param queue: the queue
         :param job_set_id: the job set, a name of your choice for jobs that belong together
         :param job_request_items: made by ``create_job_request_item``
-        :param trust_client_ids: false if a lost answer is to be raised instead, so that the caller can look for the
-            jobs: a server that fails right after publishing them does not know their client ids
+        :param find_lost: false if a lost answer is to be raised at once, so that the caller can look for the jobs
         :return: one item with a job id for each item of the request, in the same order
-        :raises ArmadaRpcError: when a request is refused; its ``partial`` answers those before it, whose jobs exist
+        :raises ArmadaRpcError: when a request fails; its ``partial`` answers those before it, whose jobs exist, and
+            ``may_have_happened`` tells whether the server may have accepted the jobs of this one all the same
         """
-        return self._driver.run(
-            submit_jobs_call(queue, job_set_id, job_request_items, trust_client_ids=trust_client_ids)
-        )
+        return self._driver.run(submit_jobs_call(queue, job_set_id, job_request_items, find_lost=find_lost))
 
     def cancel_jobs(
         self,
@@ -282,12 +287,10 @@ class AsyncJobMethods:
         job_set_id: str,
         job_request_items: Iterable[submit_pb2.JobSubmitRequestItem],
         *,
-        trust_client_ids: bool = True,
+        find_lost: bool = True,
     ) -> submit_pb2.JobSubmitResponse:
         """See :meth:`~airflow_armada.client.client.ArmadaClient.submit_jobs`."""
-        return await self._driver.run(
-            submit_jobs_call(queue, job_set_id, job_request_items, trust_client_ids=trust_client_ids)
-        )
+        return await self._driver.run(submit_jobs_call(queue, job_set_id, job_request_items, find_lost=find_lost))
 
     async def cancel_jobs(
         self,

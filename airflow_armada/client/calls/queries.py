@@ -10,7 +10,7 @@ from google.protobuf.message import Message
 from airflow_armada.api import job_pb2
 from airflow_armada.api import scheduler_reporting_pb2 as reporting_pb2
 from airflow_armada.api.methods import Jobs, SchedulerReporting
-from airflow_armada.client.calls.call import Call
+from airflow_armada.client.calls.call import READS, Call
 from airflow_armada.client.calls.drivers import AsyncDriver, Driver
 from airflow_armada.client.calls.messages import MAX_QUERY_IDS, by_count
 
@@ -19,7 +19,7 @@ AnswerT = TypeVar("AnswerT", bound=Message)
 
 def get_job_status_call(job_ids: Iterable[str]) -> Call[job_pb2.JobStatusResponse]:
     requests = (job_pb2.JobStatusRequest(job_ids=part) for part in _parts(job_ids))
-    return Call(Jobs.GET_JOB_STATUS, tuple(requests), _joined(job_pb2.JobStatusResponse))
+    return Call(Jobs.GET_JOB_STATUS, tuple(requests), _joined(job_pb2.JobStatusResponse), repeatable=READS)
 
 
 def get_job_status_by_external_job_uri_call(
@@ -28,12 +28,12 @@ def get_job_status_by_external_job_uri_call(
     request = job_pb2.JobStatusUsingExternalJobUriRequest(
         queue=queue, jobset=job_set_id, external_job_uri=external_job_uri
     )
-    return Call(Jobs.GET_JOB_STATUS_USING_EXTERNAL_JOB_URI, (request,))
+    return Call(Jobs.GET_JOB_STATUS_USING_EXTERNAL_JOB_URI, (request,), repeatable=READS)
 
 
 def get_job_errors_call(job_ids: Iterable[str]) -> Call[job_pb2.JobErrorsResponse]:
     requests = (job_pb2.JobErrorsRequest(job_ids=part) for part in _parts(job_ids))
-    return Call(Jobs.GET_JOB_ERRORS, tuple(requests), _joined(job_pb2.JobErrorsResponse))
+    return Call(Jobs.GET_JOB_ERRORS, tuple(requests), _joined(job_pb2.JobErrorsResponse), repeatable=READS)
 
 
 def get_job_details_call(
@@ -43,25 +43,26 @@ def get_job_details_call(
         job_pb2.JobDetailsRequest(job_ids=part, expand_job_spec=expand_job_spec, expand_job_run=expand_job_run)
         for part in _parts(job_ids)
     )
-    return Call(Jobs.GET_JOB_DETAILS, tuple(requests), _joined(job_pb2.JobDetailsResponse))
+    return Call(Jobs.GET_JOB_DETAILS, tuple(requests), _joined(job_pb2.JobDetailsResponse), repeatable=READS)
 
 
 def get_job_run_details_call(run_ids: Iterable[str]) -> Call[job_pb2.JobRunDetailsResponse]:
     requests = (job_pb2.JobRunDetailsRequest(run_ids=part) for part in _parts(run_ids))
-    return Call(Jobs.GET_JOB_RUN_DETAILS, tuple(requests), _joined(job_pb2.JobRunDetailsResponse))
+    return Call(Jobs.GET_JOB_RUN_DETAILS, tuple(requests), _joined(job_pb2.JobRunDetailsResponse), repeatable=READS)
 
 
 def get_active_queues_call() -> Call[job_pb2.GetActiveQueuesResponse]:
-    return Call(Jobs.GET_ACTIVE_QUEUES, (job_pb2.GetActiveQueuesRequest(),))
+    return Call(Jobs.GET_ACTIVE_QUEUES, (job_pb2.GetActiveQueuesRequest(),), repeatable=READS)
 
 
 def get_job_report_call(job_id: str) -> Call[str]:
-    return Call(SchedulerReporting.GET_JOB_REPORT, (reporting_pb2.JobReportRequest(job_id=job_id),), _report)
+    request = reporting_pb2.JobReportRequest(job_id=job_id)
+    return Call(SchedulerReporting.GET_JOB_REPORT, (request,), _report, repeatable=READS)
 
 
 def get_queue_report_call(queue: str, verbosity: int = 0) -> Call[str]:
     request = reporting_pb2.QueueReportRequest(queue_name=queue, verbosity=verbosity)
-    return Call(SchedulerReporting.GET_QUEUE_REPORT, (request,), _report)
+    return Call(SchedulerReporting.GET_QUEUE_REPORT, (request,), _report, repeatable=READS)
 
 
 def get_scheduling_report_call(*, queue: str = "", job_id: str = "", verbosity: int = 0) -> Call[str]:
@@ -72,7 +73,7 @@ def get_scheduling_report_call(*, queue: str = "", job_id: str = "", verbosity: 
         request.most_recent_for_queue.queue_name = queue
     if job_id:
         request.most_recent_for_job.job_id = job_id
-    return Call(SchedulerReporting.GET_SCHEDULING_REPORT, (request,), _report)
+    return Call(SchedulerReporting.GET_SCHEDULING_REPORT, (request,), _report, repeatable=READS)
 
 
 def _report(answers: Sequence[Any]) -> str:

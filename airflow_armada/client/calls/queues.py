@@ -9,7 +9,7 @@ import grpc
 
 from airflow_armada.api import empty_pb2, submit_pb2
 from airflow_armada.api.methods import QueueService
-from airflow_armada.client.calls.call import Call, nothing
+from airflow_armada.client.calls.call import READS, SETS, Call, nothing
 from airflow_armada.client.calls.drivers import AsyncDriver, Driver
 from airflow_armada.client.calls.jobs import job_state
 from airflow_armada.client.calls.messages import adopt, adopt_all, by_bytes
@@ -18,19 +18,19 @@ from airflow_armada.client.typings import JobState
 
 
 def create_queue_call(queue: submit_pb2.Queue) -> Call[empty_pb2.Empty]:
-    return Call(QueueService.CREATE_QUEUE, (_named(queue),))
+    return Call(QueueService.CREATE_QUEUE, (_named(queue),), repeatable=SETS)
 
 
 def update_queue_call(queue: submit_pb2.Queue) -> Call[empty_pb2.Empty]:
-    return Call(QueueService.UPDATE_QUEUE, (_named(queue),))
+    return Call(QueueService.UPDATE_QUEUE, (_named(queue),), repeatable=SETS)
 
 
 def create_queues_call(queues: Iterable[Any]) -> Call[submit_pb2.BatchQueueCreateResponse]:
-    return Call(QueueService.CREATE_QUEUES, _queue_lists(queues), _join_created)
+    return Call(QueueService.CREATE_QUEUES, _queue_lists(queues), _join_created, repeatable=SETS)
 
 
 def update_queues_call(queues: Iterable[Any]) -> Call[submit_pb2.BatchQueueUpdateResponse]:
-    return Call(QueueService.UPDATE_QUEUES, _queue_lists(queues), _join_updated)
+    return Call(QueueService.UPDATE_QUEUES, _queue_lists(queues), _join_updated, repeatable=SETS)
 
 
 def _join_created(answers: Sequence[submit_pb2.BatchQueueCreateResponse]) -> submit_pb2.BatchQueueCreateResponse:
@@ -46,15 +46,17 @@ def _join_updated(answers: Sequence[submit_pb2.BatchQueueUpdateResponse]) -> sub
 
 
 def delete_queue_call(name: str) -> Call[None]:
+    # A second time it would delete a queue that was made in between.
     return Call(QueueService.DELETE_QUEUE, (submit_pb2.QueueDeleteRequest(name=_name(name)),), nothing)
 
 
 def get_queue_call(name: str) -> Call[submit_pb2.Queue]:
-    return Call(QueueService.GET_QUEUE, (submit_pb2.QueueGetRequest(name=_name(name)),))
+    return Call(QueueService.GET_QUEUE, (submit_pb2.QueueGetRequest(name=_name(name)),), repeatable=READS)
 
 
 def get_queues_call() -> Call[list[submit_pb2.Queue]]:
-    return Call(QueueService.GET_QUEUES, (submit_pb2.StreamingQueueGetRequest(),), _listed, flaw=_cut_short)
+    request = submit_pb2.StreamingQueueGetRequest()
+    return Call(QueueService.GET_QUEUES, (request,), _listed, repeatable=READS, flaw=_cut_short)
 
 
 def _listed(answers: Sequence[list[submit_pb2.StreamingQueueMessage]]) -> list[submit_pb2.Queue]:
@@ -68,16 +70,19 @@ def _cut_short(messages: Sequence[submit_pb2.StreamingQueueMessage]) -> Unavaila
 
 
 def cordon_queue_call(name: str) -> Call[None]:
-    return Call(QueueService.CORDON_QUEUE, (submit_pb2.QueueCordonRequest(name=_name(name)),), nothing)
+    request = submit_pb2.QueueCordonRequest(name=_name(name))
+    return Call(QueueService.CORDON_QUEUE, (request,), nothing, repeatable=SETS)
 
 
 def uncordon_queue_call(name: str) -> Call[None]:
-    return Call(QueueService.UNCORDON_QUEUE, (submit_pb2.QueueUncordonRequest(name=_name(name)),), nothing)
+    request = submit_pb2.QueueUncordonRequest(name=_name(name))
+    return Call(QueueService.UNCORDON_QUEUE, (request,), nothing, repeatable=SETS)
 
 
 def preempt_on_queue_call(name: str, *, priority_classes: Iterable[str] = (), pools: Iterable[str] = ()) -> Call[None]:
     request = submit_pb2.QueuePreemptRequest(name=_name(name), priorityClasses=priority_classes, pools=pools)
-    return Call(QueueService.PREEMPT_ON_QUEUE, (request,), nothing)
+    # A second time it would preempt what began to run in between.
+    return Call(QueueService.PREEMPT_ON_QUEUE, (request,), nothing, command=True)
 
 
 def cancel_on_queue_call(
@@ -86,7 +91,8 @@ def cancel_on_queue_call(
     request = submit_pb2.QueueCancelRequest(
         name=_name(name), jobStates=_live_states(job_states), priorityClasses=priority_classes, pools=pools
     )
-    return Call(QueueService.CANCEL_ON_QUEUE, (request,), nothing)
+    # A second time it would cancel what was submitted in between.
+    return Call(QueueService.CANCEL_ON_QUEUE, (request,), nothing, command=True)
 
 
 _LIVE = (JobState.QUEUED, JobState.LEASED, JobState.PENDING, JobState.RUNNING)

@@ -6,31 +6,33 @@ from collections.abc import Sequence
 
 from airflow_armada.api import submit_pb2
 from airflow_armada.api.methods import RetryPolicyService
-from airflow_armada.client.calls.call import Call, nothing
+from airflow_armada.client.calls.call import READS, SETS, Call, nothing
 from airflow_armada.client.calls.drivers import AsyncDriver, Driver
 from airflow_armada.client.calls.messages import adopt
 
 
 def create_retry_policy_call(retry_policy: submit_pb2.RetryPolicy) -> Call[None]:
     policy = adopt(retry_policy, submit_pb2.RetryPolicy)
-    return Call(RetryPolicyService.CREATE_RETRY_POLICY, (policy,), nothing)
+    return Call(RetryPolicyService.CREATE_RETRY_POLICY, (policy,), nothing, repeatable=SETS)
 
 
 def update_retry_policy_call(retry_policy: submit_pb2.RetryPolicy) -> Call[None]:
     policy = adopt(retry_policy, submit_pb2.RetryPolicy)
-    return Call(RetryPolicyService.UPDATE_RETRY_POLICY, (policy,), nothing)
+    return Call(RetryPolicyService.UPDATE_RETRY_POLICY, (policy,), nothing, repeatable=SETS)
 
 
 def delete_retry_policy_call(name: str) -> Call[None]:
+    # A second time it would delete a policy that was made in between.
     return Call(RetryPolicyService.DELETE_RETRY_POLICY, (submit_pb2.RetryPolicyDeleteRequest(name=name),), nothing)
 
 
 def get_retry_policy_call(name: str) -> Call[submit_pb2.RetryPolicy]:
-    return Call(RetryPolicyService.GET_RETRY_POLICY, (submit_pb2.RetryPolicyGetRequest(name=name),))
+    return Call(RetryPolicyService.GET_RETRY_POLICY, (submit_pb2.RetryPolicyGetRequest(name=name),), repeatable=READS)
 
 
 def get_retry_policies_call() -> Call[list[submit_pb2.RetryPolicy]]:
-    return Call(RetryPolicyService.GET_RETRY_POLICIES, (submit_pb2.RetryPolicyListRequest(),), _policies)
+    request = submit_pb2.RetryPolicyListRequest()
+    return Call(RetryPolicyService.GET_RETRY_POLICIES, (request,), _policies, repeatable=READS)
 
 
 def _policies(answers: Sequence[submit_pb2.RetryPolicyList]) -> list[submit_pb2.RetryPolicy]:

@@ -10,7 +10,6 @@ from datetime import timedelta
 import grpc
 
 from airflow_armada.api import event_pb2
-from airflow_armada.client.calls.call import Backoff
 from airflow_armada.client.errors import (
     ArmadaRpcError,
     CredentialsError,
@@ -18,6 +17,7 @@ from airflow_armada.client.errors import (
     QueueNotFound,
     Unauthenticated,
 )
+from airflow_armada.client.patience import Patience
 
 logger = logging.getLogger(__name__)
 
@@ -50,14 +50,14 @@ class Resume:
         from_message_id: str,
         event_timeout: timedelta,
         missing_grace: timedelta = MISSING_GRACE,
-        backoff: Backoff | None = None,
+        backoff: Patience | None = None,
     ) -> None:
         self.last_message_id = from_message_id
         self._queue = queue
         self._job_set_id = job_set_id
         self._event_timeout = event_timeout.total_seconds()
         self._missing_grace = missing_grace.total_seconds()
-        self._backoff = backoff or Backoff(first=0.2, most=10.0)
+        self._backoff = backoff or Patience(first=0.2, most=10.0)
         self._failures = 0
         self._refusals = 0
         self._trouble_since: float | None = None

@@ -207,7 +207,7 @@ class Submission:
         while True:
             try:
                 answer = self._client.submit_jobs(
-                    record.job.queue, record.job.job_set_id, [item], trust_client_ids=False
+                    record.job.queue, record.job.job_set_id, [item], find_lost=False
                 ).job_response_items[0]
             except QueueNotFound:
                 if time.monotonic() >= give_up or not self._queue_exists(record.job.queue):

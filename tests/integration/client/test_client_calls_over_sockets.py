@@ -110,24 +110,90 @@ def test_an_unreachable_server_is_an_error_of_one_line() -> None:
     assert "check the address" in str(caught.value)
 
 
-def test_a_submit_with_client_ids_is_sent_again_when_its_answer_is_lost(
+class Store:
+    """What the query service knows: jobs by the external URI and the client id that they were submitted with."""
+
+    def __init__(self, server: ScriptedServer, *jobs: tuple[str, str, str]) -> None:
+        self.jobs = list(jobs)
+        server.answers["GetJobStatusUsingExternalJobUri"] = self.by_uri
+        server.answers["GetJobDetails"] = self.details
+        server.answers["CancelJobs"] = in_turn(submit_pb2.CancellationResult())
+
+    def by_uri(self, request: Any, context: Any) -> job_pb2.JobStatusResponse:
+        found = [job_id for job_id, _, uri in self.jobs if uri == request.external_job_uri]
+        return job_pb2.JobStatusResponse(job_states=dict.fromkeys(found, submit_pb2.QUEUED))
+
+    def details(self, request: Any, context: Any) -> job_pb2.JobDetailsResponse:
+        specs = {
+            job_id: job_pb2.JobDetails(job_id=job_id, job_spec=submit_pb2.Job(id=job_id, client_id=client_id))
+            for job_id, client_id, _ in self.jobs
+            if job_id in request.job_ids
+        }
+        return job_pb2.JobDetailsResponse(job_details=specs)
+
+
+def known_item(client_id: str, uri: str = "") -> submit_pb2.JobSubmitRequestItem:
+    return submit_pb2.JobSubmitRequestItem(client_id=client_id, external_job_uri=uri or f"test://{client_id}")
+
+
+LOST = [UNAVAILABLE, (Code.INTERNAL, "Failed to send events"), (Code.DEADLINE_EXCEEDED, "")]
+
+
+@pytest.mark.parametrize("lost", LOST)
+async def test_after_a_lost_answer_the_jobs_are_looked_for_and_not_submitted_again(
+    server: ScriptedServer, aio_client: ArmadaAsyncIOClient, lost: Any
+) -> None:
+    server.answers["SubmitJobs"] = in_turn(lost)
+    store = Store(server)
+    looked = store.by_uri
+
+    def late(request: Any, context: Any) -> job_pb2.JobStatusResponse:
+        if len(server.requests("GetJobStatusUsingExternalJobUri")) > 3:
+            store.jobs = [("01B", "b", "test://b"), ("01A", "a", "test://a")]
+        return looked(request, context)
+
+    server.answers["GetJobStatusUsingExternalJobUri"] = late
+    response = await aio_client.submit_jobs("q", "s", [known_item("a"), known_item("b")])
+
+    assert [one.job_id for one in response.job_response_items] == ["01A", "01B"]
+    assert len(server.requests("SubmitJobs")) == 1
+    assert server.requests("CancelJobs") == []
+
+
+def test_of_several_copies_the_oldest_is_kept_and_a_stranger_with_the_same_uri_is_left_alone(
     server: ScriptedServer, client: ArmadaClient
 ) -> None:
-    server.answers["SubmitJobs"] = in_turn(UNAVAILABLE, (Code.INTERNAL, "Failed to send events"), accept)
+    server.answers["SubmitJobs"] = in_turn(UNAVAILABLE)
+    uri = "test://a"
+    Store(server, ("01C", "a", uri), ("01B", "a", uri), ("01A", "other", uri))
 
-    response = client.submit_jobs("q", "s", [item("a"), item("b")])
+    (answer,) = client.submit_jobs("q", "s", [known_item("a")]).job_response_items
 
-    assert [one.job_id for one in response.job_response_items] == ["id-a", "id-b"]
-    assert len(server.requests("SubmitJobs")) == 3
+    assert answer.job_id == "01B"
+    assert [list(request.job_ids) for request in server.requests("CancelJobs")] == [["01C"]]
 
 
-def test_a_submit_without_client_ids_is_not_sent_again(server: ScriptedServer, client: ArmadaClient) -> None:
-    server.answers["SubmitJobs"] = in_turn(UNAVAILABLE, accept)
+@pytest.mark.parametrize(
+    "items", [[known_item("a")], [known_item("a"), known_item("a")], [item("a")], [known_item("", "test://x")]]
+)
+def test_a_submission_that_cannot_be_found_is_an_error_that_says_it_may_have_been_accepted(
+    server: ScriptedServer, items: list[submit_pb2.JobSubmitRequestItem]
+) -> None:
+    server.answers["SubmitJobs"] = in_turn(UNAVAILABLE)
+    Store(server)
+    client = ArmadaClient(grpc.insecure_channel(server.target), retry_timeout=0.5)
 
-    with pytest.raises(errors.Unavailable):
-        client.submit_jobs("q", "s", [item("a"), item()])
+    with client, pytest.raises(errors.Unavailable, match="may have carried it out") as caught:
+        client.submit_jobs("q", "s", items)
 
+    assert caught.value.may_have_happened
     assert len(server.requests("SubmitJobs")) == 1
+
+
+def test_a_submission_that_was_turned_away_is_sent_again(server: ScriptedServer, client: ArmadaClient) -> None:
+    server.answers["SubmitJobs"] = in_turn((Code.RESOURCE_EXHAUSTED, "busy"), accept)
+
+    assert client.submit_jobs("q", "s", [item()]).job_response_items[0].job_id == "id-"
 
 
 def test_a_submit_larger_than_the_server_takes_is_divided(server: ScriptedServer, client: ArmadaClient) -> None:

@@ -62,6 +62,11 @@ async def done(value: Any) -> Any:
     return await value if inspect.isawaitable(value) else value
 
 
+async def beside(method: Any, *arguments: Any) -> Any:
+    """Call a method of either client without blocking the test."""
+    return await done(await asyncio.to_thread(method, *arguments))
+
+
 async def eventually(condition: Callable[[], Any], seconds: float = 30.0) -> None:
     deadline = time.monotonic() + seconds
     while not await done(condition()):
@@ -176,13 +181,26 @@ async def test_the_same_client_id_is_the_same_job(client: Any, queue: str) -> No
 
 
 async def test_a_submit_whose_answers_are_lost_makes_one_job(client: Any, queue: str, armada: StandaloneArmada) -> None:
-    armada.faults.lose_response("SubmitJobs", times=2)
+    armada.faults.lose_response("SubmitJobs", times=1)
 
     job_id = await submit(client, queue, "true", client_id="lost", external_job_uri="test://lost")
     await in_state(client, job_id, JobState.SUCCEEDED)
 
     found = await done(client.get_job_status_by_external_job_uri(queue, "set", "test://lost"))
     assert list(found.job_states) == [job_id]
+
+
+async def test_a_pause_of_the_message_bus_makes_no_copies(client: Any, queue: str, armada: StandaloneArmada) -> None:
+    armada.faults.bus_away = True
+    calls = armada.calls["/api.Submit/SubmitJobs"]
+    item = client.create_job_request_item(pod_spec=pod("true"), client_id="bus", external_job_uri="test://bus")
+    submitting = asyncio.ensure_future(beside(client.submit_jobs, queue, "set", [item]))
+    await eventually(lambda: armada.calls["/api.Submit/SubmitJobs"] == calls + 1)
+    armada.faults.bus_away = False
+    job_id = (await submitting).job_response_items[0].job_id
+
+    assert await submit(client, queue, "true", client_id="bus") == job_id
+    assert armada.calls["/api.Submit/SubmitJobs"] == calls + 2
 
 
 async def test_jobs_are_cancelled_by_id(client: Any, queue: str) -> None:

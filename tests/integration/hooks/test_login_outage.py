@@ -44,5 +44,4 @@ def test_tasks_wait_for_a_login_provider_that_is_busy(tmp_path: Path) -> None:
 
     assert run.state == "success"
     assert run.pod_lines() == ["fine", "the end"] * 2
-    assert "HTTP 503" in run.messages() or "refused client" in run.messages()
     assert provider.busy == 0

@@ -75,7 +75,9 @@ def test_a_client_certificate_needs_its_key() -> None:
         TlsSettings(cert_file="cert.pem")
 
 
-@pytest.mark.parametrize("numbers", [{"call_timeout": 0.0}, {"call_timeout": -1.0}, {"keepalive_time": -1.0}])
+@pytest.mark.parametrize(
+    "numbers", [{"call_timeout": 0.0}, {"call_timeout": -1.0}, {"command_timeout": 0.0}, {"keepalive_time": -1.0}]
+)
 def test_numbers_that_cannot_be_right_are_refused(numbers: dict[str, float]) -> None:
     with pytest.raises(SettingsError, match=next(iter(numbers))):
         SiteSettings("a:1", **numbers)  # type: ignore[arg-type]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 from enum import Enum
 from types import SimpleNamespace
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from airflow_armada.api import core_v1_pb2, submit_pb2
-from airflow_armada.client.calls import jobs, queries, queues
+from airflow_armada.client.calls import jobs, queries, queues, retry_policies
 from airflow_armada.client.calls.call import Call
 from airflow_armada.client.permissions import Permissions, Subject
 from airflow_armada.client.requests import EXTERNAL_JOB_URI, RequestBuilders
@@ -26,9 +27,49 @@ def item(**fields: Any) -> submit_pb2.JobSubmitRequestItem:
     return submit_pb2.JobSubmitRequestItem(**fields)
 
 
-def test_a_submit_may_be_repeated_only_if_every_item_has_a_client_id() -> None:
-    assert jobs.submit_jobs_call("q", "s", [item(client_id="a"), item(client_id="b")]).repeatable
-    assert not jobs.submit_jobs_call("q", "s", [item(client_id="a"), item()]).repeatable
+NOT_REPEATED = {
+    "submit_jobs": "it would make a second job",
+    "cancel_jobs": "without an id, as here, it is cancel_jobset",
+    "cancel_jobset": "it would cancel what was submitted in between",
+    "preempt_jobs": "it would preempt a job that Armada has run again",
+    "cancel_on_queue": "it would cancel what was submitted in between",
+    "preempt_on_queue": "it would preempt what began to run in between",
+    "delete_queue": "it would delete a queue that was made in between",
+    "delete_retry_policy": "it would delete a policy that was made in between",
+}
+"""The calls of which a lost answer is not asked for again, and what a repetition would do."""
+
+COMMANDS = {"submit_jobs", "cancel_jobs", "cancel_jobset", "preempt_jobs", "reprioritize_jobs"} | {
+    "cancel_on_queue",
+    "preempt_on_queue",
+}
+
+
+def described() -> dict[str, Call[Any]]:
+    """Make the call of every description, with arguments for its parameters."""
+    known: dict[str, Any] = {"job_request_items": [item(client_id="a")], "filter_states": [], "job_states": [0]}
+    known |= {"job_ids": ["a"], "run_ids": ["a"], "new_priority": 1.0, "queues": [], "retry_policy": {"name": "r"}}
+    calls = {}
+    for module in (jobs, queries, queues, retry_policies):
+        for name, function in vars(module).items():
+            if name.endswith("_call") and function.__module__ == module.__name__:
+                values = {**known, "queue": {"name": "q"}} if "_queue_call" in name else known
+                needed = [p.name for p in inspect.signature(function).parameters.values() if p.default is p.empty]
+                calls[name.removesuffix("_call")] = function(**{one: values.get(one, "x") for one in needed})
+    return calls
+
+
+def test_only_what_says_so_is_repeated_after_a_lost_answer() -> None:
+    assert {name for name, call in described().items() if not call.repeatable} == NOT_REPEATED.keys()
+
+
+def test_what_is_answered_through_the_message_bus_has_the_long_deadline() -> None:
+    assert {name for name, call in described().items() if call.command} == COMMANDS
+
+
+def test_commands_that_name_their_jobs_are_repeated_and_those_for_a_whole_job_set_are_not() -> None:
+    assert jobs.cancel_jobs_call("q", "s", "a").repeatable
+    assert not jobs.reprioritize_jobs_call(1.0, None, "s", "q").repeatable
 
 
 def test_large_submits_are_divided_below_the_limit_of_the_server() -> None:

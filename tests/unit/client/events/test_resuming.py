@@ -8,15 +8,15 @@ import grpc
 import pytest
 
 from airflow_armada.api.event_pb2 import EventStreamMessage
-from airflow_armada.client.calls.call import Backoff
 from airflow_armada.client.errors import ArmadaRpcError, CredentialsError, classify
 from airflow_armada.client.events.resuming import Resume
+from airflow_armada.client.patience import Patience
 
 Code = grpc.StatusCode
 
 
 def resume(grace: float = 60.0, from_message_id: str = "") -> Resume:
-    backoff = Backoff(first=1.0, most=8.0)
+    backoff = Patience(first=1.0, most=8.0)
     return Resume("q", "s", from_message_id, timedelta(minutes=15), timedelta(seconds=grace), backoff)
 
 
