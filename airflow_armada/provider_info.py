@@ -5,49 +5,99 @@ from __future__ import annotations
 from typing import Any
 
 from airflow_armada import __version__
-from airflow_armada.client.site.fields import FIELDS
+from airflow_armada.client.site.fields import AUTH, FIELDS, KINDS, Field
 
 _INTEGRATION = "Armada"
 
 
-def _text(label: str, description: str) -> dict[str, Any]:
-    return {"label": label, "description": description, "schema": {"type": ["string", "null"]}}
+_SERVER, _CREDENTIALS, _OPENID, _LINKS, _TLS, _ADVANCED = (
+    "Server",
+    "Credentials",
+    "Credentials: OpenID Connect",
+    "Logs and links",
+    "TLS",
+    "Advanced",
+)
+"""Sections of the form, in the order in which they are shown."""
+
+_IN_ADVANCED = ("token_command", "kubernetes_", "armadactl")
 
 
-def _secret(label: str, description: str) -> dict[str, Any]:
-    return {"label": label, "description": description, "schema": {"type": ["string", "null"], "format": "password"}}
+def _field(section: str, label: str, description: str, kinds: str, **schema: Any) -> dict[str, Any]:
+    return {
+        "label": label,
+        "description": description,
+        "schema": {"type": [kinds, "null"], "section": section, **schema},
+    }
 
 
-def _flag(label: str, description: str, *, default: bool) -> dict[str, Any]:
-    return {"label": label, "description": description, "schema": {"type": ["boolean", "null"], "default": default}}
+def _choice(section: str, label: str, description: str, choices: dict[str, str]) -> dict[str, Any]:
+    """A text out of a list; the empty one stands first and is the default."""
+    schema = {"type": "string", "section": section, "default": "", "enum": list(choices), "values_display": choices}
+    return {"label": label, "description": description, "schema": schema}
 
 
 def _seconds(label: str, description: str, default: float) -> dict[str, Any]:
-    schema = {"type": ["number", "null"], "default": default, "minimum": 0}
-    return {"label": label, "description": description, "schema": schema}
+    return _field(_ADVANCED, label, description, "number", default=default, minimum=0)
+
+
+def _credential(one: Field) -> dict[str, Any]:
+    if one.name == AUTH:
+        choices = {"": "by the fields that are filled in"} | {kind: kind.replace("_", " ") for kind in KINDS}
+        return _choice(_CREDENTIALS, one.label, one.description, choices)
+    section = _OPENID if one.name.startswith("oidc_") else _CREDENTIALS
+    if one.name.startswith(_IN_ADVANCED):
+        section = _ADVANCED
+    hidden = {"format": "password"} if one.secret else {}
+    return _field(section, one.label, one.description, "string", **hidden)
 
 
 def _connection_fields() -> dict[str, Any]:
     """Fields of the connection form; each is stored in the connection's extra under its own name."""
-    return {
-        "tls": _flag(
-            "TLS", "Encrypt the connection; switch off only for a server that speaks plain text.", default=True
+    shown = {
+        "tls": _field(
+            _SERVER,
+            "TLS",
+            "Encrypt the connection; switch off only for a server that speaks plain text.",
+            "boolean",
+            default=True,
         ),
-        **{one.name: (_secret if one.secret else _text)(one.label, one.description) for one in FIELDS},
-        "lookout_url": _text(
-            "Lookout URL", "For example https://lookout.example.com; gives each task a link to its job."
+        **{one.name: _credential(one) for one in FIELDS},
+        "lookout_url": _field(
+            _LINKS,
+            "Lookout URL",
+            "For example https://lookout.example.com; gives each task a link to its job.",
+            "string",
         ),
-        "binoculars": _text("Binoculars", "host:port of the log service, may hold {CLUSTER_ID}; empty: no job logs."),
-        "binoculars_by_cluster": _text(
-            "Binoculars by cluster", 'JSON object of log services that do not fit it: {"cluster-a": "logs-a:50051"}.'
+        "binoculars": _field(
+            _LINKS, "Binoculars", "host:port of the log service, may hold {CLUSTER_ID}; empty: no job logs.", "string"
         ),
-        "binoculars_tls": _text("Binoculars TLS", "true or false; empty: as the server."),
-        "ca_file": _text("CA file", "PEM file that signs the server; empty: the system's."),
-        "cert_file": _text("Client certificate file", "PEM file, together with the key file, for mutual TLS."),
-        "key_file": _text("Client key file", "PEM file that belongs to the client certificate."),
-        "server_name": _text("Server name", "Name expected in the server's certificate, if it is not the host."),
-        "allow_plaintext_credentials": _flag(
-            "Credentials without TLS", "Send credentials over an unencrypted connection.", default=False
+        "binoculars_by_cluster": _field(
+            _LINKS,
+            "Binoculars by cluster",
+            'JSON object of log services that do not fit it: {"cluster-a": "logs-a:50051"}.',
+            "string",
+        ),
+        "binoculars_tls": _choice(
+            _LINKS,
+            "Binoculars TLS",
+            "Encrypt the calls to the log service.",
+            {"": "as the server", "true": "yes", "false": "no"},
+        ),
+        "ca_file": _field(_TLS, "CA file", "PEM file that signs the server; empty: the system's.", "string"),
+        "cert_file": _field(
+            _TLS, "Client certificate file", "PEM file, together with the key file, for mutual TLS.", "string"
+        ),
+        "key_file": _field(_TLS, "Client key file", "PEM file that belongs to the client certificate.", "string"),
+        "server_name": _field(
+            _TLS, "Server name", "Name expected in the server's certificate, if it is not the host.", "string"
+        ),
+        "allow_plaintext_credentials": _field(
+            _TLS,
+            "Credentials without TLS",
+            "Send credentials over an unencrypted connection.",
+            "boolean",
+            default=False,
         ),
         "call_timeout": _seconds("Call timeout (s)", "Longest time that one call may take.", 10),
         "command_timeout": _seconds(
@@ -56,10 +106,16 @@ def _connection_fields() -> dict[str, Any]:
         "keepalive_time": _seconds(
             "Keepalive (s)", "Time between keepalive pings; the server refuses less than 10.", 30
         ),
-        "use_proxy": _flag(
-            "Proxies", "Honour https_proxy, http_proxy and no_proxy of workers and triggerers.", default=True
+        "use_proxy": _field(
+            _ADVANCED,
+            "Proxies",
+            "Honour https_proxy, http_proxy and no_proxy of workers and triggerers.",
+            "boolean",
+            default=True,
         ),
     }
+    order = (_SERVER, _CREDENTIALS, _OPENID, _LINKS, _TLS, _ADVANCED)
+    return dict(sorted(shown.items(), key=lambda named: order.index(named[1]["schema"]["section"])))
 
 
 def _connection_type() -> dict[str, Any]:

@@ -41,8 +41,7 @@ FIELDS = (
     Field(
         AUTH,
         "Authentication",
-        "none, basic, token, token_file, token_variable, token_command, oidc_client_credentials, "
-        "oidc_password, oidc_login, oidc_kubernetes, kubernetes; empty: by the other fields.",
+        "The kind of credentials. Basic needs login and password; every other kind the fields that bear its name.",
     ),
     Field("token", "Bearer token", "Sent as it is; nothing renews it.", secret=True),
     Field("token_file", "Bearer token file", "Path on workers and triggerers, read again whenever it changes."),

@@ -12,7 +12,7 @@ import jsonschema
 import pytest
 from airflow.providers_manager import ProvidersManager
 
-from airflow_armada.client.site.fields import FIELDS
+from airflow_armada.client.site.fields import FIELDS, KINDS
 from airflow_armada.hooks.armada import ArmadaHook
 from airflow_armada.hooks.settings import site_settings
 from airflow_armada.provider_info import get_provider_info
@@ -69,6 +69,18 @@ def test_form_shows_every_field_and_hides_every_secret(info: dict[str, Any]) -> 
     for field in fields.values():
         assert field["label"]
         assert field["description"]
+
+
+def test_form_has_sections_and_choices(info: dict[str, Any]) -> None:
+    fields = info["connection-types"][0]["conn-fields"]
+    sections = list(dict.fromkeys(field["schema"]["section"] for field in fields.values()))
+
+    assert sections == ["Server", "Credentials", "Credentials: OpenID Connect", "Logs and links", "TLS", "Advanced"]
+    assert [*KINDS] == fields["auth"]["schema"]["enum"][1:]
+    for field in fields.values():
+        choices = field["schema"].get("enum", [])
+        assert all(isinstance(choice, str) for choice in choices)
+        assert set(choices) == set(field["schema"].get("values_display", choices))
 
 
 def test_each_default_of_the_form_makes_a_working_connection(info: dict[str, Any]) -> None:
