@@ -16,9 +16,11 @@ from typing import Any
 import grpc
 import grpc.aio
 
+from airflow_armada.api.loopback_token import loopback_port
 from airflow_armada.client.auth.credentials import Anonymous, Credentials
 from airflow_armada.client.auth.http_request import system_roots
 from airflow_armada.client.auth.interceptors import aio_interceptors, interceptors
+from airflow_armada.client.auth.loopback import LoopbackToken
 from airflow_armada.client.failure import SettingsError
 from airflow_armada.client.grpc_trace import exposed
 from airflow_armada.client.settings import SiteSettings, TlsSettings
@@ -80,6 +82,8 @@ def _resolve(
 ) -> tuple[TlsSettings | None, str, Credentials]:
     tls = settings.log_tls if log_service else settings.tls
     target = target or settings.target
+    if tls is None and isinstance(settings.credentials, Anonymous) and (port := loopback_port(target)):
+        return tls, target, LoopbackToken(port)
     if tls is None and not isinstance(settings.credentials, Anonymous):
         if not settings.allow_plaintext_credentials:
             raise SettingsError(

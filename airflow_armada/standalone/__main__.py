@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import getpass
 import signal
 import sys
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 
 from airflow_armada.standalone.auth import Credentials
 from airflow_armada.standalone.server import StandaloneArmada
@@ -24,23 +26,53 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--cpus", help="cores that jobs may request in all, such as 8 (default: the machine's)")
     parser.add_argument("--memory", help="memory that jobs may request in all, such as 16Gi (default: the machine's)")
     parser.add_argument("--work-dir", help="folder for the jobs' private folders (default: a temporary one)")
-    parser.add_argument("--token-file", metavar="FILE", help="let in only callers with the bearer token in this file")
-    parser.add_argument(
+    callers = parser.add_argument_group(
+        "who may call",
+        "Who may call may run commands as this user. By default those may who know a random token; the connections and "
+        "the command line of this package find it by themselves when they run as the same user on this machine.",
+    )
+    callers.add_argument("--token-file", metavar="FILE", help="let in only callers with the bearer token in this file")
+    callers.add_argument(
         "--basic-file", metavar="FILE", help="let in only callers with the user:password in one of this file's lines"
+    )
+    callers.add_argument(
+        "--anonymous", action="store_true", help="let everybody in: every local user can run commands as this user"
     )
     return parser
 
 
-def _credentials(token_file: str | None, basic_file: str | None) -> Credentials:
-    users, tokens = {}, {}
-    if token_file:
-        with open(token_file, encoding="utf-8") as file:
-            tokens[file.read().strip()] = "token"
-    if basic_file:
-        with open(basic_file, encoding="utf-8") as file:
-            lines = (line.strip().partition(":") for line in file if line.strip())
-            users = {user: password for user, _, password in lines}
-    return Credentials(users=users, tokens=tokens)
+def _credentials(options: argparse.Namespace) -> Credentials | None:
+    """Return whom to let in, or None for the default.
+
+    :raises ValueError: a file holds nothing that anybody could show
+    """
+    if options.anonymous:
+        if options.token_file or options.basic_file:
+            raise ValueError("--anonymous lets everybody in: leave out --token-file and --basic-file")
+        return Credentials(anonymous=True)
+    tokens = {_token(options.token_file): "token"} if options.token_file else {}
+    users = _users(options.basic_file) if options.basic_file else {}
+    return Credentials(users=users, tokens=tokens) if users or tokens else None
+
+
+def _token(path: str) -> str:
+    token = Path(path).read_text("utf-8").strip()
+    if not token or any(not "!" <= character <= "~" for character in token):
+        raise ValueError(f"the token file {path} must hold one token, of visible ASCII characters without spaces")
+    return token
+
+
+def _users(path: str) -> dict[str, str]:
+    users = {}
+    for number, line in enumerate(Path(path).read_text("utf-8").splitlines(), start=1):
+        user, _, password = line.strip().partition(":")
+        if line.strip() and not (user and password):
+            raise ValueError(f"line {number} of {path} is not user:password")
+        users[user] = password
+    users.pop("", None)
+    if not users:
+        raise ValueError(f"the file {path} holds no user:password")
+    return users
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -59,13 +91,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             work_dir=options.work_dir,
             cpus=options.cpus,
             memory=options.memory,
-            credentials=_credentials(options.token_file, options.basic_file),
+            credentials=_credentials(options),
         ).start()
     except (OSError, ValueError) as error:
         print(f"armada-standalone: {error}", file=sys.stderr)
         return 1
     for name in options.queue:
         server.create_queue(name)
+    if options.anonymous:
+        print(f"WARNING: every user of this machine can run commands as {getpass.getuser()} now", file=sys.stderr)
     print(f"armada-standalone is ready on {server.target}", flush=True)
     stop.wait()
     server.stop()

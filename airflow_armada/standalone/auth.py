@@ -17,6 +17,7 @@ import grpc
 from airflow_armada.standalone.api_error import ApiError
 
 EVERYONE = "everyone"
+ANONYMOUS = "anonymous"
 ALL_PERMISSIONS = frozenset(
     {
         "submit_any_jobs",
@@ -116,7 +117,7 @@ class Authenticator:
         if scheme.lower() == "bearer" and (self._tokens or self.credentials.verify_token):
             return self._bearer(value)
         if self.anonymous:
-            return self._principal("anonymous")
+            return self._principal(ANONYMOUS)
         raise _unauthenticated(MISSING)
 
     def _basic(self, encoded: str) -> Principal:

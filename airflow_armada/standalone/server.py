@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
+import secrets
 import shutil
 import tempfile
 import threading
@@ -19,9 +21,10 @@ import grpc
 import grpc.aio
 
 from airflow_armada.api.event_pb2 import EventMessage
+from airflow_armada.api.loopback_token import TokenFile
 from airflow_armada.api.quantity import parse_quantity
 from airflow_armada.api.submit_pb2 import Queue
-from airflow_armada.standalone.auth import Authenticator, Credentials
+from airflow_armada.standalone.auth import ANONYMOUS, Authenticator, Credentials
 from airflow_armada.standalone.config import Config, Retention
 from airflow_armada.standalone.disruptions import Disruptions
 from airflow_armada.standalone.faults import Faults
@@ -55,11 +58,14 @@ class StandaloneArmada:
 
     Use it as a context manager, or call :meth:`start` and :meth:`stop`. When it stops, its job processes are killed.
 
+    Whoever may submit a job may run commands as the user of this process. So callers need a token, which clients of
+    this package that run as the same user find by themselves; others are given :attr:`token`.
+
     :param port: the TCP port, 0 for any free one
     :param work_dir: where pods have their private folders; by default a temporary one, removed at the end
     :param cpus: cores that jobs may request in all, as a number or a quantity; by default the machine's
     :param memory: memory that jobs may request in all, in bytes or as a quantity; by default the machine's
-    :param credentials: whom to let in; by default everyone, as ``anonymous``
+    :param credentials: whom to let in; by default who knows :attr:`token`, as ``anonymous``
     :param retention: how long what is over stays readable
     :param config: all other settings
     """
@@ -77,7 +83,8 @@ class StandaloneArmada:
         config: Config | None = None,
     ) -> None:
         self.faults = faults or Faults()
-        self.authenticator = Authenticator(credentials or Credentials())
+        self.token = "" if credentials else secrets.token_urlsafe(32)
+        self.authenticator = Authenticator(credentials or Credentials(tokens={self.token: ANONYMOUS}))
         self.config = _configured(config or Config(), cpus, memory, retention)
         self._port = port
         self._work_dir = Path(work_dir) if work_dir else None
@@ -90,6 +97,7 @@ class StandaloneArmada:
         self._stopping: asyncio.Event | None = None
         self._ready = threading.Event()
         self._failure: BaseException | None = None
+        self._token_files: list[TokenFile] = []
 
     # Life cycle
 
@@ -116,6 +124,8 @@ class StandaloneArmada:
             return
         self._loop.call_soon_threadsafe(self._stopping.set)
         thread.join()
+        while self._token_files:
+            self._token_files.pop().close()
 
     def __enter__(self) -> StandaloneArmada:
         return self.start()
@@ -162,6 +172,14 @@ class StandaloneArmada:
             port = server.add_insecure_port(f"{HOST}:{self._port}")
         except RuntimeError:
             raise OSError(f"cannot listen on {HOST}:{self._port}: the port is in use; choose another one") from None
+        if self.token and not self._token_files:
+            try:
+                self.leave_token(port)
+            except OSError as error:
+                raise OSError(
+                    f"cannot leave the token for this user's clients: {error}; set XDG_STATE_HOME to a folder that can "
+                    "be written, or choose the credentials"
+                ) from None
         await server.start()
         self._server, self._port = server, port
 
@@ -181,6 +199,26 @@ class StandaloneArmada:
     def target(self) -> str:
         """What a gRPC channel connects to."""
         return f"{HOST}:{self._port}"
+
+    @property
+    def metadata(self) -> list[tuple[str, str]]:
+        """What a call through a bare gRPC channel has to send along."""
+        return [("authorization", f"Bearer {self.token}")] if self.token else []
+
+    def leave_token(self, port: int) -> None:
+        """Let this user's clients find the token by a port; for others than its own, that something forwards to it.
+
+        :raises OSError: the file cannot be written
+        """
+        self._token_files.append(TokenFile(port, self.token))
+
+    def connection(self, **extra: Any) -> str:
+        """Return an Airflow connection to this server, as ``AIRFLOW_CONN_...`` takes it.
+
+        :param extra: further extras of the connection, or other values for ``tls`` and ``binoculars``
+        """
+        extras = {"tls": False, "binoculars": self.target, **extra}
+        return json.dumps({"conn_type": "armada", "host": HOST, "port": self.port, "extra": extras})
 
     @property
     def calls(self) -> Counter[str]:

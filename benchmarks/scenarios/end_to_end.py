@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from airflow_armada.standalone.auth import Credentials
 from airflow_armada.standalone.server import StandaloneArmada
 from benchmarks import peer_env
 from benchmarks.children import ROOT, Service
@@ -62,7 +63,9 @@ def run(plan: Plan) -> Section:
     home = Path(tempfile.mkdtemp(prefix="airflow-armada-bench-"))
     try:
         with ExitStack() as stack:
-            armada = stack.enter_context(StandaloneArmada(cpus=1000, memory="1000Gi"))
+            # The peer's operator has no way to send a token over plain text.
+            everybody = Credentials(anonymous=True)
+            armada = stack.enter_context(StandaloneArmada(cpus=1000, memory="1000Gi", credentials=everybody))
             armada.create_queue("bench")
             sides = {
                 name: stack.enter_context(_airflow(name, python[name], home, armada.target, plan)) for name in python

@@ -78,6 +78,7 @@ class Place:
             self.armada.create_queue("chaos")
             self.armada.call(self._count_cancels)
             self.network = stack.enter_context(Network(self.armada.port))
+            self.armada.leave_token(self.network.proxy.port)
             self._stack = stack.pop_all()
 
     def close(self) -> None:

@@ -11,6 +11,7 @@ import pytest
 from airflow_armada.client.channel import open_channel
 from airflow_armada.client.client import ArmadaClient
 from airflow_armada.client.settings import SiteSettings
+from airflow_armada.standalone.auth import Credentials
 from airflow_armada.standalone.server import StandaloneArmada
 from tests.support.certificates import Certificates
 from tests.support.oidc import OidcProvider, oidc_provider
@@ -43,7 +44,7 @@ def certificates(tmp_path: Path) -> Certificates:
 
 @pytest.fixture
 def armada() -> Iterator[StandaloneArmada]:
-    with StandaloneArmada() as server:
+    with StandaloneArmada(credentials=Credentials(anonymous=True)) as server:
         server.create_queue("q")
         yield server
 

@@ -9,6 +9,7 @@ from typing import Any
 import grpc
 
 from airflow_armada.api import binoculars_pb2, core_v1_pb2, event_pb2, job_pb2, methods, submit_pb2
+from airflow_armada.api.loopback_token import read_token
 from airflow_armada.api.methods import Method
 from airflow_armada.api.resource_pb2 import Quantity
 
@@ -58,13 +59,14 @@ def wait_until(condition: Callable[[], bool]) -> None:
 class Armada:
     """Calls to a server, with raw messages.
 
-    :param metadata: sent with every call
+    :param metadata: sent with every call; by default the token that the server has left for this user
     """
 
-    def __init__(self, target: str, metadata: Sequence[tuple[str, str]] = ()) -> None:
+    def __init__(self, target: str, metadata: Sequence[tuple[str, str]] | None = None) -> None:
         # A pool of its own: a shared one would make a new channel wait out the back-off of an old one.
         self.channel = grpc.insecure_channel(target, options=[("grpc.use_local_subchannel_pool", 1)])
-        self._metadata = metadata
+        token = read_token(int(target.rpartition(":")[2]))
+        self._metadata = [("authorization", f"Bearer {token}")] if metadata is None and token else metadata
 
     def call(self, method: Method[Any, Any], deadline: float = SECONDS, /, **fields: Any) -> Any:
         """Make a call with a request that has these fields."""

@@ -156,7 +156,7 @@ def test_pending_and_running_are_cancelled_together_only(armada: Armada) -> None
 
 
 def test_the_callers_request_id_is_kept(server: StandaloneArmada) -> None:
-    armada = Armada(server.target, [("x-request-id", "mine")])
+    armada = Armada(server.target, [*server.metadata, ("x-request-id", "mine")])
 
     _, text = armada.refused(methods.Submit.PREEMPT_JOBS, queue="unheard-of", job_set_id=JOB_SET)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from airflow_armada.standalone.auth import Credentials
 from airflow_armada.standalone.server import StandaloneArmada
 
 SCRIPT = Path(__file__).parents[1] / "scripts" / "workflow.py"
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.peer
 @pytest.fixture(scope="module")
 def facts(peer_python: str) -> dict[str, Any]:
     """What the script saw."""
-    with StandaloneArmada() as server:
+    with StandaloneArmada(credentials=Credentials(anonymous=True)) as server:
         result = subprocess.run(
             [peer_python, str(SCRIPT), server.target], capture_output=True, text=True, timeout=120, check=False
         )
