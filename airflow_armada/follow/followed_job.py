@@ -16,6 +16,7 @@ class FollowedJob:
         made good by snapshots
     :param namespace: the Kubernetes namespace of its pod, where its log is read
     :param containers: the names of its containers, for its log; empty means that there is one
+    :param client_id: the client id it was submitted with, by which copies of it are found; empty to look for none
     """
 
     queue: str
@@ -24,3 +25,4 @@ class FollowedJob:
     submitted_at: float
     namespace: str = "default"
     containers: tuple[str, ...] = ()
+    client_id: str = ""

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -47,6 +47,8 @@ class FollowOptions:
     :param queued_deadline: when to give up waiting for the job to run, in seconds since the epoch
     :param explain_after: seconds of waiting in the queue before the scheduler is asked for its reason
     :param live_log_budget: how many lines may be shown live; None for all of them
+    :param duplicate: called, on the loop and once for each, with the id of every further job that the submission of
+        this one has made, as a pause of Armada's message bus makes it do; found by :attr:`FollowedJob.client_id`
     """
 
     get_logs: bool = True
@@ -56,6 +58,7 @@ class FollowOptions:
     queued_deadline: float | None = None
     explain_after: float = 30.0
     live_log_budget: LogBudget | None = None
+    duplicate: Callable[[str], None] | None = None
 
 
 async def follow(site: Site, job: FollowedJob, observer: JobObserver, options: FollowOptions | None = None) -> Outcome:
@@ -86,6 +89,7 @@ class _Follower:
         "_alarm",
         "_alarm_at",
         "_budget",
+        "_copies",
         "_deadlines",
         "_ended",
         "_explain_at",
@@ -115,6 +119,7 @@ class _Follower:
         self._observer = observer
         self._options = options
         self._deadlines = Deadlines(site, watch, tracked, options.deadline, options.queued_deadline, self._look)
+        self._copies: set[str] = set()
         self._said = ""
         self._reason = ""
         self._notes = tracked.state.notes
@@ -150,6 +155,7 @@ class _Follower:
     def _take_stock(self) -> str:
         """Return how the wait has ended; "" if it goes on."""
         self._report()
+        self._report_copies()
         status = self._tracked.state.end or self._deadlines.passed()
         if not status:
             if self._tracked.refusal:
@@ -188,6 +194,14 @@ class _Follower:
         if self._tracked.notice != self._notice:
             self._notice = self._tracked.notice
             self._say(self._notice)
+
+    def _report_copies(self) -> None:
+        for job_id in self._tracked.copies:
+            if job_id not in self._copies:
+                self._copies.add(job_id)
+                self._say(f"its submission has also made job {job_id}")
+                if self._options.duplicate:
+                    self._options.duplicate(job_id)
 
     def _say(self, text: str) -> None:
         self._observer.state(f"Job {self._job.job_id}: {text}")

@@ -10,6 +10,7 @@ from typing import Any
 
 from airflow_armada.follow import background
 from airflow_armada.follow.followed_job import FollowedJob
+from airflow_armada.follow.stream.copies import Copies
 from airflow_armada.follow.stream.event_stream import EventStream
 from airflow_armada.follow.stream.slim_events import id_at, time_of
 from airflow_armada.follow.stream.tracked_job import TrackedJob
@@ -37,6 +38,7 @@ class JobSetWatch:
         self.announced = False
         self.announcement: asyncio.Task[None] | None = None
         self.channel = channel
+        self._copies = Copies()
         self._timings = timings
         self._stream: EventStream | None = None
         self._task: asyncio.Task[None] | None = None
@@ -53,6 +55,7 @@ class JobSetWatch:
         tracked = self.jobs.get(job.job_id)
         if tracked is None:
             tracked = self.jobs[job.job_id] = TrackedJob(job)
+            self._copies.follow(tracked)
         tracked.followers += 1
         self.unused_since = None
         if self._task is None:
@@ -64,6 +67,7 @@ class JobSetWatch:
         tracked.followers -= 1
         if not tracked.followers:
             self.jobs.pop(tracked.job.job_id, None)
+            self._copies.forget(tracked)
         if not self.jobs:
             self.unused_since = self._loop.time()
 
@@ -101,6 +105,8 @@ class JobSetWatch:
                 continue
             event = getattr(body, kind)
             job_id = event.job_id
+            if kind == "submitted" and event.job.client_id:
+                self._copies.submitted(event.job.client_id, job_id)
             tracked = jobs.get(job_id)
             if tracked is None:
                 continue

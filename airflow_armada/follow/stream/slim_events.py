@@ -1,7 +1,7 @@
 """The event stream, read as cheaply as it can be.
 
-A ``submitted`` event carries the whole job, up to 64 KB of pod spec, for every job of the set. Nobody here needs it, so
-the stream is parsed with a message that is ``api.EventStreamMessage`` but for the type of that one field.
+A ``submitted`` event carries the whole job, up to 64 KB of pod spec, for every job of the set. Nobody here needs more
+of it than the client id, so the stream is parsed with an ``api.EventStreamMessage`` whose job has nothing else.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ from typing import Any
 
 from google.protobuf import descriptor_pb2, message_factory
 
-from airflow_armada.api import event_pb2, methods
+from airflow_armada.api import event_pb2, methods, submit_pb2
 from airflow_armada.api._pool import POOL
 
 _PACKAGE = "airflow_armada.follow"
+_REPLACED = ("EventStreamMessage", "EventMessage", "JobSubmittedEvent", "Job")
 
 
 def _slim_class() -> type[Any]:
@@ -22,20 +23,22 @@ def _slim_class() -> type[Any]:
     slim = descriptor_pb2.FileDescriptorProto(
         name="airflow_armada/follow/events.proto", package=_PACKAGE, syntax="proto3", dependency=[source.name]
     )
-    wanted = ("EventMessage", "EventStreamMessage")
-    slim.message_type.extend(message for message in source.message_type if message.name in wanted)
+    slim.message_type.extend(message for message in source.message_type if message.name in _REPLACED)
     for message in slim.message_type:
         for field in message.field:
-            if field.name == "submitted":
-                field.type_name = ".api.JobQueuedEvent"
-            elif field.type_name == ".api.EventMessage":
-                field.type_name = f".{_PACKAGE}.EventMessage"
+            name = field.type_name.removeprefix(".api.")
+            if name in _REPLACED:
+                field.type_name = f".{_PACKAGE}.{name}"
+    job = descriptor_pb2.DescriptorProto()
+    submit_pb2.Job.DESCRIPTOR.CopyToProto(job)
+    client_id = [field for field in job.field if field.name == "client_id"]
+    slim.message_type.add(name="Job", field=client_id)
     POOL.AddSerializedFile(slim.SerializeToString())
     return message_factory.GetMessageClass(POOL.FindMessageTypeByName(f"{_PACKAGE}.EventStreamMessage"))
 
 
 SlimEvent: Any = _slim_class()
-"""``api.EventStreamMessage`` whose ``submitted`` event is read without the job in it."""
+"""``api.EventStreamMessage`` whose ``submitted`` event has nothing of the job but its client id."""
 
 
 def open_events(channel: Any, queue: str, job_set_id: str, *, from_id: str, watch: bool = True) -> Any:

@@ -18,6 +18,7 @@ class TrackedJob:
     """
 
     __slots__ = (
+        "copies",
         "followers",
         "heard",
         "interval",
@@ -37,6 +38,7 @@ class TrackedJob:
         self.job = job
         self.state: JobProgress = NEW
         self.notice = ""
+        self.copies: tuple[str, ...] = ()
         self.followers = 0
         # Called rather than awaited: at thousands of events a second, a turn of a task for each is most of their cost.
         self.listeners: list[Callable[[], None]] = []
@@ -74,6 +76,12 @@ class TrackedJob:
         """Take a state that another source than the stream told."""
         if state != self.state:
             self.state = state
+            self.wake()
+
+    def take_copies(self, job_ids: tuple[str, ...]) -> None:
+        """Take the ids of further jobs that the submission of this one has made."""
+        if job_ids != self.copies:
+            self.copies = job_ids
             self.wake()
 
     def tell(self, notice: str) -> None:
