@@ -63,7 +63,7 @@ def test_a_job_cancelled_by_somebody_else_fails_its_task_for_good(run: DagRun, c
 
     assert run.wait_for_task(task_id, "failed", "success", "up_for_retry", deadline=90) == "failed"
     assert run.task(task_id)["try_number"] == 1
-    assert "ArmadaJobCancelled" in error_of(run, task_id)
+    assert "ArmadaJobCancelled" in run.errors(task_id)
 
 
 @by_mode
@@ -102,7 +102,7 @@ def test_a_job_that_exits_with_an_error(run: DagRun, mode: str) -> None:
     task_id = f"exit_three_{mode}"
     assert run.wait_for_task(task_id, "success", "failed", deadline=120) == "failed"
 
-    error = error_of(run, task_id)
+    error = run.errors(task_id)
 
     assert "ArmadaJobFailed" in error
     assert "Exit code 3" in error
@@ -126,7 +126,7 @@ def test_a_job_that_can_never_run_is_not_tried_again(run: DagRun, mode: str) -> 
     assert run.wait_for_task(task_id, "success", "failed", deadline=120) == "failed"
 
     assert run.task(task_id)["try_number"] == 1
-    assert "ArmadaJobRejected" in error_of(run, task_id)
+    assert "ArmadaJobRejected" in run.errors(task_id)
 
 
 @by_mode
@@ -179,9 +179,3 @@ def execution_calls(airflow: AirflowStack, run: DagRun, task_id: str) -> Counter
             found["xcoms"] += 1
     del found["heartbeat"]
     return found
-
-
-def error_of(run: DagRun, task_id: str) -> str:
-    """Return the exceptions in a task's log, with their classes."""
-    details = [detail for record in run.log(task_id) for detail in record.get("error_detail") or []]
-    return "\n".join(f"{detail['exc_type']}: {detail['exc_value']}" for detail in details)

@@ -163,6 +163,11 @@ class DagRun:
         """Return the log of a task as lines of text."""
         return "\n".join(str(record["event"]) for record in self.log(task_id, try_number, map_index))
 
+    def errors(self, task_id: str, try_number: int = 1) -> str:
+        """Return the exceptions in a task's log, each with its class."""
+        details = [detail for record in self.log(task_id, try_number) for detail in record.get("error_detail") or []]
+        return "\n".join(f"{detail['exc_type']}: {detail['exc_value']}" for detail in details)
+
     def xcom(self, task_id: str, key: str = "return_value", map_index: int = -1) -> Any:
         """Return a value that a task pushed; None when there is none."""
         path = f"{self.path}/taskInstances/{task_id}/xcomEntries"

@@ -1,9 +1,10 @@
-"""The oldest and the middle Airflow that the provider supports, real ones, each in an environment of its own."""
+"""Every Airflow that the provider supports, a real one, each in an environment of its own."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -22,6 +23,9 @@ def run(
 ) -> Iterator[DagRun]:
     """One run of everything, side by side."""
     folder, dags = tmp_path_factory.mktemp("airflow"), [Path(__file__).parent / "dags"]
-    env = {"AIRFLOW_CONN_ARMADA_DEFAULT": armada_connection(armada.target, lookout_url=LOOKOUT)}
+    env = {
+        "AIRFLOW_CONN_ARMADA_DEFAULT": armada_connection(armada.target, lookout_url=LOOKOUT),
+        "AIRFLOW_CONN_ARMADA_BY_URI": f"armada://{armada.target}/?tls=false&binoculars={quote(armada.target)}",
+    }
     with airflow_database() as url, AirflowStack(folder, dags, armada.target, env=env, database_url=url) as airflow:
         yield airflow.api.trigger("ways")

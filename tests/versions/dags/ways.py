@@ -1,6 +1,9 @@
-"""What the provider does for a task, in both modes, with nothing that only the newest Airflow has."""
+"""What users do daily, in both modes, with nothing that only the newest Airflow has."""
 
+import os
+import signal
 from datetime import timedelta
+from typing import Any
 
 from airflow.sdk import DAG, task
 
@@ -11,18 +14,35 @@ SMALL = {
     "image": "busybox:1.37",
     "container_resources": {"cpu": "50m", "memory": "16Mi"},
 }
+AGAIN = {"retries": 1, "retry_delay": timedelta(seconds=1)}
 
 # What each job runs, and what its task is told beyond that.
 JOBS = {
     "succeeds": ("echo one; echo two", {}),
     "fails": ("echo it broke >&2; exit 3", {}),
-    "second_try": ("exit $((2 - AIRFLOW_CTX_TRY_NUMBER))", {"retries": 1, "retry_delay": timedelta(seconds=1)}),
+    "hands_in": ("echo '::armada-result::{\"answer\": 42}'", {"get_result": True}),
+    "second_try": ("exit $((2 - AIRFLOW_CTX_TRY_NUMBER))", AGAIN),
     "rejected": ("echo never", {"container_resources": {"cpu": "1000", "memory": "16Mi"}, "retries": 2}),
+    "preempted": ("[ $AIRFLOW_CTX_RESUBMISSION = 1 ] || sleep 600; echo again", {"preemption_retries": 1}),
+    "cleared": ("[ $AIRFLOW_CTX_TRY_NUMBER = 2 ] || sleep 600; echo again", {}),
     "out_of_time": ("sleep 600", {"execution_timeout": timedelta(seconds=15)}),
-    "marked": ("sleep 600", {}),
+    "marked": ("echo waiting; sleep 600", {}),
+    "by_uri": ("echo reached", {"armada_conn_id": "armada_by_uri"}),
 }
 
-with DAG("ways", schedule=None, max_active_tasks=32):
+
+class CrashingOperator(ArmadaOperator):
+    """Its worker process dies in the first try, when the job has been submitted."""
+
+    def defer(self, **arguments: Any) -> None:
+        from airflow.sdk import get_current_context
+
+        if get_current_context()["ti"].try_number == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        super().defer(**arguments)
+
+
+with DAG("ways", schedule=None, max_active_tasks=64):
     for mode, deferrable in (("deferred", True), ("blocking", False)):
         for name, (script, further) in JOBS.items():
             ArmadaOperator(
@@ -32,6 +52,10 @@ with DAG("ways", schedule=None, max_active_tasks=32):
                 deferrable=deferrable,
                 **{**SMALL, **further},
             )
+
+    CrashingOperator(task_id="adopts", cmds=["sh", "-c"], arguments=["echo once; sleep 10"], **AGAIN, **SMALL)
+
+    ArmadaOperator.partial(task_id="mapped", cmds=["echo"], **SMALL).expand(arguments=[["first"], ["second"]])
 
     @task.armada(**SMALL)
     def add(first: int, second: int) -> int:
