@@ -1,16 +1,39 @@
-"""The few places where Airflow 3.1, 3.2 and 3.3 differ."""
+"""
+Where the versions of Airflow differ; nothing else in the package asks which one it runs on.
+
+Each difference is asked for by :func:`before`, whose argument says which versions need the branch: those before it. The
+branch goes when the oldest supported Airflow is that version; ``tests/unit/test_compat.py`` fails until then.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
 import time
+from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from airflow import __version__ as _airflow_version
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
+_VERSION = tuple(int(part) for part in _airflow_version.split(".")[:2])
+
+
+def before(major: int, minor: int) -> bool:
+    """
+    Whether this Airflow is older than a version; its betas count as the version.
+
+    :param major: major number of the version from which on the branch is not needed.
+    :param minor: minor number of it.
+    :return: whether the branch is needed.
+    """
+    return (major, minor) > _VERSION
+
+
+if TYPE_CHECKING or not before(3, 2):
     from airflow.sdk.configuration import conf as conf
     from airflow.sdk.exceptions import (
         AirflowException,
@@ -21,31 +44,17 @@ if TYPE_CHECKING:
         TaskDeferralError,
         TaskDeferralTimeout,
     )
-else:
-    try:
-        from airflow.sdk.exceptions import (
-            AirflowException,
-            AirflowFailException,
-            AirflowNotFoundException,
-            AirflowSkipException,
-            AirflowTaskTimeout,
-            TaskDeferralError,
-            TaskDeferralTimeout,
-        )
-    except ImportError:  # Airflow 3.1 keeps them in the core
-        from airflow.exceptions import (
-            AirflowException,
-            AirflowFailException,
-            AirflowNotFoundException,
-            AirflowSkipException,
-            AirflowTaskTimeout,
-            TaskDeferralError,
-            TaskDeferralTimeout,
-        )
-    try:
-        from airflow.sdk.configuration import conf
-    except ImportError:
-        from airflow.configuration import conf
+else:  # the core keeps them
+    from airflow.configuration import conf
+    from airflow.exceptions import (
+        AirflowException,
+        AirflowFailException,
+        AirflowNotFoundException,
+        AirflowSkipException,
+        AirflowTaskTimeout,
+        TaskDeferralError,
+        TaskDeferralTimeout,
+    )
 
 __all__ = [
     "AirflowException",
@@ -55,24 +64,19 @@ __all__ = [
     "AirflowTaskTimeout",
     "TaskDeferralError",
     "TaskDeferralTimeout",
-    "airflow_version",
     "conf",
     "default_deferrable",
     "event_hold",
     "process_age",
 ]
 
-
-def airflow_version() -> tuple[int, int]:
-    """
-    Version of Airflow.
-
-    :return: major and minor number.
-    """
-    from airflow import __version__
-
-    major, minor = __version__.split(".")[:2]
-    return int(major), int(minor)
+HAS_RETRY_POLICIES = not before(3, 3)
+CAN_RESCHEDULE = not before(3, 4)
+"""Whether a retry policy can give a try back (``RetryAction.RESCHEDULE``)."""
+TRIGGERS_HEAR_OF_KILLS = not before(3, 3)
+"""Whether a trigger has ``on_kill``, and a message in the cancellation of its ``run``; before, ``cleanup`` is all."""
+TRIGGERS_HEAR_OF_TAKEOVERS = not before(3, 4)
+"""Whether that message tells a kill from a trigger that another triggerer has taken over."""
 
 
 def default_deferrable() -> bool:
@@ -132,10 +136,7 @@ def is_sensitive_name(name: str) -> bool:
     :param name: such as ``PASSWORD``.
     :return: what Airflow's secrets masker says.
     """
-    try:
-        masker = import_module("airflow.sdk._shared.secrets_masker")
-    except ImportError:  # Airflow 3.1
-        masker = import_module("airflow.sdk.execution_time.secrets_masker")
+    masker = import_module("airflow.sdk._shared.secrets_masker")
     return bool(masker.should_hide_value_for_key(name))
 
 
@@ -150,10 +151,8 @@ def keyword_arguments(
     :param context: the values.
     :return: keyword arguments for it.
     """
-    decorator = import_module("airflow.sdk.bases.decorator")
-    if not hasattr(decorator, "determine_kwargs"):  # Airflow 3.1
-        decorator = import_module("airflow.utils.operator_helpers")
-    return dict(decorator.determine_kwargs(function, args, context))
+    module = import_module("airflow.utils.operator_helpers" if before(3, 2) else "airflow.sdk.bases.decorator")
+    return dict(module.determine_kwargs(function, args, context))
 
 
 def is_resumed(ti: Any) -> bool:
@@ -181,18 +180,11 @@ def runs_task() -> bool:
     return hasattr(runner, "SUPERVISOR_COMMS") and "airflow.dag_processing.processor" not in sys.modules
 
 
-def import_from(module: str, names: tuple[str, ...], otherwise: str) -> tuple[Any, ...]:
+@cache
+def stats() -> Any:
     """
-    Import names that only newer versions of Airflow have.
+    Airflow's metrics.
 
-    :param module: where they are.
-    :param names: the names.
-    :param otherwise: what to say where they are missing.
-    :return: what the names stand for.
-    :raises ImportError: with that text, if this Airflow is too old.
+    :return: its ``Stats``.
     """
-    try:
-        found = import_module(module)
-        return tuple(getattr(found, name) for name in names)
-    except (ImportError, AttributeError) as error:
-        raise ImportError(otherwise) from error
+    return import_module("airflow.stats" if before(3, 2) else "airflow.sdk.observability.stats").Stats

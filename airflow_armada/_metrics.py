@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import logging
 from datetime import timedelta
-from functools import cache
 from typing import Any
+
+from airflow_armada._compat import stats
 
 log = logging.getLogger(__name__)
 
@@ -91,17 +92,8 @@ def timing(name: str, seconds: float, **tags: str) -> None:
     _send("timing", name, timedelta(seconds=max(0.0, seconds)), tags)
 
 
-@cache
-def _stats() -> Any:
-    try:
-        from airflow.sdk.observability.stats import Stats
-    except ImportError:  # Airflow 3.1 keeps it in the core
-        from airflow.stats import Stats
-    return Stats
-
-
 def _send(kind: str, name: str, value: Any, tags: dict[str, str]) -> None:
     try:
-        getattr(_stats(), kind)(name, value, tags=tags)
+        getattr(stats(), kind)(name, value, tags=tags)
     except Exception as error:
         log.debug("Metric %s could not be sent: %s", name, error)

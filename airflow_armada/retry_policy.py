@@ -3,25 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from airflow_armada._compat import import_from
+from airflow_armada._compat import CAN_RESCHEDULE, HAS_RETRY_POLICIES
 from airflow_armada.exceptions import ArmadaJobError
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
-    from airflow.sdk.definitions.retry_policy import RetryDecision, RetryPolicy
 
     from airflow_armada.follow.state.outcome import Outcome
-else:
-    RetryDecision, RetryPolicy = import_from(
-        "airflow.sdk.definitions.retry_policy",
-        ("RetryDecision", "RetryPolicy"),
-        "ArmadaRetryPolicy needs Airflow 3.3 or newer; older ones retry by the exceptions' classes alone",
-    )
 
-Verdict = timedelta | float | bool
+if not HAS_RETRY_POLICIES:
+    raise ImportError("ArmadaRetryPolicy needs Airflow 3.3 or newer; older ones retry by the exceptions' classes alone")
+
+from airflow.sdk.definitions.retry_policy import RetryDecision, RetryPolicy
+
+
+@dataclass(frozen=True)
+class Reschedule:
+    """
+    A verdict for Airflow 3.4 or newer: run the task again later, with a new job, and use none of its ``retries``.
+
+    For jobs that fail because of others: the queue's share is used up, or a job with a higher priority took the place.
+    Once a bound is reached, Airflow retries or fails the task as it does without a policy.
+
+    :param delay: how long to wait; numbers are seconds.
+    :param max_reschedules: how many times a try may be run again.
+    :param reschedule_timeout: for how long a try may be run again, counted from its first reschedule; numbers are
+        seconds.
+    :raises ValueError: if there is neither bound, or if this Airflow is too old.
+    """
+
+    delay: timedelta | float
+    max_reschedules: int | None = None
+    reschedule_timeout: timedelta | float | None = None
+
+    def __post_init__(self) -> None:
+        if not CAN_RESCHEDULE:
+            raise ValueError("Reschedule needs Airflow 3.4 or newer; a number or timedelta makes a retry after it")
+        if self.max_reschedules is None and self.reschedule_timeout is None:
+            raise ValueError("Reschedule needs max_reschedules, reschedule_timeout or both, or it could go on for ever")
+
+
+Verdict = timedelta | float | bool | Reschedule
 """True tries again after the task's own ``retry_delay``, False never, a time after that time (numbers are seconds)."""
 
 
@@ -29,8 +55,10 @@ class ArmadaRetryPolicy(RetryPolicy):
     """
     Decide on a retry by exit code, failure category or kind of end, whichever of these comes first.
 
-    What no entry names is left to Airflow. Ends that would be the same again (rejected, cancelled by somebody, refused)
-    never retry: Airflow asks no policy about them. A policy cannot give more tries than ``retries``.
+    What no entry names is left to Airflow, or to the next policy of a ``ChainRetryPolicy``. Ends that would be the same
+    again (rejected, cancelled by somebody, refused) never retry: Airflow asks no policy about them. A policy cannot
+    give more tries than ``retries``, but :class:`Reschedule` uses none of them. Airflow 3.4 and newer show a verdict's
+    reason beside the task's state.
 
     Usage::
 
@@ -45,6 +73,7 @@ class ArmadaRetryPolicy(RetryPolicy):
         latter is looked up first.
     :param exceptions: verdict by exception class; the most special class that fits counts.
     :param preempted: verdict on jobs that were preempted more often than they were to be resubmitted.
+    :param queued_too_long: verdict on jobs that had not started when ``queued_timeout`` passed.
     """
 
     def __init__(
@@ -54,11 +83,15 @@ class ArmadaRetryPolicy(RetryPolicy):
         failure_categories: Mapping[str, Verdict] | None = None,
         exceptions: Mapping[type[BaseException], Verdict] | None = None,
         preempted: Verdict = True,
+        queued_too_long: Verdict | None = None,
     ) -> None:
         self.exit_codes = dict(exit_codes or {})
         self.failure_categories = dict(failure_categories or {})
         self.exceptions = dict(exceptions or {})
-        self.preempted = preempted
+        self.statuses = {
+            "preempted": (preempted, "the job was preempted"),
+            "queued_too_long": (queued_too_long, "the job was queued for longer than queued_timeout"),
+        }
 
     def evaluate(
         self, exception: BaseException, try_number: int, max_tries: int, context: Context | None = None
@@ -72,12 +105,11 @@ class ArmadaRetryPolicy(RetryPolicy):
         :param context: Airflow's context.
         :return: the decision, with the reason that Airflow shows.
         """
+        decision = None
         if isinstance(exception, ArmadaJobError):
             outcome = exception.outcome
-            for found in (self._by_exit_code(outcome), self._by_category(outcome)):
-                if found:
-                    return found
-        return self._by_class(exception) or self._by_preemption(exception) or RetryDecision.default()
+            decision = self._by_exit_code(outcome) or self._by_category(outcome)
+        return decision or self._by_class(exception) or self._by_status(exception) or RetryDecision.default()
 
     def _by_exit_code(self, outcome: Outcome) -> RetryDecision | None:
         named = {code: self.exit_codes[code] for code in outcome.exit_codes.values() if code in self.exit_codes}
@@ -98,9 +130,10 @@ class ArmadaRetryPolicy(RetryPolicy):
                 return _decision(self.exceptions[cls], cls.__name__)
         return None
 
-    def _by_preemption(self, exception: BaseException) -> RetryDecision | None:
-        preempted = isinstance(exception, ArmadaJobError) and exception.outcome.status == "preempted"
-        return _decision(self.preempted, "the job was preempted") if preempted else None
+    def _by_status(self, exception: BaseException) -> RetryDecision | None:
+        status = exception.outcome.status if isinstance(exception, ArmadaJobError) else ""
+        verdict, reason = self.statuses.get(status, (None, ""))
+        return None if verdict is None else _decision(verdict, reason)
 
 
 def _decision(verdict: Verdict, reason: str) -> RetryDecision:
@@ -108,5 +141,17 @@ def _decision(verdict: Verdict, reason: str) -> RetryDecision:
         return RetryDecision.fail(reason)
     if verdict is True:
         return RetryDecision.retry(reason=reason)
-    delay = verdict if isinstance(verdict, timedelta) else timedelta(seconds=verdict)
-    return RetryDecision.retry(delay=delay, reason=reason)
+    if not isinstance(verdict, Reschedule):
+        return RetryDecision.retry(delay=_time(verdict), reason=reason)
+    timeout = verdict.reschedule_timeout
+    decision: RetryDecision = RetryDecision.reschedule(  # type: ignore[attr-defined]  # before Airflow 3.4
+        _time(verdict.delay),
+        max_reschedules=verdict.max_reschedules,
+        reschedule_timeout=None if timeout is None else _time(timeout),
+        reason=reason,
+    )
+    return decision
+
+
+def _time(given: timedelta | float) -> timedelta:
+    return given if isinstance(given, timedelta) else timedelta(seconds=given)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TaskSuccessEvent, TriggerEvent
 
-from airflow_armada._compat import airflow_version, event_hold
+from airflow_armada._compat import TRIGGERS_HEAR_OF_KILLS, event_hold
 from airflow_armada._detached import start_detached
 from airflow_armada.hooks.armada import ArmadaHook
 from airflow_armada.triggers.kill import cancel_job
@@ -104,7 +104,7 @@ class ArmadaJobTrigger(BaseTrigger):
 
     async def cleanup(self) -> None:
         """Release nothing: leaving :meth:`run` detaches from the shared watch. Before 3.3 it stands in for on_kill."""
-        if airflow_version() < (3, 3):
+        if not TRIGGERS_HEAR_OF_KILLS:
             await self.on_kill()
 
     async def _cancel_if_killed(self) -> None:

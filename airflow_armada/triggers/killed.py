@@ -10,7 +10,7 @@ import asyncio
 from typing import Any, TypeAlias
 from weakref import WeakKeyDictionary
 
-from airflow_armada._compat import airflow_version
+from airflow_armada._compat import TRIGGERS_HEAR_OF_KILLS, TRIGGERS_HEAR_OF_TAKEOVERS
 from airflow_armada._detached import ask_airflow, start_detached
 from airflow_armada.client.patience import Kind, Patience, retry_async
 
@@ -30,7 +30,7 @@ def is_taken_away(error: asyncio.CancelledError) -> bool:
     :return: true before Airflow 3.3 also when it stops, where both look the same. From Airflow 3.4 on false for a
         trigger that another triggerer has taken over.
     """
-    return airflow_version() < (3, 3) or error.args[:1] == (_USER_ACTION,)
+    return not TRIGGERS_HEAR_OF_KILLS or error.args[:1] == (_USER_ACTION,)
 
 
 async def was_killed(task_instance: Any) -> bool:
@@ -46,7 +46,7 @@ async def was_killed(task_instance: Any) -> bool:
     """
     if task_instance is None:
         return False
-    if airflow_version() >= (3, 4):
+    if TRIGGERS_HEAR_OF_TAKEOVERS:
         return True  # and the state may be that of a later pass of a loop
     states = _STATES.setdefault(asyncio.get_running_loop(), TaskStates())
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from importlib import import_module
 
 import pytest
 
@@ -11,16 +12,17 @@ from tests.support.airflow_versions import AIRFLOW, DagSerialization
 if AIRFLOW < (3, 3):
     pytest.skip("Airflow has no retry policies before 3.3", allow_module_level=True)
 
-from airflow.sdk.definitions.retry_policy import RetryAction, RetryDecision
+from airflow.sdk.definitions.retry_policy import RetryAction, RetryDecision, RetryPolicy
 
 from airflow_armada.exceptions import ArmadaJobFailed, ArmadaJobOutOfMemory, ArmadaUnavailable, job_error
 from airflow_armada.follow.state.outcome import Outcome
-from airflow_armada.retry_policy import ArmadaRetryPolicy
+from airflow_armada.retry_policy import ArmadaRetryPolicy, Reschedule
 
+from_3_4 = pytest.mark.skipif(AIRFLOW < (3, 4), reason="RetryAction.RESCHEDULE comes with Airflow 3.4")
 JOB = {"job_id": "01h", "queue": "q", "job_set_id": "s"}
 
 
-def _decide(policy: ArmadaRetryPolicy, **end: object) -> RetryDecision:
+def _decide(policy: RetryPolicy, **end: object) -> RetryDecision:
     outcome = Outcome(**{**JOB, "status": "failed", **end})
     return policy.evaluate(job_error(outcome), try_number=1, max_tries=3)
 
@@ -69,6 +71,46 @@ def test_preemption_has_a_verdict_of_its_own() -> None:
     assert _decide(ArmadaRetryPolicy(), status="preempted").action is RetryAction.RETRY
     assert _decide(ArmadaRetryPolicy(preempted=False), status="preempted").action is RetryAction.FAIL
     assert _decide(ArmadaRetryPolicy(preempted=30), status="preempted").retry_delay == timedelta(seconds=30)
+
+
+def test_a_job_that_is_queued_too_long_is_left_to_airflow_unless_there_is_a_verdict() -> None:
+    assert _decide(ArmadaRetryPolicy(), status="queued_too_long").action is RetryAction.DEFAULT
+    assert _decide(ArmadaRetryPolicy(queued_too_long=False), status="queued_too_long").action is RetryAction.FAIL
+
+
+@from_3_4
+@pytest.mark.parametrize("argument", ["preempted", "queued_too_long"])
+def test_a_try_is_given_back(argument: str) -> None:
+    policy = ArmadaRetryPolicy(**{argument: Reschedule(600, max_reschedules=20, reschedule_timeout=timedelta(hours=6))})
+
+    decision = _decide(policy, status=argument)
+
+    assert decision.action.name == "RESCHEDULE"
+    assert decision.retry_delay == timedelta(minutes=10)
+    assert (decision.max_reschedules, decision.reschedule_timeout) == (20, timedelta(hours=6))
+    assert "job" in str(decision.reason)
+
+
+@from_3_4
+def test_giving_back_for_ever_is_refused() -> None:
+    with pytest.raises(ValueError, match="max_reschedules, reschedule_timeout or both"):
+        Reschedule(600)
+
+
+@pytest.mark.skipif(AIRFLOW >= (3, 4), reason="Airflow 3.4 can")
+def test_an_airflow_that_cannot_give_a_try_back_says_so_when_the_dag_is_parsed() -> None:
+    with pytest.raises(ValueError, match=r"needs Airflow 3\.4"):
+        Reschedule(600, max_reschedules=20)
+
+
+@from_3_4
+def test_in_a_chain_the_next_policy_decides_on_what_no_entry_names() -> None:
+    policies = import_module("airflow.sdk.definitions.retry_policy")
+    other = policies.ExceptionRetryPolicy([policies.RetryRule(exception=ArmadaJobFailed, action=RetryAction.FAIL)])
+    chain = policies.ChainRetryPolicy([ArmadaRetryPolicy(exit_codes={75: 60}), other])
+
+    assert _decide(chain, exit_codes={"base": 75}).retry_delay == timedelta(minutes=1)
+    assert _decide(chain, exit_codes={"base": 1}).action is RetryAction.FAIL
 
 
 def test_an_operator_takes_it() -> None:

@@ -100,27 +100,26 @@ async def test_a_task_whose_state_cannot_be_had_is_left_alone(monkeypatch: pytes
 
 
 @pytest.mark.parametrize(
-    ("version", "message", "taken"),
+    ("hears", "message", "taken"),
     [
-        ((3, 2), None, True),
-        ((3, 3), None, False),
-        ((3, 3), "EOF - shutting down", False),
-        ((3, 3), "__airflow_user_action__", True),
-        ((3, 4), "__airflow_user_action__", True),
-        ((3, 4), "__airflow_reassigned__", False),
+        (False, None, True),
+        (True, None, False),
+        (True, "EOF - shutting down", False),
+        (True, "__airflow_user_action__", True),
+        (True, "__airflow_reassigned__", False),
     ],
 )
 def test_how_airflow_tells_that_it_takes_a_trigger_away(
-    version: tuple[int, int], message: str | None, taken: bool, monkeypatch: pytest.MonkeyPatch
+    hears: bool, message: str | None, taken: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(killed, "airflow_version", lambda: version)
+    monkeypatch.setattr(killed, "TRIGGERS_HEAR_OF_KILLS", hears)
 
     assert is_taken_away(asyncio.CancelledError(*([message] if message else []))) is taken
 
 
 async def test_airflow_3_4_need_not_be_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     """It tells a trigger that another triggerer has taken over, and the state may be that of a later pass of a loop."""
-    monkeypatch.setattr(killed, "airflow_version", lambda: (3, 4))
+    monkeypatch.setattr(killed, "TRIGGERS_HEAR_OF_TAKEOVERS", True)
     with supervised_by(Supervisor({"run": {"a": "deferred"}})) as supervisor:
         assert await was_killed(task_instance("a"))
     assert not supervisor.asked
@@ -129,9 +128,9 @@ async def test_airflow_3_4_need_not_be_asked(monkeypatch: pytest.MonkeyPatch) ->
 def test_airflow_still_says_it_this_way() -> None:
     """The messages are private to Airflow."""
     runner = pytest.importorskip("airflow.jobs.triggerer_job_runner")
-    if killed.airflow_version() < (3, 3):
+    if not killed.TRIGGERS_HEAR_OF_KILLS:
         pytest.skip("this Airflow says nothing")
 
     assert runner._USER_ACTION_CANCEL_MSG == killed._USER_ACTION
-    if killed.airflow_version() >= (3, 4):
+    if killed.TRIGGERS_HEAR_OF_TAKEOVERS:
         assert runner._REASSIGNED_CANCEL_MSG != killed._USER_ACTION
