@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.e2e.conftest import LOOKOUT
-from tests.e2e.test_ends import error_of, execution_calls
+from tests.e2e.test_ends import execution_calls
 from tests.support.airflow_api import DagRun
 from tests.support.airflow_stack import AirflowStack
 
@@ -34,5 +34,5 @@ def test_its_log_and_link_are_there(run: DagRun) -> None:
 def test_a_job_that_fails_is_told_by_a_worker(airflow: AirflowStack, run: DagRun) -> None:
     assert run.task("bad")["state"] == "failed"
     assert execution_calls(airflow, run, "bad")["run"] == 2
-    assert "ArmadaJobFailed" in error_of(run, "bad")
+    assert "ArmadaJobFailed" in run.errors("bad")
     assert run.task("after_bad")["state"] == "upstream_failed"
