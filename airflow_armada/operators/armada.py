@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
-from airflow_armada._compat import (
-    TaskDeferralError,
-    TaskDeferralTimeout,
-    default_deferrable,
-    is_resumed,
-)
-from airflow_armada.hooks.armada import ArmadaHook
+from airflow_armada._compat import TaskDeferralError, TaskDeferralTimeout, is_resumed
 from airflow_armada.links.armada import LookoutLink, hide_link
-from airflow_armada.task.arguments.checks import RUNNING_OR_SUCCEEDED, check_operator
-from airflow_armada.task.arguments.declared import JOB_ARGUMENTS, JobArguments
+from airflow_armada.task.arguments.declared import JOB_ARGUMENTS
 from airflow_armada.task.arguments.forms import resolve
-from airflow_armada.task.arguments.spelling import check_names
+from airflow_armada.task.arguments.task_arguments import TaskArguments
 
 if TYPE_CHECKING:
     import jinja2
@@ -29,100 +21,23 @@ if TYPE_CHECKING:
     from airflow_armada.task.segment import JobRun
 
 
-class ArmadaOperator(JobArguments):
+class ArmadaOperator(TaskArguments):
     """
     Run a job on Armada and wait for its end.
 
-    The job is given by the short form (``image`` and so on), by ``pod_spec`` or by ``job_request``; the short form is
-    laid over the other two. Its arguments are described where they are declared:
+    Its arguments are described where they are declared:
+    :class:`~airflow_armada.task.arguments.task_arguments.TaskArguments`,
     :class:`~airflow_armada.task.arguments.declared.ContainerArguments`,
     :class:`~airflow_armada.task.arguments.declared.PodArguments` and
     :class:`~airflow_armada.task.arguments.declared.JobArguments`.
-
-    :param armada_queue: queue to submit to; may be left out where ``job_request`` names one.
-    :param job_set_id: job set; by default all tasks of a DAG run share ``<dag_id>.<run_id>``, and one event stream.
-    :param armada_conn_id: Airflow connection of type ``armada``.
-    :param deferrable: free the worker while the job runs; by default what ``[operators] default_deferrable`` says, and
-        true if nobody has set it.
-    :param get_logs: show the job's log in the task log: of all its containers, or of those that are named.
-    :param get_result: return the value that the job prints on its log as ``::armada-result::<JSON>``, instead of the
-        facts about the job; a job that prints none then fails its task.
-    :param dry_run: check the job and show the request as it would be sent, and submit nothing.
-    :param preemption_retries: how often to submit the job again, within the try, after an end listed in
-        ``resubmit_on``.
-    :param resubmit_on: ends of which the job is innocent: ``preempted``, ``evicted``, ``lease_expired``.
-    :param cancel_on_kill: cancel the job when the task is killed, cleared or marked.
-    :param wait_for_completion: wait for the end of the job; otherwise the task succeeds once it is submitted.
-    :param reattach: what a retry does with the job of the try before: ``never``, ``running`` or
-        ``running_or_succeeded`` says which ones it takes over. A cleared task always runs anew.
-    :param queued_timeout: how long the job may wait for its start, in seconds or as a ``timedelta``.
-    :param skip_on_exit_code: exit code, or codes, with which a job that failed skips its task instead of failing it.
-    :param end_from_trigger: end the task in the triggerer when its job has succeeded and nothing of its log is missing,
-        which spares the second worker; refused where something would be lost by it.
     """
 
-    template_fields: Sequence[str] = (
-        "armada_queue",
-        *JobArguments.template_fields,
-        "job_set_id",
-        "armada_conn_id",
-        "queued_timeout",
-        "rendered_job",
-    )
-    template_fields_renderers: ClassVar[dict[str, str]] = {
-        "env_vars": "json",
-        "container_resources": "json",
-        "pod_spec": "yaml",
-        "job_request": "yaml",
-        "rendered_job": "yaml",
-    }
     operator_extra_links = (LookoutLink(),)
     overwrite_rtif_after_execution = True
     ui_color = "#dfe9f5"
-
-    def __init__(
-        self,
-        *,
-        armada_queue: str = "",
-        job_set_id: str = "",
-        armada_conn_id: str = ArmadaHook.default_conn_name,
-        deferrable: bool | None = None,
-        get_logs: bool | str | Sequence[str] = True,
-        get_result: bool = False,
-        dry_run: bool = False,
-        preemption_retries: int = 0,
-        resubmit_on: Sequence[str] = ("preempted",),
-        cancel_on_kill: bool = True,
-        wait_for_completion: bool = True,
-        reattach: str = RUNNING_OR_SUCCEEDED,
-        queued_timeout: float | timedelta | str | None = None,
-        skip_on_exit_code: int | Collection[int] | None = None,
-        end_from_trigger: bool = False,
-        **kwargs: Any,
-    ) -> None:
-        check_names(type(self), kwargs)
-        super().__init__(**kwargs)
-        self.armada_queue = armada_queue
-        self.job_set_id = job_set_id
-        self.armada_conn_id = armada_conn_id
-        self.deferrable = default_deferrable() if deferrable is None else deferrable
-        self.get_logs = get_logs
-        self.get_result = get_result
-        self.only_dry_run = dry_run
-        self.preemption_retries = preemption_retries
-        self.resubmit_on = resubmit_on
-        self.cancel_on_kill = cancel_on_kill
-        self.wait_for_completion = wait_for_completion
-        self.reattach = reattach
-        self.queued_timeout = queued_timeout
-        self.skip_on_exit_code = skip_on_exit_code
-        self.end_from_trigger = end_from_trigger
-        self.rendered_job = ""
-        self.job_url = ""
-        self._context: Mapping[str, Any] | None = None
-        self._run: JobRun | None = None
-        self._killed = False
-        check_operator(self)
+    _context: Mapping[str, Any] | None = None
+    _run: JobRun | None = None
+    _killed = False
 
     def execute(self, context: Context) -> Any:
         """
@@ -190,15 +105,6 @@ class ArmadaOperator(JobArguments):
         from airflow_armada.task.request.job_request import build_request
 
         return build_request(self, identity, self._context)
-
-    def show_job(self, text: str) -> None:
-        """
-        Show a job among the rendered templates; once Airflow has stored those, it does so again after this segment.
-
-        :param text: the job.
-        """
-        if text != self.rendered_job:
-            self.rendered_job, self.overwrite_rtif_after_execution = text, True
 
     def _do_render_template_fields(
         self,

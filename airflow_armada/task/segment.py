@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from airflow_armada.client.client import ArmadaClient
     from airflow_armada.client.settings import SiteSettings
     from airflow_armada.jobs.results import ResultCollector
-    from airflow_armada.operators.armada import ArmadaOperator
+    from airflow_armada.task.arguments.task_arguments import TaskArguments
     from airflow_armada.task.request.target import Target
     from airflow_armada.task.submit.submission import Submission
     from airflow_armada.wait.worker_loop import WorkerLoop
@@ -55,7 +55,7 @@ class JobRun:
     :param context: Airflow's context.
     """
 
-    def __init__(self, operator: ArmadaOperator, context: Mapping[str, Any]) -> None:
+    def __init__(self, operator: TaskArguments, context: Mapping[str, Any]) -> None:
         self._operator = operator
         self._context = context
         self._begun = time.time()

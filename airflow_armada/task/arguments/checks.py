@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_armada._compat import runs_task
 
 if TYPE_CHECKING:
-    from airflow_armada.operators.armada import ArmadaOperator
+    from airflow_armada.task.arguments.task_arguments import TaskArguments
 
 NEVER = "never"
 RUNNING = "running"
@@ -178,7 +178,7 @@ def check_exit_codes(value: Any) -> None:
         raise ValueError(f"skip_on_exit_code must be one or several exit codes from 1 to 255, not {value!r}")
 
 
-def check_result(operator: ArmadaOperator) -> None:
+def check_result(operator: TaskArguments) -> None:
     """
     Check that somebody is there to take a result.
 
@@ -189,7 +189,7 @@ def check_result(operator: ArmadaOperator) -> None:
         raise ValueError("get_result needs wait_for_completion: a job prints its result at some time before its end")
 
 
-def check_operator(operator: ArmadaOperator) -> None:
+def check_operator(operator: TaskArguments) -> None:
     """
     Refuse what can never work, as early as a DAG file is parsed; what is not known yet is checked later.
 
@@ -231,7 +231,7 @@ def _complaint(check: Callable[[], None]) -> str:
     return ""
 
 
-def _job_complaints(operator: ArmadaOperator) -> list[str]:
+def _job_complaints(operator: TaskArguments) -> list[str]:
     from airflow_armada.hooks.site_rules import site_rules
     from airflow_armada.jobs.problems import InvalidJob
     from airflow_armada.task.arguments.known_job import known_problems

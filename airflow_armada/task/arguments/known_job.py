@@ -21,7 +21,7 @@ from airflow_armada.task.arguments.templates import template_problems
 if TYPE_CHECKING:
     from airflow_armada.jobs.checks.server_rules import ServerRules
     from airflow_armada.jobs.problems import Problem
-    from airflow_armada.operators.armada import ArmadaOperator
+    from airflow_armada.task.arguments.task_arguments import TaskArguments
 
 _BASES = ("job_request", "pod_spec")
 _FREESTANDING = frozenset(
@@ -37,7 +37,7 @@ _KNOWN = (bool, int, float, bytes, timedelta, set, frozenset, Iterator)
 StandIn = Callable[[], Any]
 
 
-def known_problems(operator: ArmadaOperator, rules: ServerRules) -> list[Problem]:
+def known_problems(operator: TaskArguments, rules: ServerRules) -> list[Problem]:
     """
     Find what is wrong whatever the values turn out to be that are not known yet.
 
@@ -52,7 +52,7 @@ def known_problems(operator: ArmadaOperator, rules: ServerRules) -> list[Problem
     return templates + _value_problems(operator, given, rules)
 
 
-def _value_problems(operator: ArmadaOperator, given: Mapping[str, Any], rules: ServerRules) -> list[Problem]:
+def _value_problems(operator: TaskArguments, given: Mapping[str, Any], rules: ServerRules) -> list[Problem]:
     arguments = {name: _marked(value, name) for name, value in given.items()}
     logs = _log_names(operator.get_logs)
     check = partial(_problems, rules=rules, job_set_id=_known_text(operator.job_set_id), logs=logs)

@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     import jinja2
 
     from airflow_armada.jobs.problems import Problem
-    from airflow_armada.operators.armada import ArmadaOperator
+    from airflow_armada.task.arguments.task_arguments import TaskArguments
 
 
-def template_problems(operator: ArmadaOperator) -> list[Problem]:
+def template_problems(operator: TaskArguments) -> list[Problem]:
     """
     Find templates whose syntax is wrong.
 
@@ -51,7 +51,7 @@ def _texts(value: Any, path: str) -> Iterator[tuple[str, str]]:
             yield from _texts(entry, f"{path}[{index}]")
 
 
-def _check(text: str, operator: ArmadaOperator) -> None:
+def _check(text: str, operator: TaskArguments) -> None:
     """Parse with Jinja's own syntax first, which is quick, and with that of the DAG where this fails."""
     from jinja2 import TemplateSyntaxError
 

@@ -12,24 +12,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from airflow_armada.operators.armada import ArmadaOperator
+    from airflow_armada.task.arguments.task_arguments import TaskArguments
 
 log = logging.getLogger("airflow.task.operators.airflow_armada")
 
 
-def lost_by_it(operator: ArmadaOperator) -> list[str]:
+def lost_by_it(operator: TaskArguments) -> list[str]:
     """
     List what an end in the triggerer would silently leave out.
 
     :param operator: the operator.
     :return: for each, what it is and how to give it up.
     """
-    from airflow_armada.operators.armada import ArmadaOperator
-
     cls = type(operator)
-    own_end = any(
-        getattr(cls, name) is not getattr(ArmadaOperator, name) for name in ("execute_complete", "post_execute")
-    )
+    own_end = cls.changes("execute_complete", "post_execute")
     wanted = {
         "the return value, which would arrive as text: add do_xcom_push=False": operator.do_xcom_push,
         "the result: take away get_result": operator.get_result,
@@ -41,7 +37,7 @@ def lost_by_it(operator: ArmadaOperator) -> list[str]:
     return [what for what, is_wanted in wanted.items() if is_wanted]
 
 
-def check_end_from_trigger(operator: ArmadaOperator) -> None:
+def check_end_from_trigger(operator: TaskArguments) -> None:
     """
     Refuse ``end_from_trigger`` where it cannot be, or would lose something.
 
@@ -56,7 +52,7 @@ def check_end_from_trigger(operator: ArmadaOperator) -> None:
         raise ValueError(f"end_from_trigger would lose {'; '.join(lost)}")
 
 
-def ends_in_trigger(operator: ArmadaOperator) -> bool:
+def ends_in_trigger(operator: TaskArguments) -> bool:
     """
     Decide on the worker, where more is known than while a DAG file is parsed.
 

@@ -15,12 +15,12 @@ from airflow_armada.task.request.identity import JobIdentity
 from airflow_armada.task.request.job_request import Prepared, build_request, prepare
 
 if TYPE_CHECKING:
-    from airflow_armada.operators.armada import ArmadaOperator
+    from airflow_armada.task.arguments.task_arguments import TaskArguments
 
 log = logging.getLogger("airflow.task.operators.airflow_armada")
 
 
-def show(operator: ArmadaOperator, context: Mapping[str, Any] | None) -> str:
+def show(operator: TaskArguments, context: Mapping[str, Any] | None) -> str:
     """
     Build a job and check it.
 
@@ -35,11 +35,11 @@ def show(operator: ArmadaOperator, context: Mapping[str, Any] | None) -> str:
     return notes + prepared.show()
 
 
-def _identity(operator: ArmadaOperator, context: Mapping[str, Any]) -> JobIdentity:
+def _identity(operator: TaskArguments, context: Mapping[str, Any]) -> JobIdentity:
     return Attempt.of(context, operator.retries or 0).identity()
 
 
-def _unrendered(operator: ArmadaOperator) -> Prepared:
+def _unrendered(operator: TaskArguments) -> Prepared:
     """Check what can be known now, and put the rest into the request as it was written."""
     check_operator(operator)
     identity = JobIdentity(operator.dag_id, "dry_run", operator.task_id, -1, 1)
@@ -76,7 +76,7 @@ def _can_be_read(name: str, value: Any) -> bool:
     return True
 
 
-def run(operator: ArmadaOperator, context: Mapping[str, Any]) -> dict[str, Any]:
+def run(operator: TaskArguments, context: Mapping[str, Any]) -> dict[str, Any]:
     """
     Stand in for a run of the job.
 

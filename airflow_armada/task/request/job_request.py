@@ -16,7 +16,7 @@ from airflow_armada.task.request.task_facts import job_context
 if TYPE_CHECKING:
     from airflow_armada.api import submit_pb2
     from airflow_armada.jobs.build import JobRequest
-    from airflow_armada.operators.armada import ArmadaOperator
+    from airflow_armada.task.arguments.task_arguments import TaskArguments
     from airflow_armada.task.request.identity import JobIdentity
 
 GANG_ID = "armadaproject.io/gangId"
@@ -48,7 +48,7 @@ class Prepared:
         return render(_without_secrets(self.request.item), self.queue, self.job_set_id)
 
 
-def build_request(operator: ArmadaOperator, identity: JobIdentity, context: Mapping[str, Any] | None) -> JobRequest:
+def build_request(operator: TaskArguments, identity: JobIdentity, context: Mapping[str, Any] | None) -> JobRequest:
     """
     Build the request for a job.
 
@@ -88,7 +88,7 @@ def _gather_gang_again(item: submit_pb2.JobSubmitRequestItem, resubmission: int)
         item.annotations[GANG_ID] += f"-{resubmission}"
 
 
-def prepare(operator: ArmadaOperator, identity: JobIdentity) -> Prepared:
+def prepare(operator: TaskArguments, identity: JobIdentity) -> Prepared:
     """
     Build the request for a job and check it.
 

@@ -9,13 +9,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_armada.exceptions import ArmadaRefused
-from airflow_armada.task.arguments.checks import check_duration, seconds
+from airflow_armada.task.arguments.checks import (
+    REATTACH_POLICIES,
+    RESUBMIT_ON,
+    check_choice,
+    check_count,
+    check_duration,
+    seconds,
+)
 from airflow_armada.task.request.job_request import Prepared, prepare
 from airflow_armada.wait.job_wait import JobWait
 
 if TYPE_CHECKING:
     from airflow_armada.client.settings import SiteSettings
-    from airflow_armada.operators.armada import ArmadaOperator
+    from airflow_armada.task.arguments.task_arguments import TaskArguments
     from airflow_armada.task.request.attempt import Attempt
     from airflow_armada.task.submit.record import JobRecord
 
@@ -41,7 +48,7 @@ class Target:
     shown: tuple[str, ...]
 
 
-def make_target(operator: ArmadaOperator, attempt: Attempt, settings: SiteSettings) -> Target:
+def make_target(operator: TaskArguments, attempt: Attempt, settings: SiteSettings) -> Target:
     """
     Build the job once for what its request says about itself; one that is invalid fails here, before any call.
 
@@ -56,10 +63,7 @@ def make_target(operator: ArmadaOperator, attempt: Attempt, settings: SiteSettin
             f"get_result needs the job's log, but connection {operator.armada_conn_id!r} names no log service; "
             "set its field binoculars, or get_result=False"
         )
-    try:
-        check_duration("queued_timeout", operator.queued_timeout)
-    except ValueError as error:
-        raise ArmadaRefused(str(error)) from None
+    _check_rendered(operator)
     prepared = prepare(operator, attempt.identity())
     shown = _shown_containers(operator.get_logs, prepared)
     operator.show_job(prepared.show())
@@ -68,6 +72,17 @@ def make_target(operator: ArmadaOperator, attempt: Attempt, settings: SiteSettin
     # Any container may print the result.
     read = tuple(dict.fromkeys((*shown, *_containers(prepared)))) if operator.get_result else shown
     return Target(prepared.queue, prepared.job_set_id, prepared.request.item.namespace, read, shown)
+
+
+def _check_rendered(operator: TaskArguments) -> None:
+    """Check what may have been a template while the DAG file was parsed."""
+    try:
+        check_duration("queued_timeout", operator.queued_timeout)
+        check_count("preemption_retries", operator.preemption_retries)
+        check_choice("reattach", operator.reattach, REATTACH_POLICIES)
+        check_choice("resubmit_on", operator.resubmit_on, RESUBMIT_ON)
+    except ValueError as error:
+        raise ArmadaRefused(str(error)) from None
 
 
 def _containers(prepared: Prepared, *, init: bool = False) -> tuple[str, ...]:
@@ -94,7 +109,7 @@ def _texts(value: str | Sequence[str]) -> tuple[str, ...]:
 
 
 def make_wait(
-    operator: ArmadaOperator, attempt: Attempt, settings: SiteSettings, target: Target, record: JobRecord
+    operator: TaskArguments, attempt: Attempt, settings: SiteSettings, target: Target, record: JobRecord
 ) -> JobWait:
     """
     Say how to wait for a job that was submitted.
