@@ -54,7 +54,7 @@ class _ArmadaDecoratedOperator(DecoratedOperator, ArmadaOperator):
         requirements: Sequence[str] = (),
         serializer: str = "json",
         python: str = "python3",
-        get_result: bool | None = None,
+        get_result: bool | str | None = None,
         **kwargs: Any,
     ) -> None:
         waits = kwargs.get("wait_for_completion", True)
@@ -100,7 +100,7 @@ class _ArmadaDecoratedOperator(DecoratedOperator, ArmadaOperator):
                 requirements=self.requirements,
                 serializer=self.serializer,
                 python=self.python,
-                result=self.get_result,
+                result=bool(self.get_result),
             )
         except UnsupportedFunction as error:
             raise ArmadaRefused(str(error)) from None

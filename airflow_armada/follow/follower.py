@@ -14,7 +14,7 @@ from airflow_armada.follow import background
 from airflow_armada.follow.deadlines import Deadlines
 from airflow_armada.follow.followed_job import FollowedJob
 from airflow_armada.follow.log.budget import JobBudget, LogBudget
-from airflow_armada.follow.log.log_follower import LogFollower
+from airflow_armada.follow.log.log_follower import LineFilter, LogFollower
 from airflow_armada.follow.observer import JobObserver
 from airflow_armada.follow.site import Site
 from airflow_armada.follow.state import outcome as outcomes
@@ -49,6 +49,7 @@ class FollowOptions:
     :param live_log_budget: how many lines may be shown live; None for all of them
     :param duplicate: called, on the loop and once for each, with the id of every further job that the submission of
         this one has made, as a pause of Armada's message bus makes it do; found by :attr:`FollowedJob.client_id`
+    :param line_filter: gives what is to be shown of a line of the log, as it was printed; None for all of it
     """
 
     get_logs: bool = True
@@ -59,6 +60,7 @@ class FollowOptions:
     explain_after: float = 30.0
     live_log_budget: LogBudget | None = None
     duplicate: Callable[[str], None] | None = None
+    line_filter: LineFilter | None = None
 
 
 async def follow(site: Site, job: FollowedJob, observer: JobObserver, options: FollowOptions | None = None) -> Outcome:
@@ -254,6 +256,7 @@ class _Follower:
             options.log_positions,
             self._budget,
             self._site.timings,
+            options.line_filter,
         )
         self._log_task = asyncio.create_task(self._log.run())
 

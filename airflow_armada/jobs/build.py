@@ -82,12 +82,14 @@ class JobRequest:
     :param queue: the queue that the base names, or empty
     :param job_set_id: the job set that the base names, or empty
     :param notes: what was filled in or left out, one sentence each, for the task log
+    :param container: name of the main container
     """
 
     item: submit_pb2.JobSubmitRequestItem
     queue: str
     job_set_id: str
     notes: list[str]
+    container: str
 
 
 def build(**arguments: Any) -> submit_pb2.JobSubmitRequestItem:
@@ -131,7 +133,7 @@ def build_request(spec: JobSpec) -> JobRequest:
     item.namespace = item.namespace or DEFAULT_NAMESPACE
     _lay_context(pod, spec)
     notes = base.notes + complete_resources(pod)
-    return JobRequest(item, base.queue, base.job_set_id, notes)
+    return JobRequest(item, base.queue, base.job_set_id, notes, container.name)
 
 
 def main_pod_spec(item: submit_pb2.JobSubmitRequestItem) -> core_v1_pb2.PodSpec:

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_armada._compat import conf
 from airflow_armada.client.job_ref import JobRef
-from airflow_armada.wait.result_lines import ResultReporter
 
 if TYPE_CHECKING:
     from airflow_armada.client.settings import SiteSettings
     from airflow_armada.follow.followed_job import FollowedJob
     from airflow_armada.follow.log.budget import LogBudget
+    from airflow_armada.follow.log.log_follower import LineFilter
     from airflow_armada.follow.observer import JobObserver
     from airflow_armada.follow.settings_source import SettingsSource
     from airflow_armada.follow.state.outcome import Outcome
@@ -42,6 +42,8 @@ class JobWait:
     :param get_logs: whether to show its log.
     :param shown: names of the containers whose logs are shown; empty for all that are read.
     :param get_result: whether to look for the result that it prints on its log.
+    :param result_container: name of the container that prints it; empty for any.
+    :param result_nonce: what its markers may carry, so that no other counts.
     :param cancel_on_kill: whether to cancel it when the task is killed.
     :param deadline: when ``execution_timeout`` passes, in seconds since the epoch.
     :param queued_deadline: when it must have started, in seconds since the epoch.
@@ -61,6 +63,8 @@ class JobWait:
     get_logs: bool = True
     shown: tuple[str, ...] = ()
     get_result: bool = False
+    result_container: str = ""
+    result_nonce: str = ""
     cancel_on_kill: bool = True
     deadline: float | None = None
     queued_deadline: float | None = None
@@ -159,14 +163,13 @@ async def wait_for_job(
     from airflow_armada.follow.site import shared_site
     from airflow_armada.wait.metrics import reported
 
-    if collector is not None:
-        reporter = ResultReporter(reporter, collector, wait.shows)
     options = FollowOptions(
         get_logs=wait.get_logs or wait.get_result,
         containers=wait.containers,
         deadline=wait.deadline,
         queued_deadline=wait.queued_deadline,
         live_log_budget=live_log_budget() if budget and wait.get_logs else None,
+        line_filter=line_filter(wait, collector),
     )
     async with shared_site(settings, source=connection_origin(wait.armada_conn_id)) as site:
         with reported(site) if budget else nullcontext():
@@ -185,7 +188,27 @@ def result_collector(wait: JobWait, state: Mapping[str, Any] | None = None) -> R
         return None
     from airflow_armada.jobs.results import ResultCollector
 
-    return ResultCollector.from_dict(state or {})
+    collector = ResultCollector(wait.result_container, wait.result_nonce)
+    collector.go_on(state or {})
+    return collector
+
+
+def line_filter(wait: JobWait, collector: ResultCollector | None) -> LineFilter | None:
+    """
+    Take the result out of a job's log, on its way to the task log.
+
+    :param wait: the job.
+    :param collector: sees each line as it was printed; None when nobody wants a result.
+    :return: gives the lines that are to be shown; None for all of them.
+    """
+    if collector is None:
+        return None
+
+    def shown(container: str, line: bytes) -> list[bytes]:
+        lines = collector.feed(container, line)
+        return lines if wait.shows(container) else []
+
+    return shown
 
 
 def infrastructure_end(outcome: Outcome) -> str:

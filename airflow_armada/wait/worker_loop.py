@@ -13,8 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_armada._compat import AirflowTaskTimeout
-from airflow_armada.wait.job_wait import JobWait, followed_job, make_event, result_collector, wait_for_job
-from airflow_armada.wait.result_lines import ResultReporter
+from airflow_armada.wait.job_wait import JobWait, followed_job, line_filter, make_event, result_collector, wait_for_job
 from airflow_armada.wait.task_log import TaskLogReporter
 
 if TYPE_CHECKING:
@@ -144,8 +143,9 @@ async def show_rest_of_log(
     patient = outcome.status == "succeeded" and collector is not None
     timings = replace(DEFAULT, log_tail=_RESULT_GRACE) if patient else DEFAULT
     reporter = TaskLogReporter(shown_until=shown_until)
-    target = reporter if collector is None else ResultReporter(reporter, collector, wait.shows)
-    read = await fetch_remaining_logs(settings, followed_job(wait), outcome, target, timings)
+    read = await fetch_remaining_logs(
+        settings, followed_job(wait), outcome, reporter, timings, line_filter(wait, collector)
+    )
     if not read.logs_complete:
         reporter.state(f"Job {wait.job_id}: the rest of its log cannot be read")
     await reporter.flush()

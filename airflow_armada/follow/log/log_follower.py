@@ -34,6 +34,10 @@ _NOTED_AFTER = 3
 """Failures in a row after which the log trouble is worth a line."""
 
 
+LineFilter = Callable[[str, bytes], Sequence[bytes]]
+"""Given a container and a line of its log, tells what is to be shown."""
+
+
 class LogService(Protocol):
     """Reads pages of logs in the cluster where the job is, no more than the site's share at a time."""
 
@@ -58,6 +62,7 @@ class LogFollower:
     :param positions: how far the log has been shown before, as in ``Outcome.log_positions``
     :param budget: how many lines may be shown live; None for all
     :param timings: waiting times
+    :param line_filter: gives what is to be shown of a line, as it was printed; None for all of it
     """
 
     def __init__(
@@ -70,6 +75,7 @@ class LogFollower:
         positions: Mapping[str, Sequence[Any]],
         budget: JobBudget | None,
         timings: Timings,
+        line_filter: LineFilter | None = None,
     ) -> None:
         names = tuple(containers) or tuple(positions) or ("",)
         self._positions = {name: Position.parse(positions.get(name)) for name in names}
@@ -78,6 +84,7 @@ class LogFollower:
         self._cluster = cluster
         self._observer = observer
         self._budget = budget
+        self._line_filter = line_filter
         self._timings = timings
         self._failures = 0
         self._noted = ""
@@ -210,12 +217,15 @@ class LogFollower:
         while index < len(page.lines) and room > 0:
             chunk: list[tuple[str, str]] = []
             while index < len(page.lines) and len(chunk) < min(_CHUNK, room):
-                chunk.extend((page.lines[index].timestamp, text) for text in printable(page.lines[index].line))
+                line = page.lines[index]
+                kept = self._line_filter(name, line.line) if self._line_filter else (line.line,)
+                chunk.extend((line.timestamp, text) for part in kept for text in printable(part))
                 index += 1
             if self._budget:
                 self._budget.take(len(chunk))
                 room -= len(chunk)
-            await self._observer.log_lines(name, chunk)
+            if chunk:
+                await self._observer.log_lines(name, chunk)
             self._positions[name] = page.after(index)
             await asyncio.sleep(0)
         return index == len(page.lines)
@@ -241,7 +251,12 @@ class LogFollower:
 
 
 async def fetch_remaining_logs(
-    settings: SiteSettings, job: FollowedJob, outcome: Outcome, observer: JobObserver, timings: Timings = DEFAULT
+    settings: SiteSettings,
+    job: FollowedJob,
+    outcome: Outcome,
+    observer: JobObserver,
+    timings: Timings = DEFAULT,
+    line_filter: LineFilter | None = None,
 ) -> Outcome:
     """Show what a follower had to leave out of a job's log. Trouble with logs is told, not raised.
 
@@ -250,13 +265,22 @@ async def fetch_remaining_logs(
     :param outcome: what the follower returned, with the positions that it had reached
     :param observer: where the lines go
     :param timings: waiting times
+    :param line_filter: gives what is to be shown of a line, as it was printed; None for all of it
     :return: the outcome with the positions reached now, and whether the whole log has been shown
     """
     if outcome.logs_complete:
         return outcome
     service = SiteLogs(settings)
     reader = LogFollower(
-        service, job, lambda: outcome.cluster, observer, job.containers, outcome.log_positions, None, timings
+        service,
+        job,
+        lambda: outcome.cluster,
+        observer,
+        job.containers,
+        outcome.log_positions,
+        None,
+        timings,
+        line_filter,
     )
     reader.end()
     try:

@@ -61,17 +61,18 @@ def request_problems(
     return found
 
 
-def log_problems(item: submit_pb2.JobSubmitRequestItem, names: Sequence[str]) -> list[Problem]:
-    """What is wrong with a choice of containers whose logs are wanted.
+def container_problems(item: submit_pb2.JobSubmitRequestItem, names: Sequence[str], argument: str) -> list[Problem]:
+    """What is wrong with a choice of containers.
 
     :param item: the job
     :param names: the names chosen
+    :param argument: chooses them
     :return: the problems
     """
     pod = item.pod_spec if item.HasField("pod_spec") else next(iter(item.pod_specs), item.pod_spec)
     known = [container.name for container in (*pod.containers, *pod.initContainers)]
     rule, hint = "the job has no container of this name", f"it has {', '.join(known)}"
-    return [Problem("get_logs", repr(name), rule, hint) for name in names if name not in known]
+    return [Problem(argument, repr(name), rule, hint) for name in names if name not in known]
 
 
 def check(

@@ -20,20 +20,25 @@ from typing import Any
 
 RESULT = "::armada-result"
 ERROR = "::armada-error"
+SKIP = "::armada-skip"
+NONCE = "AIRFLOW_ARMADA_RESULT_NONCE"
 PART = 4000
 MAX_TRACEBACK = 8000
 
 
-def emit(marker: str, text: str) -> None:
-    """Print a value in lines that no part of the log's way splits: container runtimes do so at 16 KiB."""
-    text = text.replace("::", "\\u003a:")  # the same JSON, in which nothing takes a part for a marker
+def emit(marker: str, text: str, nonce: str = "") -> None:
+    """Print a value in lines that no part of the log's way splits: container runtimes do so at 16 KiB.
+
+    A marker counts at the beginning of a line only, and nobody knows whether the last one was ended.
+    """
+    marker += ":" + nonce if nonce else ""
     sys.stdout.flush()
     sys.stderr.flush()
     parts = [text[at : at + PART] for at in range(0, len(text), PART)]
     lines = [marker + "::" + text]
     if len(parts) > 1:
         lines = [f"{marker}:{n}/{len(parts)}::{part}" for n, part in enumerate(parts, start=1)]
-    sys.stdout.write("".join(line + "\n" for line in lines))
+    sys.stdout.write("\n" + "".join(line + "\n" for line in lines))
     sys.stdout.flush()
 
 
@@ -94,9 +99,15 @@ def describe(error: BaseException) -> str:
     return json.dumps({"type": type(error).__name__, "message": str(error)[:MAX_TRACEBACK], "traceback": text})
 
 
+def is_skip(error: BaseException) -> bool:
+    """Tell whether an exception asks to skip the task: the image may have Airflow, or a class of that name."""
+    return any(one.__name__ == "AirflowSkipException" for one in type(error).__mro__)
+
+
 def main(task: dict[str, Any]) -> None:
     """Run a task and report how it ended."""
     os.environ.pop("AIRFLOW_ARMADA_TASK", None)
+    nonce = os.environ.pop(NONCE, "")
     try:
         text = call(task)
     except SystemExit as end:
@@ -104,7 +115,10 @@ def main(task: dict[str, Any]) -> None:
             raise
         text = "null"
     except BaseException as error:
-        emit(ERROR, describe(error))
+        if task["result"] and is_skip(error):
+            emit(SKIP, " ".join(str(error).split())[:PART], nonce)
+            return
+        emit(ERROR, describe(error), nonce)
         sys.exit(1)
     if task["result"]:
-        emit(RESULT, text)
+        emit(RESULT, text, nonce)

@@ -19,7 +19,7 @@ REATTACH_POLICIES = (NEVER, RUNNING, RUNNING_OR_SUCCEEDED)
 
 RESUBMIT_ON = ("preempted", "evicted", "lease_expired")
 _SOMETHING_TO_RUN = ("image", "pod_spec", "job_request")
-_FLAGS = ("deferrable", "get_result", "cancel_on_kill", "wait_for_completion", "end_from_trigger")
+_FLAGS = ("deferrable", "cancel_on_kill", "wait_for_completion", "end_from_trigger")
 
 
 def is_template(text: str) -> bool:
@@ -185,7 +185,10 @@ def check_result(operator: TaskArguments) -> None:
     :param operator: as its author made it.
     :raises ValueError: when nobody is.
     """
-    if operator.get_result is True and operator.wait_for_completion is False:
+    if not isinstance(operator.get_result, bool | str) or operator.get_result == "":
+        rule = "get_result must be True or False, or the name of the container that prints it"
+        raise ValueError(f"{rule}, not {operator.get_result!r}")
+    if operator.get_result and operator.wait_for_completion is False:
         raise ValueError("get_result needs wait_for_completion: a job prints its result at some time before its end")
 
 

@@ -161,7 +161,7 @@ def _problems(
 ) -> tuple[list[Problem], bool]:
     """Give the problems, and whether the job could be read at all, so that its rules were checked."""
     from airflow_armada.jobs.build import build_request
-    from airflow_armada.jobs.checks.check import log_problems, problems
+    from airflow_armada.jobs.checks.check import container_problems, problems
     from airflow_armada.jobs.job_spec import JobSpec
     from airflow_armada.jobs.problems import InvalidJob
 
@@ -169,7 +169,7 @@ def _problems(
         item = build_request(JobSpec(**arguments)).item
     except InvalidJob as error:
         return list(error.problems), False
-    return [*problems(item, None, job_set_id, rules), *log_problems(item, logs)], True
+    return [*problems(item, None, job_set_id, rules), *container_problems(item, logs, "get_logs")], True
 
 
 def _common(some: list[Problem], others: list[Problem]) -> list[Problem]:

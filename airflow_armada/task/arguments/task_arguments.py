@@ -34,7 +34,8 @@ class TaskArguments(JobArguments):
         true if nobody has set it.
     :param get_logs: show the job's log in the task log: of all its containers, or of those that are named.
     :param get_result: return the value that the job prints on its log as ``::armada-result::<JSON>``, instead of the
-        facts about the job; a job that prints none then fails its task.
+        facts about the job; a job that prints none then fails its task. The name of a container, if it is not the
+        main one that prints it.
     :param dry_run: check the job and show the request as it would be sent, and submit nothing.
     :param preemption_retries: how often to submit the job again, within the try, after an end listed in
         ``resubmit_on``.
@@ -76,7 +77,7 @@ class TaskArguments(JobArguments):
         armada_conn_id: str = ArmadaHook.default_conn_name,
         deferrable: bool | None = None,
         get_logs: bool | str | Sequence[str] = True,
-        get_result: bool = False,
+        get_result: bool | str = False,
         dry_run: bool = False,
         preemption_retries: int = 0,
         resubmit_on: Sequence[str] = ("preempted",),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from airflow_armada._compat import AirflowSkipException
 from airflow_armada.exceptions import ArmadaResultError
 from airflow_armada.follow.state.outcome import LOG_GONE
 
@@ -23,7 +24,9 @@ def is_gone(wait: JobWait, outcome: Outcome, collector: ResultCollector | None) 
     :param collector: what was found of the result; None when nobody wants one.
     :return: true where only another job can give it.
     """
-    return wait.adopted and collector is not None and collector.text is None and outcome.log_gap == LOG_GONE
+    if collector is None or collector.found.text is not None or collector.found.skip is not None:
+        return False
+    return wait.adopted and outcome.log_gap == LOG_GONE
 
 
 def result_of(wait: JobWait, outcome: Outcome, collector: ResultCollector, note_end: Callable[[str], None]) -> Any:
@@ -35,14 +38,17 @@ def result_of(wait: JobWait, outcome: Outcome, collector: ResultCollector, note_
     :param collector: has seen its log.
     :param note_end: lets no retry take the job over; a log that could not be read now may be read by one.
     :return: the value.
+    :raises AirflowSkipException: when the job asks for it.
     :raises ArmadaResultError: when there is none that can be used.
     """
-    from airflow_armada.jobs.results import ResultError
+    from airflow_armada.jobs.result_value import ResultError
 
     what = f"Armada job {wait.job_id} succeeded, but"
     unread = f"{what} its result cannot be read: {outcome.log_gap or 'its log service does not answer'}"
     if not outcome.logs_complete:
         raise ArmadaResultError(unread)
+    if collector.found.skip is not None:
+        raise AirflowSkipException(f"Armada job {wait.job_id} asks to skip the task: {collector.found.skip}")
     try:
         return collector.value()
     except ResultError as error:

@@ -86,6 +86,11 @@ class JobIdentity:
             return uri
         return f"airflow://{_digest(*parts)}/{numbers}"
 
+    @property
+    def result_nonce(self) -> str:
+        """What the job may put into the marker of its result; the same in all tries: one takes over another's job."""
+        return _digest("result", self.scope, self.dag_id, self.run_id, self.task_id, self.map_index)[:16]
+
     def labels(self) -> dict[str, str]:
         """
         Labels for the pod, by which a cluster's tools can select the jobs of a DAG or task.

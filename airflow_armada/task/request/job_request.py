@@ -70,13 +70,20 @@ def build_request(operator: TaskArguments, identity: JobIdentity, context: Mappi
                 external_job_uri=identity.external_job_uri,
                 identity_labels=identity.labels(),
                 identity_annotations=identity.annotations(),
-                context_env=job_context(identity, context or {}).env(),
+                context_env=_context_env(operator, identity, context or {}),
             )
         )
     except ValueError as error:
         raise ArmadaRefused(f"{error}") from None
     _gather_gang_again(request.item, identity.resubmission)
     return request
+
+
+def _context_env(operator: TaskArguments, identity: JobIdentity, context: Mapping[str, Any]) -> dict[str, str]:
+    from airflow_armada.jobs.results import NONCE_VARIABLE
+
+    nonce = {NONCE_VARIABLE: identity.result_nonce} if operator.get_result else {}
+    return job_context(identity, context).env() | nonce
 
 
 def _gather_gang_again(item: submit_pb2.JobSubmitRequestItem, resubmission: int) -> None:

@@ -39,6 +39,7 @@ class Target:
     :param namespace: namespace of its pod.
     :param containers: names of the containers whose logs are read.
     :param shown: names of the containers whose logs are shown.
+    :param result_container: name of the container that prints the result.
     """
 
     queue: str
@@ -46,6 +47,7 @@ class Target:
     namespace: str
     containers: tuple[str, ...]
     shown: tuple[str, ...]
+    result_container: str = ""
 
 
 def make_target(operator: TaskArguments, attempt: Attempt, settings: SiteSettings) -> Target:
@@ -69,9 +71,10 @@ def make_target(operator: TaskArguments, attempt: Attempt, settings: SiteSetting
     operator.show_job(prepared.show())
     for note in prepared.request.notes:
         log.info("%s", note)
-    # Any container may print the result.
-    read = tuple(dict.fromkeys((*shown, *_containers(prepared)))) if operator.get_result else shown
-    return Target(prepared.queue, prepared.job_set_id, prepared.request.item.namespace, read, shown)
+    printing = _result_container(operator.get_result, prepared)
+    read = tuple(dict.fromkeys((*shown, printing))) if printing else shown
+    namespace = prepared.request.item.namespace
+    return Target(prepared.queue, prepared.job_set_id, namespace, read, shown, printing)
 
 
 def _check_rendered(operator: TaskArguments) -> None:
@@ -94,14 +97,25 @@ def _containers(prepared: Prepared, *, init: bool = False) -> tuple[str, ...]:
 
 def _shown_containers(get_logs: bool | str | Sequence[str], prepared: Prepared) -> tuple[str, ...]:
     """Give the containers whose logs are shown; init containers only if they are named."""
-    from airflow_armada.jobs.checks.check import log_problems
+    from airflow_armada.jobs.checks.check import container_problems
 
     if isinstance(get_logs, bool):
         return _containers(prepared) if get_logs else ()
     names = _texts(get_logs)
-    if found := log_problems(prepared.request.item, names):
+    if found := container_problems(prepared.request.item, names, "get_logs"):
         raise ArmadaRefused("; ".join(map(str, found)))
     return names
+
+
+def _result_container(get_result: bool | str, prepared: Prepared) -> str:
+    """Give the container that prints the result, or an empty text where nobody wants one."""
+    from airflow_armada.jobs.checks.check import container_problems
+
+    if isinstance(get_result, bool):
+        return prepared.request.container if get_result else ""
+    if found := container_problems(prepared.request.item, (get_result,), "get_result"):
+        raise ArmadaRefused("; ".join(map(str, found)))
+    return get_result
 
 
 def _texts(value: str | Sequence[str]) -> tuple[str, ...]:
@@ -133,7 +147,9 @@ def make_wait(
         containers=target.containers,
         get_logs=bool(operator.get_logs),
         shown=target.shown if operator.get_result else (),
-        get_result=operator.get_result,
+        get_result=bool(operator.get_result),
+        result_container=target.result_container,
+        result_nonce=attempt.identity().result_nonce if operator.get_result else "",
         cancel_on_kill=operator.cancel_on_kill,
         deadline=attempt.deadline(operator.execution_timeout),
         queued_deadline=submitted_at + queued_timeout if queued_timeout else None,

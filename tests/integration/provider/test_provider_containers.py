@@ -35,23 +35,32 @@ def labelled(run: Finished) -> set[tuple[str, str]]:
 @pytest.mark.parametrize(
     ("get_logs", "get_result", "expected"),
     [
-        (True, True, {"base", "side"}),
+        (True, "side", {"base", "side"}),
         ("side", False, {"side"}),
-        (["base", "first"], True, {"base", "first"}),
-        (False, True, set()),
+        (["base", "first"], "side", {"base", "first"}),
+        (False, "side", set()),
     ],
     ids=["all", "one", "several", "none"],
 )
 def test_the_logs_of_chosen_containers_are_shown_with_their_names(
-    airflow: InlineAirflow, deferrable: bool, get_logs: Any, get_result: bool, expected: set[str]
+    airflow: InlineAirflow, deferrable: bool, get_logs: Any, get_result: Any, expected: set[str]
 ) -> None:
-    run = airflow.run(THREE % {"deferrable": deferrable, "get_logs": repr(get_logs), "get_result": get_result})
+    run = airflow.run(THREE % {"deferrable": deferrable, "get_logs": repr(get_logs), "get_result": repr(get_result)})
 
     said = {"base": "of the main one", "side": "of the side", "first": "of the first"}
     shown = {line for line in labelled(run) if not line[1].startswith("::armada-result")}
     assert shown == {(name, said[name]) for name in expected}
     if get_result:
         assert run.result("work") == 7
+
+
+@both_modes
+def test_a_sidecar_sets_no_result_unless_it_is_named(airflow: InlineAirflow, deferrable: bool) -> None:
+    run = airflow.run(THREE % {"deferrable": deferrable, "get_logs": True, "get_result": True})
+
+    ((kind, text),) = run.errors()
+    assert kind == "ArmadaResultError"
+    assert "it printed one where it does not count: within a line, or in another container's log" in text
 
 
 def test_a_container_that_the_job_lacks_cannot_be_shown(airflow: InlineAirflow) -> None:

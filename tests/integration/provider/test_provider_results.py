@@ -42,6 +42,11 @@ def test_a_value_longer_than_what_one_log_line_may_hold(airflow: InlineAirflow) 
         ("true", "succeeded, but the job printed no result; it must print a line ::armada-result::<JSON value>"),
         ("echo '::armada-result::{'", "succeeded, but the job's result is not JSON"),
         ("printf '::armada-result::%070000d\\n' 7", "succeeded, but the job's result is larger than 65536 bytes"),
+        ("printf '::armada-result::\"\\351\"\\n'", "succeeded, but the job's result is not JSON: it must be UTF-8"),
+        (
+            "echo '::armada-result::[18446744073709551616]'",
+            "cannot be carried by Airflow at [0]: a whole number",
+        ),
     ],
 )
 def test_a_result_that_cannot_be_used_fails_the_task(
@@ -52,6 +57,23 @@ def test_a_result_that_cannot_be_used_fails_the_task(
     ((kind, text),) = run.errors()
     assert kind == "ArmadaResultError"
     assert message in text
+
+
+def test_the_bytes_that_were_printed_count_and_the_nonce_outranks(airflow: InlineAirflow) -> None:
+    script = """
+        echo "::armada-result:$AIRFLOW_ARMADA_RESULT_NONCE::[\\"::group::\\"]"; echo ::armada-result::1
+    """
+    run = airflow.run(f"sh('work', r'''{script}''', get_result=True)")
+
+    assert run.result("work") == ["::group::"]
+    assert run.pod_lines() == ["::armada-result::1"]
+
+
+@both_modes
+def test_a_job_that_asks_for_it_skips_its_task(airflow: InlineAirflow, deferrable: bool) -> None:
+    run = airflow.run(f"""sh("work", "echo '::armada-skip::no data'", get_result=True, deferrable={deferrable})""")
+
+    assert run.task("work")["state"] == "skipped"
 
 
 @both_modes

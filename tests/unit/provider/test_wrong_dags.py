@@ -49,7 +49,7 @@ def complaint(make: Callable[..., Any], arguments: dict[str, Any]) -> str:
         ({"armada_queue": 5}, "armada_queue must be text, not 5"),
         ({"armada_conn_id": None}, "armada_conn_id must not be empty"),
         ({"deferrable": "false"}, "deferrable must be True or False, not 'false'"),
-        ({"get_result": "yes"}, "get_result must be True or False, not 'yes'"),
+        ({"get_result": 1}, "get_result must be True or False, or the name of the container that prints it, not 1"),
         ({"dry_run": "no"}, "dry_run must be True or False, not 'no'"),
         (
             {"env_vars": ["A=1"]},

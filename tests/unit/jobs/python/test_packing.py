@@ -16,7 +16,8 @@ import pytest
 from airflow_armada.jobs.build import build
 from airflow_armada.jobs.checks.check import problems
 from airflow_armada.jobs.python.packing import MAX_PACKED_BYTES, PackedTask, UnsupportedFunction, function_source, pack
-from airflow_armada.jobs.results import ResultCollector, ResultMissing
+from airflow_armada.jobs.result_value import ResultMissing
+from airflow_armada.jobs.results import NONCE_VARIABLE, ResultCollector
 
 SOMETHING = 3
 
@@ -25,15 +26,15 @@ class Run:
     """What a packed task did in a process of its own."""
 
     def __init__(self, packed: PackedTask) -> None:
-        env = {"PATH": os.environ["PATH"], **packed.env_vars}
+        env = {"PATH": os.environ["PATH"], NONCE_VARIABLE: "0123456789abcdef", **packed.env_vars}
         # -I: without this project's folder, and without the packages of this environment's user.
         command = [packed.cmds[0], "-I", *packed.cmds[1:]]
         self.process = subprocess.run(
             command, env=env, capture_output=True, text=True, timeout=60, cwd="/", check=False
         )
-        self.result = ResultCollector()
-        shown = [self.result.feed(line) for line in self.process.stdout.splitlines()]
-        self.log = [line for line in shown if line is not None]
+        self.result = ResultCollector(nonce="0123456789abcdef")
+        lines = self.process.stdout.encode().splitlines()
+        self.log = [shown.decode() for line in lines for shown in self.result.feed("", line)]
 
 
 def run(function: Callable[..., Any], *args: Any, **options: Any) -> Run:
@@ -107,6 +108,29 @@ def without_line_end() -> int:
 def test_output_that_does_not_end_its_line() -> None:
     done = run(without_line_end)
     assert (done.result.value(), done.log) == (1, ["no end"])
+
+
+def skips(reason: str) -> int:
+    class AirflowSkipException(Exception):
+        pass
+
+    print("::armada-result::5")
+    raise AirflowSkipException(reason)
+
+
+def test_a_function_may_ask_to_be_skipped() -> None:
+    done = run(skips, "no data\ntoday")
+    assert (done.result.found.skip, done.process.returncode, done.log) == ("no data today", 0, [])
+    assert run(skips, "", result=False).process.returncode == 1, "nobody would hear of it"
+
+
+def prints_a_result() -> int:
+    print("::armada-result::5")
+    return 1
+
+
+def test_what_a_function_prints_is_not_what_it_returns() -> None:
+    assert run(prints_a_result).result.value() == 1
 
 
 def fails(what: str) -> None:
