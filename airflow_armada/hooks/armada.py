@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseHook
 
 from airflow_armada._compat import AirflowNotFoundException, conf
-from airflow_armada._detached import ask_airflow
+from airflow_armada._detached import ask_airflow, start_detached
 from airflow_armada.client.failure import ArmadaError, SettingsError
 
 if TYPE_CHECKING:
@@ -24,7 +24,10 @@ _DEFAULT_TTL = 60.0
 
 _cache: dict[str, tuple[float, SiteSettings]] = {}
 _cache_lock = threading.Lock()
-_lookups: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, asyncio.Lock]] = weakref.WeakKeyDictionary()
+_FAILURE_TTL = 5.0  # s for which nobody looks up again what could not be read
+
+_Lookup = tuple[float, "asyncio.Task[SiteSettings]"]
+_lookups: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, _Lookup]] = weakref.WeakKeyDictionary()
 
 
 def forget_connections() -> None:
@@ -104,6 +107,8 @@ class ArmadaHook(BaseHook):
         """
         Resolve the connection from a trigger, without blocking its event loop.
 
+        All who ask at the same time wait for one look-up: a triggerer's supervisor answers some twenty a second.
+
         :param fresh: look it up even if it was read a moment ago.
         :return: the settings of the site.
         :raises SettingsError: when the connection cannot work as it is.
@@ -112,9 +117,12 @@ class ArmadaHook(BaseHook):
         settings = _remembered(self.armada_conn_id)
         if settings is not None and not fresh:
             return settings
-        locks = _lookups.setdefault(asyncio.get_running_loop(), {})
-        async with locks.setdefault(self.armada_conn_id, asyncio.Lock()):
-            return await ask_airflow(self._look_up if fresh else self.settings)
+        lookups, now = _lookups.setdefault(asyncio.get_running_loop(), {}), time.monotonic()
+        begun, lookup = lookups.get(self.armada_conn_id, (now, None))
+        if lookup is None or (lookup.done() and (now > begun + _FAILURE_TTL or lookup.exception() is None)):
+            lookup = start_detached(ask_airflow(self._look_up))
+            lookups[self.armada_conn_id] = now, lookup
+        return await asyncio.shield(lookup)
 
     @contextmanager
     def client(self) -> Iterator[ArmadaClient]:

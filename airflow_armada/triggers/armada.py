@@ -11,6 +11,8 @@ from airflow.triggers.base import BaseTrigger, TaskSuccessEvent, TriggerEvent
 
 from airflow_armada._compat import TRIGGERS_HEAR_OF_KILLS, event_hold
 from airflow_armada._detached import start_detached
+from airflow_armada.client.failure import SettingsError
+from airflow_armada.client.patience import Kind, Patience, retry_async
 from airflow_armada.hooks.armada import ArmadaHook
 from airflow_armada.triggers.kill import cancel_job
 from airflow_armada.triggers.killed import is_taken_away, was_killed
@@ -21,9 +23,9 @@ from airflow_armada.wait.task_log import TaskLogReporter
 if TYPE_CHECKING:
     from airflow_armada.client.settings import SiteSettings
     from airflow_armada.follow.state.outcome import Outcome
+    from airflow_armada.jobs.results import ResultCollector
 
-_LOOKUP_GRACE = 600.0  # s for which a connection that cannot be read does not end the task
-_LOOKUP_PAUSE = 15.0
+_PATIENCE = Patience(outage=600.0, first=2.0, most=15.0)  # with a connection that cannot be read or used
 _MAX_HOLD = 120.0
 _TAKEN_AWAY = (
     "Airflow has taken the trigger of Armada job %s away from this triggerer;"
@@ -65,7 +67,7 @@ class ArmadaJobTrigger(BaseTrigger):
         result = result_collector(self.wait)
         nothing_left = False
         try:
-            outcome = await wait_for_job(self.wait, await self._settings(), reporter, budget=True, collector=result)
+            outcome = await self._follow(reporter, result)
             self._ended = outcome.status not in ("timed_out", "queued_too_long")
             event = make_event(self.wait, outcome, reporter, result)
             nothing_left = self._leaves_nothing(outcome)
@@ -79,6 +81,21 @@ class ArmadaJobTrigger(BaseTrigger):
             count_end(self.wait, outcome)
             return TaskSuccessEvent()
         return TriggerEvent(event)  # type: ignore[no-untyped-call]
+
+    async def _follow(self, reporter: TaskLogReporter, collector: ResultCollector | None) -> Outcome:
+        """Follow the job as soon as its connection can be used: a file or a secrets backend may be away for long."""
+        said = ""
+
+        async def attempt() -> Outcome:
+            return await wait_for_job(self.wait, await self._settings(), reporter, budget=True, collector=collector)
+
+        def told(error: Exception, _: float) -> None:
+            nonlocal said
+            if str(error) != said:
+                said = str(error)
+                start_detached(self.log.awarning("Armada job %s cannot be followed yet: %s", self.wait.job_id, said))
+
+        return await retry_async(attempt, _PATIENCE, kind=_unusable_settings_may_pass, told=told)
 
     def _leaves_nothing(self, outcome: Outcome) -> bool:
         """Tell whether the task can end here; ``dag.test()`` takes no such end, and resumes with it."""
@@ -125,16 +142,13 @@ class ArmadaJobTrigger(BaseTrigger):
             await self.log.aerror("The task was killed, but Armada job %s could not be cancelled: %s", job_id, error)
 
     async def _settings(self) -> SiteSettings:
-        """Look up the connection, in spite of a secrets backend or database that is away for a while."""
-        hook, give_up = ArmadaHook(self.wait.armada_conn_id), time.monotonic() + _LOOKUP_GRACE
-        while True:
-            try:
-                return await hook.asettings()
-            except Exception as error:
-                if time.monotonic() >= give_up:
-                    raise
-                await self.log.awarning("Connection %r cannot be used yet: %s", hook.armada_conn_id, error)
-            await asyncio.sleep(_LOOKUP_PAUSE)
+        try:
+            return await ArmadaHook(self.wait.armada_conn_id).asettings()
+        except SettingsError:
+            raise
+        except Exception as error:
+            text = f"connection {self.wait.armada_conn_id!r} cannot be read: {error or type(error).__name__}"
+            raise SettingsError(text) from error
 
     async def _hold(self, started: float) -> None:
         """
@@ -146,3 +160,7 @@ class ArmadaJobTrigger(BaseTrigger):
             return  # dag.test() has no executor that could report late
         until = max(self.wait.not_before, started + event_hold() - 1.0)
         await asyncio.sleep(min(max(0.0, until - time.time()), _MAX_HOLD))
+
+
+def _unusable_settings_may_pass(error: BaseException) -> Kind:
+    return Kind.OUTAGE if isinstance(error, SettingsError) else Kind.FINAL
