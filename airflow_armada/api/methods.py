@@ -6,10 +6,12 @@ needs.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
+from google.protobuf.unknown_fields import UnknownFieldSet
 
 from airflow_armada.api import (
     binoculars_pb2,
@@ -23,6 +25,13 @@ from airflow_armada.api import (
 
 RequestT = TypeVar("RequestT", bound=Message)
 ResponseT = TypeVar("ResponseT", bound=Message)
+
+
+logger = logging.getLogger(__name__)
+
+
+class Undecodable(str):
+    """Stands in the place of an answer that cannot be decoded, and says why."""
 
 
 @dataclass(frozen=True)
@@ -53,10 +62,35 @@ class Method(Generic[RequestT, ResponseT]):
         """
         multicallable = channel.unary_stream if self.streaming else channel.unary_unary
         return multicallable(
-            self.path,
-            request_serializer=self.request.SerializeToString,
-            response_deserializer=self.response.FromString,
+            self.path, request_serializer=self.request.SerializeToString, response_deserializer=self.decode
         )
+
+    def decode(self, content: bytes) -> ResponseT | Undecodable:
+        """Return the message that came, or what is known of it where it cannot be decoded.
+
+        An error must not reach gRPC, which would end the stream, or hand over None. A message of an event stream keeps
+        its id and has no event, as one of a kind that is not known, so that only this one is passed over.
+
+        :param content: its bytes
+        """
+        try:
+            return self.response.FromString(content)
+        except DecodeError as error:
+            if self.response is not event_pb2.EventStreamMessage:
+                return Undecodable(str(error))
+            position = _text_field(content, 1)
+            logger.warning("The event %r cannot be decoded and is passed over: %s", position, error)
+            return self.response(id=position)
+
+
+def _text_field(content: bytes, number: int) -> str:
+    """Return a text of a message whose other fields cannot be decoded; "" if that cannot be either."""
+    try:
+        fields: Any = UnknownFieldSet(empty_pb2.Empty.FromString(content))
+        found = [field.data for field in fields if field.field_number == number and isinstance(field.data, bytes)]
+        return found[-1].decode() if found else ""
+    except (DecodeError, UnicodeDecodeError):
+        return ""
 
 
 def unary(path: str, request: type[RequestT], response: type[ResponseT]) -> Method[RequestT, ResponseT]:

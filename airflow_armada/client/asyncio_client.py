@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from weakref import WeakSet
 
 import grpc.aio
 
@@ -12,7 +13,7 @@ from airflow_armada.client.calls.jobs import AsyncJobMethods
 from airflow_armada.client.calls.queries import AsyncQueryMethods
 from airflow_armada.client.calls.queues import AsyncQueueMethods
 from airflow_armada.client.calls.retry_policies import AsyncRetryPolicyMethods
-from airflow_armada.client.events.resuming import MISSING_GRACE, Resume
+from airflow_armada.client.events.requests import MISSING_GRACE, StreamRequests
 from airflow_armada.client.events.streams import AsyncEventStream
 from airflow_armada.client.requests import RequestBuilders
 
@@ -42,6 +43,7 @@ class ArmadaAsyncIOClient(
     ) -> None:
         self.event_timeout = event_timeout
         self._channel = channel
+        self._streams: WeakSet[AsyncEventStream] = WeakSet()
         self._driver = AsyncDriver(channel, CallPolicy(call_timeout, retry_timeout, command_timeout))
 
     async def get_job_events_stream(
@@ -51,16 +53,28 @@ class ArmadaAsyncIOClient(
         from_message_id: str | None = None,
         *,
         missing_grace: timedelta = MISSING_GRACE,
+        end_with_server: bool = False,
     ) -> AsyncEventStream:
         """Watch the events of a job set: first those that have been, then each new one as it comes.
 
         For details see :meth:`~airflow_armada.client.client.ArmadaClient.get_job_events_stream`.
         """
-        resume = Resume(queue, job_set_id, from_message_id or "", self.event_timeout, missing_grace)
-        return AsyncEventStream(self._channel, resume)
+        requests = StreamRequests(
+            queue,
+            job_set_id,
+            from_message_id or "",
+            self.event_timeout,
+            missing_grace,
+            end_with_server=end_with_server,
+        )
+        stream = AsyncEventStream(self._channel, requests)
+        self._streams.add(stream)
+        return stream
 
     async def close(self) -> None:
-        """Close the channel, which ends all calls and streams of this client."""
+        """Close the channel. Iterations over streams of this client end, and its calls that still run fail."""
+        for stream in list(self._streams):
+            stream.cancel()
         await self._channel.close()
 
     async def __aenter__(self) -> ArmadaAsyncIOClient:

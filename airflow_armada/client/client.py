@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from weakref import WeakSet
 
 import grpc
 
@@ -12,7 +13,7 @@ from airflow_armada.client.calls.jobs import JobMethods
 from airflow_armada.client.calls.queries import QueryMethods
 from airflow_armada.client.calls.queues import QueueMethods
 from airflow_armada.client.calls.retry_policies import RetryPolicyMethods
-from airflow_armada.client.events.resuming import MISSING_GRACE, Resume
+from airflow_armada.client.events.requests import MISSING_GRACE, StreamRequests
 from airflow_armada.client.events.streams import EventStream
 from airflow_armada.client.requests import RequestBuilders
 
@@ -41,6 +42,7 @@ class ArmadaClient(JobMethods, QueryMethods, QueueMethods, RetryPolicyMethods, R
     ) -> None:
         self.event_timeout = event_timeout
         self._channel = channel
+        self._streams: WeakSet[EventStream] = WeakSet()
         self._driver = Driver(channel, CallPolicy(call_timeout, retry_timeout, command_timeout))
 
     def get_job_events_stream(
@@ -50,6 +52,7 @@ class ArmadaClient(JobMethods, QueryMethods, QueueMethods, RetryPolicyMethods, R
         from_message_id: str | None = None,
         *,
         missing_grace: timedelta = MISSING_GRACE,
+        end_with_server: bool = False,
     ) -> EventStream:
         """Watch the events of a job set: first those that have been, then each new one as it comes.
 
@@ -60,13 +63,25 @@ class ArmadaClient(JobMethods, QueryMethods, QueueMethods, RetryPolicyMethods, R
         :param job_set_id: the job set
         :param from_message_id: continue after the message of this id; None for the beginning
         :param missing_grace: how long to wait for a queue or job set that does not exist (yet)
+        :param end_with_server: end the iteration when the server ends the stream, instead of opening it again
         :return: an iterator of messages
         """
-        resume = Resume(queue, job_set_id, from_message_id or "", self.event_timeout, missing_grace)
-        return EventStream(self._channel, resume)
+        requests = StreamRequests(
+            queue,
+            job_set_id,
+            from_message_id or "",
+            self.event_timeout,
+            missing_grace,
+            end_with_server=end_with_server,
+        )
+        stream = EventStream(self._channel, requests)
+        self._streams.add(stream)
+        return stream
 
     def close(self) -> None:
-        """Close the channel, which ends all calls and streams of this client."""
+        """Close the channel. Iterations over streams of this client end, and its calls that still run fail."""
+        for stream in list(self._streams):
+            stream.cancel()
         self._channel.close()
 
     def __enter__(self) -> ArmadaClient:

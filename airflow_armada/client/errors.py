@@ -28,6 +28,7 @@ __all__ = [
     "Unauthenticated",
     "Unavailable",
     "Unimplemented",
+    "UnreadableAnswer",
     "from_grpc",
 ]
 
@@ -139,6 +140,13 @@ class Unimplemented(ArmadaRpcError):
     """The server does not know the call: it is too old, or not an Armada server."""
 
     hint = "the server may be too old for this call, or the address may not be Armada's"
+    refused = True
+
+
+class UnreadableAnswer(ArmadaRpcError):
+    """The answer of the server cannot be decoded, and it would not be a second time."""
+
+    hint = "the server may be too new for this client, or the address may not be Armada's"
     refused = True
 
 

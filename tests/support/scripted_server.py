@@ -77,7 +77,7 @@ class ScriptedServer:
     def _handler(self, method: Method[Any, Any]) -> grpc.RpcMethodHandler[Any, Any]:
         make = grpc.unary_stream_rpc_method_handler if method.streaming else grpc.unary_unary_rpc_method_handler
         serve = self._stream(method) if method.streaming else self._unary(method)
-        return make(serve, method.request.FromString, method.response.SerializeToString)
+        return make(serve, method.request.FromString, _serialize)
 
     def _unary(self, method: Method[Any, Any]) -> Answer:
         return lambda request, context: self._answer(method, request, context)
@@ -122,3 +122,8 @@ def in_turn(*answers: Any) -> Answer:
         return one(request, context) if callable(one) else one
 
     return answer
+
+
+def _serialize(answer: Any) -> bytes:
+    """Bytes go out as they are, for what no message class would make."""
+    return answer if isinstance(answer, bytes) else bytes(answer.SerializeToString())

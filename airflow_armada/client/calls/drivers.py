@@ -9,8 +9,9 @@ from typing import Any, TypeVar
 import grpc
 import grpc.aio
 
+from airflow_armada.api.methods import Undecodable
 from airflow_armada.client.calls.call import Attempt, Call, CallPolicy, conversation
-from airflow_armada.client.errors import CredentialsError, from_grpc
+from airflow_armada.client.errors import ArmadaRpcError, CredentialsError, UnreadableAnswer, from_grpc
 
 ResultT = TypeVar("ResultT")
 
@@ -28,6 +29,14 @@ class _Bound:
         if path not in self._remotes:
             self._remotes[path] = step.method.bind(self.channel)
         return self._remotes[path]
+
+
+def _readable(answer: Any, step: Attempt) -> Any:
+    for one in answer if step.method.streaming else [answer]:
+        if isinstance(one, Undecodable):
+            text = f"the answer cannot be decoded: {one}"
+            return UnreadableAnswer(grpc.StatusCode.INTERNAL, text, step.method.name)
+    return answer
 
 
 class Driver(_Bound):
@@ -59,7 +68,7 @@ class Driver(_Bound):
     def _attempt(self, step: Attempt) -> Any:
         try:
             answer = self._remote(step)(step.request, timeout=step.timeout)
-            return list(answer) if step.method.streaming else answer
+            return _readable(list(answer) if step.method.streaming else answer, step)
         except grpc.RpcError as error:
             return from_grpc(error, step.method.name)
         except CredentialsError as error:
@@ -95,7 +104,13 @@ class AsyncDriver(_Bound):
     async def _attempt(self, step: Attempt) -> Any:
         try:
             answer = self._remote(step)(step.request, timeout=step.timeout)
-            return [message async for message in answer] if step.method.streaming else await answer
+            return _readable([one async for one in answer] if step.method.streaming else await answer, step)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            # Nobody cancelled the task: the channel was closed.
+            return ArmadaRpcError(grpc.StatusCode.CANCELLED, "the channel was closed", step.method.name)
         except grpc.RpcError as error:
             return from_grpc(error, step.method.name)
         except CredentialsError as error:

@@ -1,142 +1,115 @@
-"""When and where to open a broken event stream again: the rules that the sync and the asyncio stream share."""
+"""Whether, when and from where a broken event stream is opened again: rules without I/O and without a clock.
+
+They are shared by the streams of both clients and by the watch of a job set in the triggerer. Times are seconds by any
+clock that does not go back.
+"""
 
 from __future__ import annotations
 
-import logging
 import random
-import time
-from datetime import timedelta
+from collections.abc import Callable
+from dataclasses import replace
 
-import grpc
+from airflow_armada.client.errors import ArmadaRpcError, CredentialsError, JobSetNotFound, QueueNotFound
+from airflow_armada.client.failure import ArmadaError
+from airflow_armada.client.patience import Kind, Patience, Trouble, kind_of
 
-from airflow_armada.api import event_pb2
-from airflow_armada.client.errors import (
-    ArmadaRpcError,
-    CredentialsError,
-    JobSetNotFound,
-    QueueNotFound,
-    Unauthenticated,
-)
-from airflow_armada.client.patience import Patience
-
-logger = logging.getLogger(__name__)
-
-MISSING_GRACE = timedelta(seconds=20)
-"""A job set appears in the event store a moment after its first submit, a new queue after up to 10 s."""
-
-_CREDENTIALS_GRACE = 60.0
-"""s for which a source of tokens may fail, as when its server restarts."""
-
-_REFRESHES = 2
-_WARN_AFTER = 5
-_HEALTHY_AFTER = 20.0
+HEALTHY_AFTER = 20.0
+"""s for which an opening must have lasted to count as a success, although it told of nothing."""
 
 
-class Resume:
-    """The position of an event stream, and what to do each time it breaks.
+class StreamEnded(ArmadaError):
+    """The server ended a watch, which it never does of itself: a proxy, or a server that stops."""
 
-    :param queue: the queue
-    :param job_set_id: the job set
-    :param from_message_id: continue after this message; "" for the beginning
-    :param event_timeout: the longest that one opening of the stream lasts
-    :param missing_grace: how long a queue or job set that does not exist is waited for
-    :param backoff: pauses before opening it again
+    @property
+    def transient(self) -> bool:
+        return True
+
+    def __str__(self) -> str:
+        return "the server ended it"
+
+
+class Resuming:
+    """Where an event stream stands, and its troubles since it last went well.
+
+    A message is a success, and so is an opening that has lasted for a while: a watch of a quiet job set carries
+    nothing. What is refused when a stream is opened (credentials, a job set that is not there) never counts as that.
+
+    :param position: the message id after which to begin; "" for the beginning
+    :param patience: how long errors are waited out, and the pauses between the openings
+    :param missing: s for which a queue or job set that does not exist is waited for
+    :param kind: tells what any other error means
+    :param healthy_after: s for which an opening must last to count as a success
     """
 
     def __init__(
         self,
-        queue: str,
-        job_set_id: str,
-        from_message_id: str,
-        event_timeout: timedelta,
-        missing_grace: timedelta = MISSING_GRACE,
-        backoff: Patience | None = None,
+        position: str,
+        patience: Patience,
+        *,
+        missing: float = 0.0,
+        kind: Callable[[BaseException], Kind] = kind_of,
+        healthy_after: float = HEALTHY_AFTER,
     ) -> None:
-        self.last_message_id = from_message_id
-        self._queue = queue
-        self._job_set_id = job_set_id
-        self._event_timeout = event_timeout.total_seconds()
-        self._missing_grace = missing_grace.total_seconds()
-        self._backoff = backoff or Patience(first=0.2, most=10.0)
-        self._failures = 0
-        self._refusals = 0
-        self._trouble_since: float | None = None
-        self._final: BaseException | None = None
-        self._opened = 0.0
+        self.position = position
+        self._trouble = Trouble(patience, kind)
+        self._missing = Trouble(replace(patience, outage=missing, error=missing), lambda error: Kind.ERROR)
+        self._healthy_after = healthy_after
+        self._opened_at = 0.0
+        self._told = False
+        self._silent = 0
 
-    def opening(self) -> tuple[event_pb2.JobSetRequest, float]:
-        """Return the request for the next opening, and its deadline in s.
+    @property
+    def failures(self) -> int:
+        """How often it has broken since it last went well."""
+        return self._trouble.failures + self._missing.failures
 
-        The deadline is what ends a stream that has died without a word; streams of one age do not end together.
+    def opened(self, now: float) -> None:
+        """Take note that the stream is being opened.
+
+        :param now: the time
         """
-        if self._final is not None:
-            raise self._final
-        request = event_pb2.JobSetRequest(
-            queue=self._queue,
-            id=self._job_set_id,
-            from_message_id=self.last_message_id,
-            watch=True,
-            errorIfMissing=True,
-        )
-        self._opened = time.monotonic()
-        return request, self._event_timeout * random.uniform(0.9, 1.0)
+        self._silent = 0 if self._told else self._silent + 1
+        self._opened_at, self._told = now, False
 
-    def received(self, message: event_pb2.EventStreamMessage) -> None:
-        """Take note of a message that is handed to the caller."""
-        self.last_message_id = message.id or self.last_message_id
-        self._failures = self._refusals = 0
-        self._trouble_since = None
+    def received(self, position: str) -> None:
+        """Take note of a message, or of the last one of several.
 
-    def broken(self, error: BaseException | None) -> float:
-        """Return how many seconds to wait before opening the stream again.
-
-        :param error: how the stream broke; None when it just ended, which a watch never does of itself
-        :raises ArmadaRpcError: when opening it again cannot help; the stream then keeps raising it
+        :param position: its id; an empty one leaves the stream where it was
         """
-        lasted = time.monotonic() - self._opened
-        if _is_deadline(error) and lasted >= self._event_timeout / 2:
-            return 0.0
-        if error is not None and self._is_final(error):
-            self._final = error
-            raise error
-        if lasted >= _HEALTHY_AFTER:
-            self._failures = 0
-        pause = self._backoff.pause(self._failures)
-        self._failures += 1
-        self._log(error, pause)
-        return pause
+        self.position = position or self.position
+        self._told = True
+        self._over()
 
-    def _is_final(self, error: BaseException) -> bool:
-        if isinstance(error, CredentialsError):
-            return self._troubled_for() >= _CREDENTIALS_GRACE
-        if not isinstance(error, ArmadaRpcError):
-            return True
-        if isinstance(error, Unauthenticated):
-            self._refusals += 1
-            return self._refusals > _REFRESHES
-        if isinstance(error, (JobSetNotFound, QueueNotFound)):
-            return self._troubled_for() >= self._missing_grace
-        self._trouble_since = None
-        return error.refused
+    def idle(self, shortest: float, longest: float) -> float:
+        """Return for how many seconds this opening may be silent before it is taken for half-open.
 
-    def _troubled_for(self) -> float:
-        """How long each opening has met the same kind of trouble, in s."""
-        now = time.monotonic()
-        self._trouble_since = now if self._trouble_since is None else self._trouble_since
-        return now - self._trouble_since
+        The time doubles with each opening in a row that told of nothing, with jitter.
 
-    def _log(self, error: BaseException | None, pause: float) -> None:
-        level = logging.WARNING if self._failures == _WARN_AFTER else logging.DEBUG
-        logger.log(
-            level,
-            "Event stream of job set %s in queue %s broke (%s); opening it again in %.1f s after message %r",
-            self._job_set_id,
-            self._queue,
-            error or "the server ended it",
-            pause,
-            self.last_message_id,
-        )
+        :param shortest: s, after an opening that told of something
+        :param longest: s
+        """
+        return min(shortest * 2.0 ** min(max(self._silent - 1, 0), 20), longest) * random.uniform(0.8, 1.2)
+
+    def broken(self, error: BaseException | None, now: float) -> float | None:
+        """Take note that the stream broke.
+
+        :param error: how; None when the server ended it
+        :param now: the time
+        :return: s to wait before it is opened again; None if that cannot help, or has not helped for too long
+        """
+        if now - self._opened_at >= self._healthy_after and not _at_the_door(error):
+            self._over()
+        if isinstance(error, JobSetNotFound | QueueNotFound):
+            self._trouble.over()
+            return self._missing.pause_after(error, now)
+        self._missing.over()
+        return self._trouble.pause_after(StreamEnded() if error is None else error, now)
+
+    def _over(self) -> None:
+        self._trouble.over()
+        self._missing.over()
 
 
-def _is_deadline(error: BaseException | None) -> bool:
-    return isinstance(error, ArmadaRpcError) and error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+def _at_the_door(error: BaseException | None) -> bool:
+    return isinstance(error, CredentialsError) or (isinstance(error, ArmadaRpcError) and error.refused)

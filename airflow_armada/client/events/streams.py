@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import threading
 from collections.abc import AsyncIterator, Iterator
 from types import TracebackType
@@ -15,7 +14,8 @@ import grpc.aio
 from airflow_armada.api import event_pb2
 from airflow_armada.api.methods import Event
 from airflow_armada.client.errors import ArmadaRpcError, CredentialsError, from_grpc
-from airflow_armada.client.events.resuming import Resume
+from airflow_armada.client.events.requests import StreamRequests
+from airflow_armada.client.events.resuming import StreamEnded
 
 _METHOD = Event.GET_JOB_SET_EVENTS
 
@@ -27,12 +27,12 @@ class EventStream(Iterator[event_pb2.EventStreamMessage]):
     instead of filling memory.
 
     :param channel: the channel
-    :param resume: where to begin, and what to do when the stream breaks
+    :param requests: where to begin, and what to do when the stream breaks
     """
 
-    def __init__(self, channel: grpc.Channel, resume: Resume) -> None:
+    def __init__(self, channel: grpc.Channel, requests: StreamRequests) -> None:
         self._open = _METHOD.bind(channel)
-        self._resume = resume
+        self._requests = requests
         self._call: Any = None
         self._lock = threading.Lock()
         self._cancelled = threading.Event()
@@ -50,25 +50,34 @@ class EventStream(Iterator[event_pb2.EventStreamMessage]):
                 self._broken(from_grpc(error, _METHOD.name))
             except CredentialsError as error:
                 self._broken(error)
+            except ValueError:  # the channel is closed
+                if not self._cancelled.is_set():
+                    raise
             else:
-                self._resume.received(message)
+                self._requests.received(message)
                 return message
         raise StopIteration
 
     def _current(self) -> Any:
-        with self._lock:
-            if self._cancelled.is_set():
-                raise StopIteration
-            if self._call is None:
-                request, timeout = self._resume.opening()
-                self._call = self._open(request, timeout=timeout)
-            return self._call
+        call = self._call
+        if call is None:
+            request, timeout = self._requests.opening()
+            # Outside of the lock: the source of tokens may take its time, and cancel() must not wait for it.
+            call = self._open(request, timeout=timeout)
+            with self._lock:
+                self._call = call
+                if self._cancelled.is_set():
+                    call.cancel()
+        return call
 
     def _broken(self, error: BaseException | None) -> None:
         with self._lock:
             self._call = None
         if not self._cancelled.is_set():
-            self._cancelled.wait(self._resume.broken(error))
+            try:
+                self._cancelled.wait(self._requests.broken(error))
+            except StreamEnded:
+                self._cancelled.set()
 
     def cancel(self) -> None:
         """End the stream: the iteration stops, also where another thread waits in it."""
@@ -76,7 +85,6 @@ class EventStream(Iterator[event_pb2.EventStreamMessage]):
         with self._lock:
             if self._call is not None:
                 self._call.cancel()
-                self._call = None
 
     def __enter__(self) -> EventStream:
         return self
@@ -93,12 +101,12 @@ class AsyncEventStream(AsyncIterator[event_pb2.EventStreamMessage]):
     Cancelling the task that waits in it closes the connection; iterating again resumes after the last message.
 
     :param channel: the channel; its event loop must be the running one
-    :param resume: where to begin, and what to do when the stream breaks
+    :param requests: where to begin, and what to do when the stream breaks
     """
 
-    def __init__(self, channel: grpc.aio.Channel, resume: Resume) -> None:
+    def __init__(self, channel: grpc.aio.Channel, requests: StreamRequests) -> None:
         self._open = _METHOD.bind(channel)
-        self._resume = resume
+        self._requests = requests
         self._call: Any = None
         self._loop = asyncio.get_running_loop()
         self._cancelled = asyncio.Event()
@@ -116,18 +124,19 @@ class AsyncEventStream(AsyncIterator[event_pb2.EventStreamMessage]):
                 await self._broken(error)
             except asyncio.CancelledError:
                 self._close()
-                if not self._cancelled.is_set() or _task_is_cancelled():
+                task = asyncio.current_task()
+                if not self._cancelled.is_set() or (task is not None and task.cancelling()):
                     raise
             else:
                 if message is not None:
-                    self._resume.received(message)
+                    self._requests.received(message)
                     return message
                 await self._broken(None)
         raise StopAsyncIteration
 
     async def _read(self) -> event_pb2.EventStreamMessage | None:
         if self._call is None:
-            request, timeout = self._resume.opening()
+            request, timeout = self._requests.opening()
             self._call = self._open(request, timeout=timeout)
         message = await self._call.read()
         return None if message is grpc.aio.EOF else message
@@ -136,9 +145,13 @@ class AsyncEventStream(AsyncIterator[event_pb2.EventStreamMessage]):
         self._call = None
         if self._cancelled.is_set():
             return
-        pause = self._resume.broken(error)
-        with contextlib.suppress(asyncio.TimeoutError):
+        try:
+            pause = self._requests.broken(error)
             await asyncio.wait_for(self._cancelled.wait(), pause)
+        except TimeoutError:
+            pass
+        except StreamEnded:
+            self._cancelled.set()
 
     def _close(self) -> None:
         call, self._call = self._call, None
@@ -167,9 +180,3 @@ class AsyncEventStream(AsyncIterator[event_pb2.EventStreamMessage]):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._end()
-
-
-def _task_is_cancelled() -> bool:
-    task = asyncio.current_task()
-    cancelling = getattr(task, "cancelling", None)  # from Python 3.11
-    return bool(cancelling and cancelling())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 from itertools import count, islice
 from typing import Any
@@ -13,13 +14,16 @@ import grpc
 import grpc.aio
 import pytest
 
-from airflow_armada.api.event_pb2 import EventMessage, EventStreamMessage, JobQueuedEvent
+from airflow_armada.api import submit_pb2
+from airflow_armada.api.event_pb2 import EventMessage, EventStreamMessage, JobFailedEvent, JobQueuedEvent
 from airflow_armada.client import errors
 from airflow_armada.client.asyncio_client import ArmadaAsyncIOClient
+from airflow_armada.client.auth.credentials import Credentials
 from airflow_armada.client.channel import open_aio_channel, open_channel
 from airflow_armada.client.client import ArmadaClient
 from airflow_armada.client.event import Event
 from airflow_armada.client.settings import SiteSettings
+from airflow_armada.client.typings import EventType
 from tests.support.scripted_server import ScriptedServer, in_turn, scripted_server
 
 Code = grpc.StatusCode
@@ -150,6 +154,7 @@ async def test_a_stream_that_has_gone_silent_is_opened_again(server: ScriptedSer
         assert await take(aio_client, 1) == ["0:0:0:1"]
 
 
+UNAVAILABLE = (Code.UNAVAILABLE, "Socket closed")
 MISSING = (Code.NOT_FOUND, "[GetJobSetEvents] Jobset s for queue q does not exist")
 
 
@@ -177,7 +182,6 @@ def test_a_job_set_that_never_appears_is_an_error(server: ScriptedServer, client
     ("code", "expected"),
     [
         (Code.PERMISSION_DENIED, errors.PermissionDenied),
-        (Code.UNAUTHENTICATED, errors.Unauthenticated),
         (Code.INVALID_ARGUMENT, errors.InvalidRequest),
         (Code.UNIMPLEMENTED, errors.Unimplemented),
     ],
@@ -268,6 +272,110 @@ async def test_cancelling_the_reading_task_cancels_it_and_leaves_the_stream_usab
     assert (await anext(stream)).id == "7:0:0:1"
     assert server.requests("GetJobSetEvents")[-1].from_message_id == "0:0:0:1"
     stream.cancel()
+
+
+async def test_closing_a_client_ends_the_iterations_over_its_streams(
+    server: ScriptedServer, client: ArmadaClient, aio_client: ArmadaAsyncIOClient
+) -> None:
+    server.answers["GetJobSetEvents"] = history(1, BREAKS["end of stream"])
+    stream, aio_stream = client.get_job_events_stream("q", "s"), await aio_client.get_job_events_stream("q", "s")
+    seen: list[EventStreamMessage] = []
+    reader = threading.Thread(target=lambda: seen.extend(stream))
+    reader.start()
+    aio_reader = asyncio.ensure_future(anext(aio_stream))
+    assert (await aio_reader).id == "0:0:0:1"
+    aio_reader = asyncio.ensure_future(anext(aio_stream))
+    await asyncio.to_thread(server.wait_for, "GetJobSetEvents", 2)
+
+    await asyncio.to_thread(client.close)
+    await aio_client.close()
+    await asyncio.to_thread(reader.join, TIMEOUT)
+
+    assert not reader.is_alive()
+    with pytest.raises(StopAsyncIteration):
+        await asyncio.wait_for(aio_reader, TIMEOUT)
+    assert list(stream) == []
+
+
+async def test_a_call_that_runs_when_the_channel_is_closed_fails_and_cancels_nobody(
+    server: ScriptedServer, aio_client: ArmadaAsyncIOClient
+) -> None:
+    server.answers["GetQueue"] = lambda request, context: hang(context)
+    asking = asyncio.ensure_future(aio_client.get_queue("q"))
+    await asyncio.to_thread(server.wait_for, "GetQueue", 1)
+
+    await aio_client.close()
+
+    with pytest.raises(errors.ArmadaRpcError, match="closed"):
+        await asking
+
+
+def test_cancelling_does_not_wait_for_a_source_of_tokens(server: ScriptedServer) -> None:
+    asked, release = threading.Event(), threading.Event()
+
+    @dataclass(frozen=True)
+    class Slow(Credentials):
+        def authorization(self) -> str:
+            asked.set()
+            release.wait(TIMEOUT)
+            return "Bearer late"
+
+    settings = SiteSettings(server.target, tls=None, credentials=Slow(), allow_plaintext_credentials=True)
+    server.answers["GetJobSetEvents"] = history(1, BREAKS["end of stream"])
+    with ArmadaClient(open_channel(settings)) as client:
+        stream = client.get_job_events_stream("q", "s")
+        seen: list[EventStreamMessage] = []
+        reader = threading.Thread(target=lambda: seen.extend(stream))
+        reader.start()
+        asked.wait(TIMEOUT)
+
+        stream.cancel()
+
+        assert reader.is_alive()
+        release.set()
+        reader.join(TIMEOUT)
+    assert seen == []
+
+
+async def test_a_stream_ends_with_its_server_if_told_to(
+    server: ScriptedServer, client: ArmadaClient, aio_client: ArmadaAsyncIOClient
+) -> None:
+    server.answers["GetJobSetEvents"] = in_turn(UNAVAILABLE, lambda request, context: iter([message(1), message(2)]))
+    stream = client.get_job_events_stream("q", "s", end_with_server=True)
+    aio_stream = await aio_client.get_job_events_stream("q", "s", end_with_server=True)
+
+    assert [one.id for one in stream] == ["1:0:0:1", "2:0:0:1"]
+    assert [one.id async for one in aio_stream] == ["1:0:0:1", "2:0:0:1"]
+
+
+async def test_an_event_that_cannot_be_decoded_is_passed_over_alone_and_told_once(
+    server: ScriptedServer, client: ArmadaClient, aio_client: ArmadaAsyncIOClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    foreign = EventMessage(failed=JobFailedEvent(job_id="j", reason="Latin-1: x"))
+    broken = EventStreamMessage(id="1:0:0:1", message=foreign).SerializeToString().replace(b": x", b": \xe9")
+    server.answers["GetJobSetEvents"] = in_turn(
+        lambda request, context: iter([message(0), broken, message(2)]), history(4, BREAKS["end of stream"])
+    )
+    with client.get_job_events_stream("q", "s") as stream:
+        events = [Event(one) for one in islice(stream, 4)]
+
+    assert [event.id for event in events] == [f"{number}:0:0:1" for number in range(4)]
+    assert [event.type for event in events][1] is EventType.unknown
+    assert caplog.text.count("cannot be decoded") == 1
+    server.answers["GetJobSetEvents"] = lambda request, context: iter([broken, message(2)])
+    assert await take(aio_client, 2) == ["1:0:0:1", "2:0:0:1"]
+
+
+async def test_an_answer_that_cannot_be_decoded_is_an_error_of_its_own(
+    server: ScriptedServer, client: ArmadaClient, aio_client: ArmadaAsyncIOClient
+) -> None:
+    server.answers["GetQueue"] = in_turn(submit_pb2.Queue(name="x").SerializeToString().replace(b"x", b"\xe9"))
+
+    with pytest.raises(errors.UnreadableAnswer, match="cannot be decoded"):
+        client.get_queue("q")
+    with pytest.raises(errors.UnreadableAnswer, match="cannot be decoded"):
+        await aio_client.get_queue("q")
+    assert len(server.requests("GetQueue")) == 2
 
 
 async def test_a_slow_consumer_holds_the_server_back(

@@ -1,23 +1,29 @@
-"""What an event stream does each time that it breaks."""
+"""What an event stream does each time that it breaks: the rules of every stream, and those of the client's."""
 
 from __future__ import annotations
 
+import math
 from datetime import timedelta
+from typing import Any
 
 import grpc
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from airflow_armada.api.event_pb2 import EventStreamMessage
 from airflow_armada.client.errors import ArmadaRpcError, CredentialsError, classify
-from airflow_armada.client.events.resuming import Resume
-from airflow_armada.client.patience import Patience
+from airflow_armada.client.events.requests import StreamRequests
+from airflow_armada.client.events.resuming import HEALTHY_AFTER, Resuming, StreamEnded
+from airflow_armada.client.patience import Kind, Patience
 
 Code = grpc.StatusCode
 
 
-def resume(grace: float = 60.0, from_message_id: str = "") -> Resume:
-    backoff = Patience(first=1.0, most=8.0)
-    return Resume("q", "s", from_message_id, timedelta(minutes=15), timedelta(seconds=grace), backoff)
+def resume(grace: float = 60.0, from_message_id: str = "", error: float = 60.0, **options: Any) -> StreamRequests:
+    patience = Patience(outage=math.inf, error=error, first=1.0, most=8.0)
+    missing = timedelta(seconds=grace)
+    return StreamRequests("q", "s", from_message_id, timedelta(minutes=15), missing, patience=patience, **options)
 
 
 def error(code: grpc.StatusCode, text: str = "") -> ArmadaRpcError:
@@ -93,14 +99,18 @@ def test_a_refusal_is_raised_now_and_whenever_it_is_opened_again(code: grpc.Stat
         assert caught.value is refusal
 
 
-def test_refused_credentials_are_given_the_chance_to_have_been_renewed() -> None:
-    position, refusal = resume(), error(Code.UNAUTHENTICATED)
-    position.opening()
-    position.broken(refusal)
-    position.broken(refusal)
+@pytest.mark.parametrize("broken", [error(Code.UNAUTHENTICATED), CredentialsError("the token server is away")])
+def test_credentials_are_given_a_while_to_be_renewed(broken: Exception) -> None:
+    assert resume().broken(broken) > 0
 
-    with pytest.raises(ArmadaRpcError):
-        position.broken(refusal)
+    with pytest.raises(type(broken)):
+        resume(error=0.0).broken(broken)
+
+
+def test_a_stream_ends_with_its_server_where_that_is_wanted() -> None:
+    with pytest.raises(StreamEnded):
+        resume(end_with_server=True).broken(None)
+    assert resume(end_with_server=True).broken(error(Code.UNAVAILABLE)) > 0
 
 
 @pytest.mark.parametrize("text", ["Queue q does not exist", "Jobset s for queue q does not exist"])
@@ -112,10 +122,95 @@ def test_what_does_not_exist_is_waited_for_only_for_a_while(text: str) -> None:
         impatient.broken(error(Code.NOT_FOUND, text))
 
 
-def test_a_source_of_tokens_that_fails_is_tried_again() -> None:
-    assert resume().broken(CredentialsError("the token server is away")) > 0
-
-
 def test_anything_else_is_raised() -> None:
     with pytest.raises(RuntimeError):
         resume().broken(RuntimeError("a mistake of ours"))
+
+
+TOKEN = CredentialsError("the token server is away", transient=True)
+AWAY = error(Code.UNAVAILABLE, "Socket closed")
+MISSING = error(Code.NOT_FOUND, "Jobset s for queue q does not exist")
+
+
+def kind(error: BaseException) -> Kind:
+    return Kind.ERROR if error is TOKEN else Kind.OUTAGE
+
+
+def resuming(position: str = "") -> Resuming:
+    return Resuming(position, Patience(math.inf, 60.0, first=1.0, most=8.0), missing=20.0, kind=kind)
+
+
+def opened_and_broken(stream: Resuming, at: float, error: BaseException | None, after: float = 0.0) -> float | None:
+    stream.opened(at)
+    return stream.broken(error, at + after)
+
+
+def test_trouble_now_and_trouble_after_a_quiet_quarter_of_an_hour_are_two_troubles() -> None:
+    stream = resuming()
+
+    assert opened_and_broken(stream, 0.0, TOKEN) is not None
+    assert opened_and_broken(stream, 1.0, None, after=900.0) is not None
+    assert opened_and_broken(stream, 902.0, TOKEN) is not None
+
+
+def test_an_opening_that_never_got_past_the_door_is_no_success_however_long_it_took() -> None:
+    stream = resuming()
+
+    assert opened_and_broken(stream, 0.0, TOKEN, after=30.0) is not None
+    assert opened_and_broken(stream, 31.0, TOKEN, after=58.0) is not None
+    assert opened_and_broken(stream, 90.0, TOKEN, after=30.0) is None
+
+
+def test_a_message_is_a_success_and_moves_the_position() -> None:
+    stream = resuming("5:0")
+    opened_and_broken(stream, 0.0, TOKEN)
+    stream.opened(50.0)
+    stream.received("7:0")
+    stream.received("")
+
+    assert stream.position == "7:0"
+    assert opened_and_broken(stream, 100.0, TOKEN) is not None
+
+
+def test_what_is_missing_has_a_grace_of_its_own_that_other_trouble_starts_anew() -> None:
+    stream = resuming()
+
+    assert opened_and_broken(stream, 0.0, MISSING) is not None
+    assert opened_and_broken(stream, 19.0, AWAY) is not None
+    assert opened_and_broken(stream, 30.0, MISSING) is not None
+    assert opened_and_broken(stream, 50.0, MISSING) is None
+
+
+def test_a_silent_stream_is_given_longer_and_longer_until_it_tells_something() -> None:
+    stream = resuming()
+    waits = []
+    for _ in range(4):
+        stream.opened(0.0)
+        waits.append(stream.idle(60.0, 200.0))
+    stream.received("1")
+    stream.opened(0.0)
+
+    for wait, expected in zip([*waits, stream.idle(60.0, 200.0)], [60, 120, 200, 200, 60], strict=True):
+        assert expected * 0.8 <= wait <= expected * 1.2
+
+
+STEPS = st.lists(st.tuples(st.sampled_from([TOKEN, AWAY, MISSING, None]), st.integers(0, 60), st.booleans()))
+
+
+@given(STEPS)
+def test_it_gives_up_only_on_trouble_without_success_that_has_lasted(steps: list[tuple[Any, int, bool]]) -> None:
+    stream, now, well_at = resuming(), 0.0, 0.0
+    for broken, lasted, told in steps:
+        stream.opened(now)
+        if told:
+            stream.received(f"{now}")
+            well_at = now
+        now += lasted
+        if lasted >= HEALTHY_AFTER and broken not in (TOKEN, MISSING):
+            well_at = now
+        pause = stream.broken(broken, now)
+        if pause is None:
+            assert (broken is TOKEN and now - well_at >= 60.0) or (broken is MISSING and now - well_at >= 20.0)
+            return
+        assert 0.0 <= pause <= 8.0
+        now += pause
