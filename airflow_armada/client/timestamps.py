@@ -8,12 +8,18 @@ from functools import lru_cache
 from typing import Any
 
 _RFC3339 = re.compile(r"(\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d)(?:\.(\d+))?([Zz]|[+-]\d\d:\d\d)")
+_LAST_SECOND = 253_402_300_799
+"""The end of the year 9999, the last one with a text of RFC 3339."""
 
 
 def rfc3339(timestamp: Any) -> str:
-    """Write a protobuf timestamp as UTC with microseconds, so that later times are larger texts; "" if it is unset."""
+    """Write a protobuf timestamp as UTC with microseconds, so that later times are larger texts.
+
+    :return: the time; "" if it is unset, or none that people know
+    """
     seconds, nanos = timestamp.seconds, timestamp.nanos
-    return f"{_second(seconds)}.{nanos // 1000:06d}Z" if seconds or nanos else ""
+    possible = 0 <= seconds <= _LAST_SECOND and 0 <= nanos < 1_000_000_000
+    return f"{_second(seconds)}.{nanos // 1000:06d}Z" if possible and (seconds or nanos) else ""
 
 
 @lru_cache(maxsize=64)
@@ -31,5 +37,8 @@ def nanoseconds(text: str) -> int:
         return 0
     seconds, fraction, zone = match.groups()
     offset = "+00:00" if zone in "Zz" else zone
-    whole = int(datetime.fromisoformat(seconds.upper() + offset).timestamp())
+    try:
+        whole = int(datetime.fromisoformat(seconds.upper() + offset).timestamp())
+    except (ValueError, OverflowError):
+        return 0
     return whole * 1_000_000_000 + int((fraction or "").ljust(9, "0")[:9])

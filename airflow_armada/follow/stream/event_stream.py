@@ -87,7 +87,7 @@ class EventStream:
         failures = 0
         while True:
             before = self.events
-            error = await self._read()
+            error = await self._read_safely()
             progress = self.events > before
             self._silent = 0 if progress else self._silent + 1
             # Proxies end silent streams every minute or so: one that was open for a while did not fail.
@@ -107,17 +107,25 @@ class EventStream:
         """Open the stream again unless it tells of something soon: a snapshot knew more than it has told."""
 
         def check(seen: int) -> None:
-            del self._timers["suspicion"]
+            self._timers.pop("suspicion", None)
             if self.events == seen:
                 self.reopen()
 
-        if "suspicion" not in self._timers:
+        if self._call is not None and "suspicion" not in self._timers:
             self._timers["suspicion"] = self._loop.call_later(self._timings.settle, check, self.events)
 
     def use(self, channel: Any) -> None:
         """Go on with another channel, from where the stream stands."""
         self._channel = channel
         self.reopen()
+
+    async def _read_safely(self) -> ArmadaError | None:
+        """Read one call to its end, whatever goes wrong: nobody else would open the stream again."""
+        try:
+            return await self._read()
+        except Exception as error:
+            logger.exception("The event stream of job set %s broke; it is opened again", self._job_set_id)
+            return ArmadaError(f"the event stream broke: {type(error).__name__}: {error}")
 
     async def _read(self) -> ArmadaError | None:
         """Read one call to its end.
@@ -142,6 +150,7 @@ class EventStream:
         finally:
             self._stop_timers()
             self._up = False
+            self._call = None
             call.cancel()
             self._hand_on()
         return None
@@ -165,7 +174,7 @@ class EventStream:
         if batch:
             self._arrived.clear()
             self.events += len(batch)
-            self.position = batch[-1].id
+            self.position = next((message.id for message in reversed(batch) if message.id), self.position)
             self._received_at = time.time()
             self._arrived_at = self._clock()
             self._receive(batch)

@@ -86,6 +86,12 @@ class JobSetWatch:
         """Whether the stream has told all that is stored of a job, as far as one can see."""
         return not tracked.late and self.stream.current
 
+    def revive(self) -> None:
+        """Open the stream again, from where it stands, if what kept it open has ended; nobody ends it on purpose."""
+        if self._task is not None and self._task.done():
+            logger.error("The watch of job set %s has ended; it is begun again", self.job_set_id)
+            self._open(self.stream.position)
+
     async def close(self) -> None:
         """End the stream and everything that runs for it."""
         await background.end(self._task, self.announcement)
@@ -105,13 +111,13 @@ class JobSetWatch:
                 continue
             event = getattr(body, kind)
             job_id = event.job_id
-            if kind == "submitted" and event.job.client_id:
-                self._copies.submitted(event.job.client_id, job_id)
             tracked = jobs.get(job_id)
-            if tracked is None:
-                continue
-            tracked.heard = now
             try:
+                if kind == "submitted" and event.job.client_id:
+                    self._copies.submitted(event.job.client_id, job_id)
+                if tracked is None:
+                    continue
+                tracked.heard = now
                 if tracked.fold(kind, event):
                     changed[job_id] = tracked
             except Exception:

@@ -34,6 +34,7 @@ async def look_after(
             if now - watch.unused_since >= timings.linger:
                 unused.append(watch)
             continue
+        watch.revive()
         _check_refusal(watch, snapshots, now, timings)
         await _check_outage(watch, target, now, timings)
     return unused

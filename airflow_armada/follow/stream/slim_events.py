@@ -6,12 +6,17 @@ of it than the client id, so the stream is parsed with an ``api.EventStreamMessa
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from google.protobuf import descriptor_pb2, message_factory
+from google.protobuf.message import DecodeError
 
 from airflow_armada.api import event_pb2, methods, submit_pb2
 from airflow_armada.api._pool import POOL
+from airflow_armada.api.decode import decode
+
+logger = logging.getLogger(__name__)
 
 _PACKAGE = "airflow_armada.follow"
 _REPLACED = ("EventStreamMessage", "EventMessage", "JobSubmittedEvent", "Job")
@@ -53,9 +58,18 @@ def open_events(channel: Any, queue: str, job_set_id: str, *, from_id: str, watc
     call = channel.unary_stream(
         methods.Event.GET_JOB_SET_EVENTS.path,
         request_serializer=event_pb2.JobSetRequest.SerializeToString,
-        response_deserializer=SlimEvent.FromString,
+        response_deserializer=_parsed,
     )
     return call(request)
+
+
+def _parsed(raw: bytes) -> Any:
+    """Read a message; one that cannot be read has no event. What fails here loses its neighbours in grpc.aio, too."""
+    try:
+        return decode(SlimEvent, raw)
+    except DecodeError:
+        logger.warning("An event of %d bytes cannot be decoded and is skipped", len(raw))
+        return SlimEvent()
 
 
 def id_at(moment: float) -> str:

@@ -72,6 +72,11 @@ class ScriptedArmada:
         history.append(((milliseconds, sequence, 0), message))
         self._wake()
 
+    def emit_raw(self, queue: str, job_set_id: str, raw: bytes) -> None:
+        """Append something to a job set that is sent as it is."""
+        self._history[queue, job_set_id].append(((int(time.time() * 1000), 9, 0), raw))
+        self._wake()
+
     def know(self, job_id: str, state: str, at: float | None = None) -> Any:
         """Let the query API know a job in a state, with a run where the state has one."""
         details = job_pb2.JobDetails(job_id=job_id, state=state, submitted_ts=stamp(at), last_transition_ts=stamp(at))
@@ -138,7 +143,7 @@ class ScriptedArmada:
         handlers[EVENTS] = grpc.unary_stream_rpc_method_handler(
             self._get_events,
             event.GET_JOB_SET_EVENTS.request.FromString,
-            event.GET_JOB_SET_EVENTS.response.SerializeToString,
+            lambda message: message if isinstance(message, bytes) else message.SerializeToString(),
         )
         return _Handler(handlers)
 
@@ -172,7 +177,10 @@ class ScriptedArmada:
                 history = self._history.get((request.queue, request.id), [])
                 for key, message in history[sent:]:
                     if key > after:
-                        yield event_pb2.EventStreamMessage(id=":".join(map(str, (*key, 1))), message=message)
+                        if isinstance(message, bytes):
+                            yield message
+                        else:
+                            yield event_pb2.EventStreamMessage(id=":".join(map(str, (*key, 1))), message=message)
                 sent = len(history)
                 if not request.watch:
                     return

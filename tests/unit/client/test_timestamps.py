@@ -17,6 +17,8 @@ from airflow_armada.client.timestamps import nanoseconds, rfc3339
         ("1970-01-01t00:00:01z", 1_000_000_000),
         ("", 0),
         ("yesterday", 0),
+        ("2026-13-01T00:00:00Z", 0),
+        ("0001-01-01T00:00:00+14:00", 0),
     ],
 )
 def test_times_are_read_to_the_nanosecond(text: str, expected: int) -> None:
@@ -30,3 +32,10 @@ def test_wire_times_are_written_so_that_later_ones_are_larger() -> None:
     assert early == "1970-01-01T00:00:09.999999Z"
     assert early < late
     assert rfc3339(timestamp_pb2.Timestamp()) == ""
+
+
+@pytest.mark.parametrize(
+    ("seconds", "nanos"), [(2**62, 0), (-(2**62), 0), (-1, 0), (253_402_300_800, 0), (1, -1), (1, 2_000_000_000)]
+)
+def test_a_wire_time_that_nobody_can_have_meant_is_none(seconds: int, nanos: int) -> None:
+    assert rfc3339(timestamp_pb2.Timestamp(seconds=seconds, nanos=nanos)) == ""
