@@ -12,6 +12,7 @@ from airflow.triggers.base import BaseTrigger, TaskSuccessEvent, TriggerEvent
 from airflow_armada._compat import TRIGGERS_HEAR_OF_KILLS, event_hold
 from airflow_armada._detached import start_detached
 from airflow_armada.client.failure import SettingsError
+from airflow_armada.client.foreign_text import storable_value
 from airflow_armada.client.patience import Kind, Patience, retry_async
 from airflow_armada.hooks.armada import ArmadaHook
 from airflow_armada.triggers.kill import cancel_job
@@ -49,7 +50,7 @@ class ArmadaJobTrigger(BaseTrigger):
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Give the class path and arguments from which another process makes this trigger again."""
-        return f"{type(self).__module__}.{type(self).__qualname__}", self.wait.to_dict()
+        return f"{type(self).__module__}.{type(self).__qualname__}", storable_value(self.wait.to_dict())
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Follow the job to its end and fire an event with its outcome."""

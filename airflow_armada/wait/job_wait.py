@@ -10,6 +10,7 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_armada._compat import conf
+from airflow_armada.client.foreign_text import storable_value
 from airflow_armada.client.job_ref import JobRef
 
 if TYPE_CHECKING:
@@ -235,7 +236,9 @@ def make_error_event(wait: JobWait, error: Exception) -> dict[str, Any]:
     :param error: why not; its text is stored and shown.
     :return: the payload of the trigger's event.
     """
-    return {"version": EVENT_VERSION, "wait": wait.to_dict(), "error": str(error) or type(error).__name__}
+    event = {"version": EVENT_VERSION, "wait": wait.to_dict(), "error": str(error) or type(error).__name__}
+    cleaned: dict[str, Any] = storable_value(event)
+    return cleaned
 
 
 def make_event(
@@ -246,6 +249,9 @@ def make_event(
 ) -> dict[str, Any]:
     """
     Put the end of a job into a small dictionary of builtins.
+
+    Airflow keeps it in a database: a NUL that it cannot store would end the whole triggerer. So what a job or a server
+    wrote is cleaned here; a result already is, and it may be longer than other texts.
 
     :param wait: the job.
     :param outcome: its end.
@@ -259,8 +265,9 @@ def make_event(
         event["last_lines"] = reporter.last_lines()
     if not outcome.logs_complete:
         event["shown_until"] = reporter.shown_until()
-    if collector is not None:
-        event["result"] = collector.to_dict()
     if infrastructure_end(outcome) in wait.resubmit_on:
         event["records"] = reporter.kept_records()
-    return event
+    cleaned: dict[str, Any] = storable_value(event)
+    if collector is not None:
+        cleaned["result"] = collector.to_dict()
+    return cleaned

@@ -111,6 +111,18 @@ def test_a_job_that_exits_with_an_error(run: DagRun, mode: str) -> None:
 
 
 @by_mode
+def test_a_job_that_prints_every_byte_fails_like_any_other(run: DagRun, mode: str) -> None:
+    """PostgreSQL stores no NUL; an event that holds one ends the triggerer, and the next one, with all their tasks."""
+    task_id = f"hostile_{mode}"
+    assert run.wait_for_task(task_id, "success", "failed", deadline=120) == "failed"
+
+    errors = run.errors(task_id)
+
+    assert "ArmadaJobFailed" in errors
+    assert "x\N{REPLACEMENT CHARACTER}y" in errors
+
+
+@by_mode
 def test_a_failure_callback_gets_the_exception_with_its_facts(run: DagRun, mode: str) -> None:
     task_id = f"exit_three_{mode}"
     run.wait_for_task(task_id, "success", "failed", deadline=120)

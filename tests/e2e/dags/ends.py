@@ -19,10 +19,13 @@ def tell(context: dict[str, Any]) -> None:
     print(f"callback: {type(error).__name__}, exit codes {error.outcome.exit_codes}, queue {error.facts['queue']}")
 
 
+EVERY_BYTE = "for n in $(seq 0 255); do printf \"\\\\$(printf %03o $n)\"; done; echo; printf 'x\\000y\\n'; exit 3"
+
 # What each job runs, what it asks for, and what its task is told beyond that.
 ENDS = {
     "exit_zero": ("echo fine", SMALL, {}),
     "exit_three": ("echo so far so good; echo it broke >&2; exit 3", SMALL, {"on_failure_callback": tell}),
+    "hostile": (EVERY_BYTE, SMALL, {}),
     "rejected": ("echo never", HUGE, {"retries": 2, "retry_delay": timedelta(seconds=1)}),
     "cancelled": ("echo waiting; sleep 600", SMALL, {"retries": 2, "retry_delay": timedelta(seconds=1)}),
     "hopeless": ("exit 2", SMALL, {"retries": 2, "retry_policy": POLICY}),

@@ -25,7 +25,7 @@ MINIMAL: dict[str, Any] = {
     "job_id": "01k9job",
     "submitted_at": 1.5,
 }
-texts = st.text(max_size=20)
+texts = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20)
 times = st.none() | st.floats(min_value=0, max_value=1e10, allow_nan=False)
 waits = st.builds(
     JobWait,
@@ -154,3 +154,20 @@ async def test_what_follows_in_another_log_file_begins_in_the_next_millisecond()
         "2026-11-22T10:00:00.124000Z",
         "2026-11-22T10:00:01.000000Z",
     ]
+
+
+HOSTILE = st.text(st.sampled_from("a\0\ud800\udfff\x1b\n"), max_size=8)
+
+
+@given(HOSTILE, HOSTILE)
+async def test_nothing_that_a_database_refuses_reaches_an_event(text: str, name: str) -> None:
+    reporter = TaskLogReporter(keep=True)
+    reporter.state(f"server says {text}")
+    await reporter.log_lines(name, [("2026-11-22T10:00:00Z", text)])
+    outcome = Outcome("preempted", "j", reason=text, node=name, exit_codes={name: 3}, logs_complete=False)
+    wait = JobWait.from_dict(MINIMAL | {"resubmit_on": ["preempted"], "job_url": text})
+
+    events = make_event(wait, outcome, reporter), make_error_event(wait, ValueError(text))
+    stored = json.dumps([*events, ArmadaJobTrigger(**wait.to_dict()).serialize()])
+
+    assert not [one for one in ("\\u0000", "\\ud800", "\\udfff") if one in stored]
