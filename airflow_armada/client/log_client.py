@@ -6,6 +6,9 @@ start of the range that is asked for, and cuts that start down to a whole second
 
 from __future__ import annotations
 
+import logging
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import grpc
@@ -18,8 +21,11 @@ from airflow_armada.client.auth.credentials import Anonymous, Credentials
 from airflow_armada.client.calls.call import READS, Call, CallPolicy
 from airflow_armada.client.calls.drivers import AsyncDriver, Driver
 from airflow_armada.client.channel import open_channel
-from airflow_armada.client.log_pages import LogPager
+from airflow_armada.client.log_cursor import Line, Position, next_second, read_page
 from airflow_armada.client.settings import SiteSettings, TlsSettings
+from airflow_armada.client.timestamps import nanoseconds
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass
@@ -48,6 +54,41 @@ def logs_page(
         log_options=options,
     )
     return Call(Binoculars.LOGS, (request,), lambda answers: list(answers[0].log), repeatable=READS)
+
+
+class LogPager:
+    """Says from where each page of a log is asked for, and which of its lines are new.
+
+    :param since_time: RFC 3339; only what comes after the last line of that time is new; "" for all
+    :raises ValueError: when it is not RFC 3339; the service would take that for the beginning
+    """
+
+    def __init__(self, since_time: str = "") -> None:
+        if since_time and not nanoseconds(since_time):
+            raise ValueError(f"{since_time!r} is not an RFC 3339 time such as 2026-11-22T10:20:30Z")
+        self._position = Position(since_time, sys.maxsize)
+        self.finished = False
+
+    @property
+    def since_time(self) -> str:
+        """The time to ask from; "" for the beginning."""
+        return self._position.timestamp
+
+    def take(self, lines: Sequence[binoculars_pb2.LogLine]) -> Sequence[Line]:
+        """Return the new lines of a page, and move on.
+
+        :param lines: all that the service gave for ``since_time``
+        """
+        before = self._position
+        page = read_page(before, [Line(line.timestamp, line.line) for line in lines])
+        new = page.lines[page.start :]
+        if new:
+            self._position = page.after(len(page.lines))
+        elif page.more:
+            logger.warning("More than 2 MB of log in one second, at %s: the rest of it is skipped", self.since_time)
+            self._position = next_second(before)
+        self.finished = not page.more or (not new and self.since_time == before.timestamp)
+        return new
 
 
 class JobLogClient:

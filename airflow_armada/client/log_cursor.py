@@ -9,13 +9,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from airflow_armada.client.timestamps import nanoseconds
 
 PAGE_BYTES = 2_000_000
 """The server's limit for one answer, counted over the raw text with its timestamps."""
+
+LAST_SECOND = 253_402_300_799
+"""The end of the year 9999, the last one that RFC 3339 can write."""
 
 _FULL = PAGE_BYTES - 70_000
 
@@ -101,6 +104,6 @@ def _first_new(position: Position, lines: Sequence[Line]) -> int:
 
 def next_second(position: Position) -> Position:
     """Return the beginning of the next second, for a second that holds more than the server gives at once."""
-    seconds = nanoseconds(position.timestamp) // 1_000_000_000
-    moment = datetime.fromtimestamp(seconds, UTC) + timedelta(seconds=1)
+    seconds = min(nanoseconds(position.timestamp) // 1_000_000_000 + 1, LAST_SECOND)
+    moment = datetime.fromtimestamp(seconds, UTC)
     return Position(moment.strftime("%Y-%m-%dT%H:%M:%SZ"), 0)

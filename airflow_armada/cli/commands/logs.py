@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from argparse import Namespace
+from collections.abc import Sequence
 
-from airflow_armada.api import binoculars_pb2, job_pb2
+from airflow_armada.api import job_pb2
 from airflow_armada.cli.output import OK, Output, clean
 from airflow_armada.cli.remote import PATIENCE, job_details, site_of
 from airflow_armada.client.calls.call import CallPolicy
@@ -13,8 +14,8 @@ from airflow_armada.client.calls.drivers import Driver
 from airflow_armada.client.channel import open_channel
 from airflow_armada.client.client import ArmadaClient
 from airflow_armada.client.errors import ArmadaError, ArmadaRpcError, NotFound, SettingsError
-from airflow_armada.client.log_client import logs_page
-from airflow_armada.client.log_pages import LogPager
+from airflow_armada.client.log_client import LogPager, logs_page
+from airflow_armada.client.log_cursor import Line
 from airflow_armada.client.settings import SiteSettings
 from airflow_armada.client.typings import JobState
 
@@ -45,12 +46,12 @@ class _Log:
         self._pager = LogPager()
         self.found = False
 
-    def more(self) -> list[binoculars_pb2.LogLine]:
+    def more(self) -> Sequence[Line]:
         """:return: the next lines, in order and each one once; none when there are no more for now"""
         call = logs_page(
             self.job_id, namespace=self._namespace, container=self.container, since_time=self._pager.since_time
         )
-        page: list[binoculars_pb2.LogLine] = self._driver.run(call)
+        page = self._driver.run(call)
         lines = self._pager.take(page)
         self.found = True
         return lines

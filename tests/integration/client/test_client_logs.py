@@ -14,8 +14,9 @@ from airflow_armada.client import errors
 from airflow_armada.client.auth.credentials import BearerToken
 from airflow_armada.client.channel import open_aio_channel
 from airflow_armada.client.log_client import JobLogAsyncIOClient, JobLogClient, LogLine
-from airflow_armada.client.log_pages import PAGE_BYTES, time_key
+from airflow_armada.client.log_cursor import PAGE_BYTES
 from airflow_armada.client.settings import SiteSettings
+from airflow_armada.client.timestamps import nanoseconds
 from tests.support.scripted_server import ScriptedServer, in_turn, scripted_server
 
 
@@ -25,10 +26,10 @@ def serve(log: list[Line]) -> Any:
     def answer(request: Any, context: grpc.ServicerContext) -> LogResponse:
         if not request.HasField("log_options"):
             context.abort(grpc.StatusCode.INTERNAL, "Internal server error caused by nil")
-        second = time_key(request.since_time)[0] if request.since_time else 0
+        second = nanoseconds(request.since_time) // 1_000_000_000
         page, left = [], PAGE_BYTES
         for line in log:
-            if time_key(line.timestamp)[0] >= second and left > 0:
+            if nanoseconds(line.timestamp) // 1_000_000_000 >= second and left > 0:
                 page.append(Line(timestamp=line.timestamp, line=line.line[:left]))
                 left -= len(line.line) + len(line.timestamp) + 2
         return LogResponse(log=page)
