@@ -22,6 +22,7 @@ from airflow_armada.api import (
     scheduler_reporting_pb2,
     submit_pb2,
 )
+from airflow_armada.api.decode import decode
 
 RequestT = TypeVar("RequestT", bound=Message)
 ResponseT = TypeVar("ResponseT", bound=Message)
@@ -66,7 +67,7 @@ class Method(Generic[RequestT, ResponseT]):
         )
 
     def decode(self, content: bytes) -> ResponseT | Undecodable:
-        """Return the message that came, or what is known of it where it cannot be decoded.
+        """Return the message that came, texts that are not UTF-8 mended, or what is known of it where it is none.
 
         An error must not reach gRPC, which would end the stream, or hand over None. A message of an event stream keeps
         its id and has no event, as one of a kind that is not known, so that only this one is passed over.
@@ -74,7 +75,7 @@ class Method(Generic[RequestT, ResponseT]):
         :param content: its bytes
         """
         try:
-            return self.response.FromString(content)
+            return decode(self.response, content)
         except DecodeError as error:
             if self.response is not event_pb2.EventStreamMessage:
                 return Undecodable(str(error))

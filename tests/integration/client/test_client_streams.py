@@ -14,7 +14,6 @@ import grpc
 import grpc.aio
 import pytest
 
-from airflow_armada.api import submit_pb2
 from airflow_armada.api.event_pb2 import EventMessage, EventStreamMessage, JobFailedEvent, JobQueuedEvent
 from airflow_armada.client import errors
 from airflow_armada.client.asyncio_client import ArmadaAsyncIOClient
@@ -351,8 +350,7 @@ async def test_a_stream_ends_with_its_server_if_told_to(
 async def test_an_event_that_cannot_be_decoded_is_passed_over_alone_and_told_once(
     server: ScriptedServer, client: ArmadaClient, aio_client: ArmadaAsyncIOClient, caplog: pytest.LogCaptureFixture
 ) -> None:
-    foreign = EventMessage(failed=JobFailedEvent(job_id="j", reason="Latin-1: x"))
-    broken = EventStreamMessage(id="1:0:0:1", message=foreign).SerializeToString().replace(b": x", b": \xe9")
+    broken = EventStreamMessage(id="1:0:0:1").SerializeToString() + b"\x12\x01\xff"
     server.answers["GetJobSetEvents"] = in_turn(
         lambda request, context: iter([message(0), broken, message(2)]), history(4, BREAKS["end of stream"])
     )
@@ -366,10 +364,19 @@ async def test_an_event_that_cannot_be_decoded_is_passed_over_alone_and_told_onc
     assert await take(aio_client, 2) == ["1:0:0:1", "2:0:0:1"]
 
 
+async def test_a_text_that_is_not_utf_8_costs_no_event(server: ScriptedServer, aio_client: ArmadaAsyncIOClient) -> None:
+    failed = EventMessage(failed=JobFailedEvent(job_id="j", reason="Latin-1: x"))
+    content = EventStreamMessage(id="1:0:0:1", message=failed).SerializeToString().replace(b": x", b": \xe9")
+    server.answers["GetJobSetEvents"] = lambda request, context: iter([content])
+
+    async with await aio_client.get_job_events_stream("q", "s") as stream:
+        assert (await anext(stream)).message.failed.reason == "Latin-1: \ufffd"
+
+
 async def test_an_answer_that_cannot_be_decoded_is_an_error_of_its_own(
     server: ScriptedServer, client: ArmadaClient, aio_client: ArmadaAsyncIOClient
 ) -> None:
-    server.answers["GetQueue"] = in_turn(submit_pb2.Queue(name="x").SerializeToString().replace(b"x", b"\xe9"))
+    server.answers["GetQueue"] = in_turn(b"\xff")
 
     with pytest.raises(errors.UnreadableAnswer, match="cannot be decoded"):
         client.get_queue("q")
