@@ -66,6 +66,7 @@ class EventStream:
         self._call: Any = None
         self._cut = False
         self._up = False
+        self._warned = False
         self._opened_wall = 0.0
         self._arrived_at = 0.0
         self._silent = 0
@@ -174,7 +175,11 @@ class EventStream:
         if batch:
             self._arrived.clear()
             self.events += len(batch)
-            self.position = next((message.id for message in reversed(batch) if message.id), self.position)
+            readable = [message.id for message in batch if message.id]
+            self.position = readable[-1] if readable else self.position
+            if len(readable) < len(batch) and not self._warned:
+                self._warned = True
+                logger.warning("Events of job set %s that cannot be decoded are skipped", self._job_set_id)
             self._received_at = time.time()
             self._arrived_at = self._clock()
             self._receive(batch)

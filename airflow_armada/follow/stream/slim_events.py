@@ -6,7 +6,6 @@ of it than the client id, so the stream is parsed with an ``api.EventStreamMessa
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 from google.protobuf import descriptor_pb2, message_factory
@@ -15,8 +14,6 @@ from google.protobuf.message import DecodeError
 from airflow_armada.api import event_pb2, methods, submit_pb2
 from airflow_armada.api._pool import POOL
 from airflow_armada.api.decode import decode
-
-logger = logging.getLogger(__name__)
 
 _PACKAGE = "airflow_armada.follow"
 _REPLACED = ("EventStreamMessage", "EventMessage", "JobSubmittedEvent", "Job")
@@ -64,11 +61,10 @@ def open_events(channel: Any, queue: str, job_set_id: str, *, from_id: str, watc
 
 
 def _parsed(raw: bytes) -> Any:
-    """Read a message; one that cannot be read has no event. What fails here loses its neighbours in grpc.aio, too."""
+    """Read a message; one that cannot be read has neither id nor event: an error here costs grpc.aio its neighbours."""
     try:
         return decode(SlimEvent, raw)
     except DecodeError:
-        logger.warning("An event of %d bytes cannot be decoded and is skipped", len(raw))
         return SlimEvent()
 
 
