@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from airflow_armada.client.foreign_text import storable
 from airflow_armada.follow import background
 from airflow_armada.follow.deadlines import Deadlines
 from airflow_armada.follow.followed_job import FollowedJob
@@ -189,10 +190,10 @@ class _Follower:
         text = phase_text(state)
         if text and text != self._said:
             self._said = text
-            self._observer.state(f"Job {self._job.job_id} {text}", state.finished_at if state.end else state.at)
+            self._tell(text, state.finished_at if state.end else state.at)
         if state.addresses and state.addresses != self._addresses:
             self._addresses = state.addresses
-            self._observer.state(f"Job {self._job.job_id} {addresses_text(state)}")
+            self._tell(addresses_text(state))
         if self._tracked.notice != self._notice:
             self._notice = self._tracked.notice
             self._say(self._notice)
@@ -206,7 +207,10 @@ class _Follower:
                     self._options.duplicate(job_id)
 
     def _say(self, text: str) -> None:
-        self._observer.state(f"Job {self._job.job_id}: {text}")
+        self._observer.state(storable(f"Job {self._job.job_id}: {text}"))
+
+    def _tell(self, text: str, at: str = "") -> None:
+        self._observer.state(storable(f"Job {self._job.job_id} {text}"), at)
 
     def _set_alarm(self) -> None:
         """See to it that the next deadline is noticed although nothing changes."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from airflow_armada.client.foreign_text import storable
+
 MAX_BYTES = 8192
 """Longer lines are split: the pipe between triggerer and supervisor loses lines of megabytes."""
 
@@ -12,7 +14,7 @@ _GROUP_MARKER = re.compile(r"::(?=(?:end)?group::)")
 
 
 def printable(line: bytes) -> Iterator[str]:
-    """Give a line as text: split when it is long, undecodable bytes replaced, Airflow's group markers defused.
+    """Give a line as text: split when it is long, what no text may hold replaced, Airflow's group markers defused.
 
     A job must not be able to fold away the lines around its own in the task log.
     """
@@ -27,7 +29,7 @@ def printable(line: bytes) -> Iterator[str]:
 
 
 def _defused(piece: bytes) -> str:
-    return _GROUP_MARKER.sub(": :", piece.decode("utf-8", "replace"))
+    return _GROUP_MARKER.sub(": :", storable(piece.decode("utf-8", "replace")))
 
 
 def _boundary(line: bytes, end: int) -> int:

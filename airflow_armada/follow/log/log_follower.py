@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from airflow_armada.client.errors import ArmadaError, NotFound
+from airflow_armada.client.foreign_text import storable
 from airflow_armada.client.log_cursor import BEGINNING, Line, Page, Position, next_second, read_page
 from airflow_armada.client.settings import SiteSettings
 from airflow_armada.follow.followed_job import FollowedJob
@@ -247,7 +248,7 @@ class LogFollower:
     def _note(self, text: str) -> None:
         if text != self._noted:
             self._noted = text
-            self._observer.state(f"Job {self._job.job_id}: {text}")
+            self._observer.state(storable(f"Job {self._job.job_id}: {text}"))
 
 
 async def fetch_remaining_logs(

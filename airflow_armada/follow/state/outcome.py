@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
+from airflow_armada.client.foreign_text import storable_value
+
 if TYPE_CHECKING:
     from airflow_armada.follow.followed_job import FollowedJob
     from airflow_armada.follow.state.progress import JobProgress
@@ -85,6 +87,13 @@ class Outcome:
     logs_complete: bool = True
     log_gap: str = ""
     addresses: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Take what a server or a job wrote only as a database can store it, whoever makes an outcome."""
+        for name in _DEFAULTS:
+            value = getattr(self, name)
+            if value and isinstance(value, str | dict):
+                object.__setattr__(self, name, storable_value(value))
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as builtins; fields at their default are left out, so that it stays small."""

@@ -31,3 +31,7 @@ def test_group_markers_lose_their_meaning() -> None:
 
 def test_bytes_that_are_no_text_are_replaced() -> None:
     assert list(printable(b"a\xffb")) == ["a\ufffdb"]
+
+
+def test_what_no_database_stores_is_replaced() -> None:
+    assert list(printable(b"a\0b\xed\xa0\x80c")) == ["a\ufffdb\ufffd\ufffd\ufffdc"]

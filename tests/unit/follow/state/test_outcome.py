@@ -44,3 +44,12 @@ def test_what_is_no_outcome_is_refused(content: dict[str, object]) -> None:
 
 def test_an_outcome_is_small_where_it_says_little() -> None:
     assert Outcome("succeeded", "j").to_dict() == {"version": 1, "status": "succeeded", "job_id": "j"}
+
+
+def test_an_outcome_holds_nothing_that_a_database_refuses() -> None:
+    outcome = Outcome(
+        "failed", "j", reason="a\0b", node="\ud800", exit_codes={"ma\0in": 3}, log_positions={"c": ["\0", 1]}
+    )
+
+    assert (outcome.reason, outcome.node) == ("a\ufffdb", "\ufffd")
+    assert (outcome.exit_codes, outcome.log_positions) == ({"ma\ufffdin": 3}, {"c": ["\ufffd", 1]})
