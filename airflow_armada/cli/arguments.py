@@ -29,17 +29,24 @@ class Command:
     :param help: one line
     :param description: what it is for, with its exit codes where they are its own
     :param arguments: its own arguments, after which come those that say where the site is
+    :param file: the module that carries it out, where that has not the command's name
     """
 
     name: str
     help: str
     description: str
     arguments: tuple[Argument, ...]
+    file: str = ""
 
     @property
     def module(self) -> str:
         """The module that carries it out."""
-        return f"airflow_armada.cli.commands.{self.name}"
+        return f"airflow_armada.cli.commands.{self.file or self.name}"
+
+    @property
+    def function(self) -> str:
+        """The function of that module."""
+        return self.name.replace("-", "_")
 
 
 def _argument(*flags: str, **options: Any) -> Argument:
@@ -79,6 +86,26 @@ _JOB_SET = (
     _argument("job_set", metavar="JOBSET", help="id of the job set; Airflow's default is <dag_id>.<run_id>"),
 )
 
+_JOBS = _argument("jobs", metavar="JOB", nargs="+", help="id of a job")
+_REASON = _argument("--reason", default="", help="at most 50 bytes, shown to whoever asks why")
+_QUEUE = _argument("queue", metavar="QUEUE", help="name of the queue")
+_OWNER = _argument("--owner", action="append", metavar="USER", help="user who owns the queue; may be repeated")
+_FACTOR = "at least 1; the higher, the smaller the queue's share"
+
+STATES = (
+    "submitted",
+    "queued",
+    "leased",
+    "pending",
+    "running",
+    "succeeded",
+    "failed",
+    "rejected",
+    "preempted",
+    "cancelled",
+)
+"""Words for where a job stands."""
+
 COMMANDS = (
     Command(
         "check",
@@ -108,6 +135,22 @@ COMMANDS = (
     ),
     Command("queues", "list the queues", "List the queues of the site.", ()),
     Command(
+        "create-queue",
+        "create a queue",
+        "Create a queue.",
+        (_QUEUE, _argument("--priority-factor", type=float, default=1.0, help=_FACTOR), _OWNER),
+        file="queues",
+    ),
+    Command(
+        "update-queue",
+        "change a queue",
+        "Change what is given of a queue; the rest stays as it is.",
+        (_QUEUE, _argument("--priority-factor", type=float, help=_FACTOR), _OWNER),
+        file="queues",
+    ),
+    Command("cordon", "let a queue start no more jobs", "Let a queue start no more jobs.", (_QUEUE,), file="queues"),
+    Command("uncordon", "let a queue start jobs again", "Let a queue start jobs again.", (_QUEUE,), file="queues"),
+    Command(
         "submit",
         "submit the jobs of a file",
         "Submit the jobs of a YAML file: an armadactl submit file, a Pod, or a pod spec. They are checked first.",
@@ -115,7 +158,19 @@ COMMANDS = (
             _argument("file", metavar="FILE", help="YAML file; - reads standard input"),
             _argument("--queue", default="", help="queue, instead of the file's"),
             _argument("--job-set", default="", metavar="JOBSET", help="job set, instead of the file's"),
+            _argument("--namespace", default="", help="Kubernetes namespace, instead of the file's"),
             _argument("--dry-run", action="store_true", help="only check, and show what would be submitted"),
+            _argument("--again", action="store_true", help="submit jobs anew that were submitted before"),
+            _argument("--wait", action="store_true", help="wait for the end of the jobs; 1 if one did not succeed"),
+        ),
+    ),
+    Command(
+        "jobs",
+        "list the jobs of a job set",
+        "List the jobs of a job set, as its events tell of them.",
+        (
+            *_JOB_SET,
+            _argument("--state", action="append", choices=STATES, help="only jobs in this state; may be repeated"),
         ),
     ),
     Command(
@@ -130,7 +185,7 @@ COMMANDS = (
         "Show what the containers of a job wrote, as long as its pod exists.",
         (
             _argument("job", metavar="JOB", help="id of the job"),
-            _argument("--container", default="", help="its container, where it has more than one (default: the first)"),
+            _argument("--container", default="", help="only this one of its containers"),
             _argument("--follow", "-f", action="store_true", help="go on until the job has ended"),
             _argument("--timestamps", action="store_true", help="show when each line was written"),
         ),
@@ -138,11 +193,25 @@ COMMANDS = (
     Command(
         "cancel",
         "cancel jobs",
-        "Cancel jobs by their ids.",
+        "Cancel jobs by their ids, or all jobs of a job set.",
         (
-            _argument("jobs", metavar="JOB", nargs="+", help="id of a job"),
-            _argument("--reason", default="", help="at most 50 bytes, shown to whoever asks why"),
+            _argument("jobs", metavar="JOB", nargs="*", help="id of a job"),
+            _argument("--job-set", default="", metavar="JOBSET", help="cancel all jobs of this job set; with --queue"),
+            _argument("--queue", default="", help="queue of the job set"),
+            _REASON,
         ),
+    ),
+    Command(
+        "preempt",
+        "preempt jobs",
+        "Ask Armada to preempt jobs by their ids; those whose priority class does not allow it go on.",
+        (_JOBS, _REASON),
+    ),
+    Command(
+        "reprioritize",
+        "change the priority of jobs",
+        "Give jobs another priority within their queue; the lower number starts earlier.",
+        (_JOBS, _argument("--priority", type=float, required=True, help="the new priority")),
     ),
     Command(
         "why",

@@ -42,7 +42,7 @@ def run(command: Command, arguments: argparse.Namespace) -> int:
     try:
         module = importlib.import_module(command.module)
         with _interruptible():
-            code: int = getattr(module, command.name)(arguments, Output(arguments.json))
+            code: int = getattr(module, command.function)(arguments, Output(arguments.json))
         sys.stdout.flush()
     except KeyboardInterrupt:
         return INTERRUPTED

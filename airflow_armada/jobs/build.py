@@ -130,10 +130,18 @@ def build_request(spec: JobSpec) -> JobRequest:
     lay(item, _JOB, spec, problems)
     _lay_annotations(item, spec, problems)
     raise_if_any(problems)
-    item.namespace = item.namespace or DEFAULT_NAMESPACE
     _lay_context(pod, spec)
-    notes = base.notes + complete_resources(pod)
-    return JobRequest(item, base.queue, base.job_set_id, notes, container.name)
+    return JobRequest(item, base.queue, base.job_set_id, base.notes + complete(item), container.name)
+
+
+def complete(item: submit_pb2.JobSubmitRequestItem) -> list[str]:
+    """Fill in what Armada wants and authors leave out.
+
+    :param item: changed in place
+    :return: what was filled in, one sentence each
+    """
+    item.namespace = item.namespace or DEFAULT_NAMESPACE
+    return complete_resources(main_pod_spec(item))
 
 
 def main_pod_spec(item: submit_pb2.JobSubmitRequestItem) -> core_v1_pb2.PodSpec:

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections import defaultdict
 
-from airflow_armada.cli.output import OK, Output
-from airflow_armada.cli.remote import client_of, job_details
+from airflow_armada.cli.output import OK, Output, UsageError
+from airflow_armada.cli.remote import client_of, job_sets
 
 
 def cancel(arguments: Namespace, output: Output) -> int:
-    """Cancel jobs; a cancel names queue and job set, too, and the server ignores those that do not match."""
+    """Cancel jobs, or all jobs of a job set."""
+    if bool(arguments.jobs) == bool(arguments.job_set):
+        raise UsageError("name jobs, or a job set by --job-set and its queue by --queue")
+    if arguments.job_set and not arguments.queue:
+        raise UsageError("--job-set needs --queue")
     with client_of(arguments) as client:
-        sets: dict[tuple[str, str], list[str]] = defaultdict(list)
-        for job_id, details in job_details(client, arguments.jobs).items():
-            sets[details.queue, details.jobset].append(job_id)
-        for (queue, job_set), job_ids in sets.items():
+        if arguments.job_set:
+            client.cancel_jobset(arguments.queue, arguments.job_set, [], reason=arguments.reason)
+            text = f"cancellation of job set {arguments.job_set} asked for"
+            output.both(text, {"queue": arguments.queue, "job_set": arguments.job_set, "cancelling": True})
+            return OK
+        for (queue, job_set), job_ids in job_sets(client, arguments.jobs).items():
             client.cancel_jobs(queue, job_set, job_ids=job_ids, reason=arguments.reason)
             for job_id in job_ids:
                 text = f"{job_id}: cancellation asked for"

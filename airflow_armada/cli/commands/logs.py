@@ -7,19 +7,21 @@ from argparse import Namespace
 from collections.abc import Sequence
 
 from airflow_armada.api import job_pb2
-from airflow_armada.cli.output import OK, Output, clean
+from airflow_armada.cli.output import OK, Output
 from airflow_armada.cli.remote import PATIENCE, job_details, site_of
 from airflow_armada.client.calls.call import CallPolicy
 from airflow_armada.client.calls.drivers import Driver
 from airflow_armada.client.channel import open_channel
 from airflow_armada.client.client import ArmadaClient
 from airflow_armada.client.errors import ArmadaError, ArmadaRpcError, NotFound, SettingsError
+from airflow_armada.client.foreign_text import printable
 from airflow_armada.client.log_client import LogPager, logs_page
 from airflow_armada.client.log_cursor import Line
 from airflow_armada.client.settings import SiteSettings
 from airflow_armada.client.typings import JobState
 
 _INTERVAL = 1.0
+_LONGEST = 1 << 20  # characters of a line
 _NOT_YET = ("waiting to start", "ContainerCreating", "PodInitializing")
 
 
@@ -27,11 +29,12 @@ def logs(arguments: Namespace, output: Output) -> int:
     """Show the log of a job."""
     with site_of(arguments) as (settings, client):
         details = _placed(client, arguments.job, wait=arguments.follow)
-        container = arguments.container or _first_container(details)
+        containers = [arguments.container] if arguments.container else _containers(details)
         cluster = details.job_runs[0].cluster
         with open_channel(settings, _log_service(settings, cluster), log_service=True) as channel:
-            log = _Log(Driver(channel, CallPolicy(settings.call_timeout, PATIENCE)), details, container)
-            _show(client, log, arguments, output)
+            driver = Driver(channel, CallPolicy(settings.call_timeout, PATIENCE))
+            logs = [_Log(driver, details, container) for container in containers]
+            _show(client, logs, arguments, output)
     return OK
 
 
@@ -57,26 +60,28 @@ class _Log:
         return lines
 
 
-def _show(client: ArmadaClient, log: _Log, arguments: Namespace, output: Output) -> None:
+def _show(client: ArmadaClient, logs: list[_Log], arguments: Namespace, output: Output) -> None:
     while True:
-        ended = not arguments.follow or _ended(client, log.job_id)
-        try:
-            while _print(log, arguments.timestamps, output):
-                pass
-        except ArmadaRpcError as error:
-            if ended or not _worth_waiting(error):
-                raise _without_pod(error, log) from None
+        ended = not arguments.follow or _ended(client, arguments.job)
+        for log in logs:
+            try:
+                while _print(log, arguments.timestamps, log.container if len(logs) > 1 else "", output):
+                    pass
+            except ArmadaRpcError as error:
+                if ended or not _worth_waiting(error):
+                    raise _without_pod(error, log) from None
         if ended:
             return
         time.sleep(_INTERVAL)
 
 
-def _print(log: _Log, timestamps: bool, output: Output) -> bool:
+def _print(log: _Log, timestamps: bool, container: str, output: Output) -> bool:
     lines = log.more()
     for line in lines:
         text = line.line.decode("utf-8", "replace")
         value = {"time": line.timestamp, "container": log.container, "line": text}
-        output.both(f"{line.timestamp} {clean(text)}" if timestamps else clean(text), value)
+        parts = (line.timestamp if timestamps else "", f"[{container}]" if container else "", printable(text, _LONGEST))
+        output.both(" ".join(part for part in parts[:2] if part) + (" " if any(parts[:2]) else "") + parts[2], value)
     return bool(lines)
 
 
@@ -110,9 +115,10 @@ def _is_terminal(state: int) -> bool:
     return state in JobState._value2member_map_ and JobState(state).is_terminal()
 
 
-def _first_container(details: job_pb2.JobDetails) -> str:
+def _containers(details: job_pb2.JobDetails) -> list[str]:
+    """Give the names of the containers; one without a name where the server does not tell."""
     spec = details.job_spec.pod_specs[0] if details.job_spec.pod_specs else details.job_spec.pod_spec
-    return spec.containers[0].name if spec.containers else ""
+    return [container.name for container in spec.containers] or [""]
 
 
 def _log_service(settings: SiteSettings, cluster: str) -> str:

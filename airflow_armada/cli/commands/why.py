@@ -6,10 +6,11 @@ from argparse import Namespace
 from typing import Any
 
 from airflow_armada.api import job_pb2
-from airflow_armada.cli.output import OK, Output, clean
+from airflow_armada.cli.output import OK, Output
 from airflow_armada.cli.remote import job_details, site_of
 from airflow_armada.client.client import ArmadaClient
 from airflow_armada.client.errors import ArmadaRpcError
+from airflow_armada.client.foreign_text import printable
 from airflow_armada.client.typings import JobState
 
 _WAITING = {JobState.QUEUED, JobState.SUBMITTED}
@@ -57,13 +58,13 @@ def _report(client: ArmadaClient, job_id: str) -> str:
 
 
 def _print(value: dict[str, Any], output: Output) -> None:
-    output.line(f"job {value['job']} of job set {clean(value['job_set'])} in queue {clean(value['queue'])}")
+    output.line(f"job {value['job']} of job set {printable(value['job_set'])} in queue {printable(value['queue'])}")
     output.line(f"{value['state']} since {value['since'] or 'an unknown time'}")
     for run in value["runs"]:
-        places = ", ".join(f"{name} {clean(run[name])}" for name in ("cluster", "node") if run[name])
+        places = ", ".join(f"{name} {printable(run[name])}" for name in ("cluster", "node") if run[name])
         output.line(f"  run {run['run']}: {run['state'].lower()}{f' on {places}' if places else ''}")
     for line in value["explanation"].splitlines():
-        output.line(f"  {clean(line)}")
+        output.line(f"  {printable(line)}")
     if not value["explanation"] and value["source"]:
         output.line("  nothing is known about the reason")
     if value["url"]:

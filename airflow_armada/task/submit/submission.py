@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_armada._compat import AirflowException
-from airflow_armada.client.job_ref import JobRef
+from airflow_armada.client.job_ref import JobRef, created_at
 from airflow_armada.exceptions import ArmadaRefused, call_error
 from airflow_armada.task.arguments.checks import NEVER, RUNNING_OR_SUCCEEDED
 from airflow_armada.task.request.attempt import Attempt
@@ -31,7 +31,6 @@ _OUTAGE_GRACE = 600.0  # s for which a server that cannot be reached is waited f
 _ERROR_GRACE = 60.0  # s for which a server is asked again that answers with an error of its own
 _PAUSE = 0.5
 _STALE = 600.0  # s by which a job may seem older than its try before it is taken for somebody else's
-_ULID = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _CANCEL_REASON = "replaced by a new try of the task"
 _SURPLUS_REASON = "second job of one try of the task"
 
@@ -49,22 +48,6 @@ class Submitted:
 
     record: JobRecord
     adopted: bool = False
-
-
-def created_at(job_id: str) -> float | None:
-    """
-    Read the time that a job id begins with.
-
-    :param job_id: a ULID, as Armada makes them.
-    :return: seconds since the epoch, or None if the id is not a ULID.
-    """
-    head = job_id[:10].upper()
-    if len(job_id) != 26 or any(char not in _ULID for char in head):
-        return None
-    milliseconds = 0
-    for char in head:
-        milliseconds = milliseconds * 32 + _ULID.index(char)
-    return milliseconds / 1000
 
 
 def _with_id(record: JobRecord, job_id: str) -> JobRecord:

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from airflow_armada import __version__
+from airflow_armada.cli.arguments import COMMANDS
 from airflow_armada.standalone.auth import Credentials
 from airflow_armada.standalone.server import StandaloneArmada
 from tests.support.oidc import Person, oidc_provider
@@ -57,7 +58,7 @@ def submitted(server: StandaloneArmada, text: str = SCRIPT) -> str:
     return str(values(done)[0]["job"])
 
 
-@pytest.mark.parametrize("command", ["check", "login", "queues", "submit", "watch", "logs", "cancel", "why"])
+@pytest.mark.parametrize("command", [command.name for command in COMMANDS])
 def test_every_command_has_help(command: str) -> None:
     done = run(command, "--help")
 
@@ -139,6 +140,70 @@ def values_of_queues(done: subprocess.CompletedProcess[str]) -> list[str]:
     return [queue["name"] for queue in json.loads(done.stdout)]
 
 
+def test_results_alone_go_to_standard_output(armada: StandaloneArmada) -> None:
+    done = run("submit", "-", server=armada, stdin=SCRIPT)
+
+    assert re.fullmatch(r"[0-9a-z]{26}\n", done.stdout)
+    assert run("logs", done.stdout.strip(), "--follow", server=armada).stdout == "hello from the job\n"
+
+
+def test_the_same_file_is_not_submitted_twice_unless_that_is_wanted(armada: StandaloneArmada) -> None:
+    first, second, third = (
+        submitted(armada),
+        submitted(armada),
+        run("submit", "-", "--again", server=armada, stdin=SCRIPT),
+    )
+
+    assert first == second
+    assert third.stdout.strip() != first
+
+
+def test_a_dry_run_can_be_submitted(armada: StandaloneArmada) -> None:
+    shown = run("submit", "-", "--dry-run", server=armada, stdin=SCRIPT).stdout
+
+    assert run("submit", "-", "--dry-run", server=armada, stdin=shown).stdout == shown
+    assert submitted(armada, shown)
+
+
+def test_submit_waits_for_the_end(armada: StandaloneArmada) -> None:
+    good = run("submit", "-", "--wait", server=armada, stdin=SCRIPT)
+    bad = run("submit", "-", "--wait", server=armada, stdin=SCRIPT.replace("print('hello from the job')", "exit(3)"))
+
+    assert (good.returncode, bad.returncode) == (0, 1)
+    assert "exit code 3" in bad.stdout
+
+
+def test_jobs_are_listed_with_their_state(armada: StandaloneArmada) -> None:
+    job = submitted(armada)
+    run("watch", "q", "set", server=armada)
+
+    head, row = run("jobs", "q", "set", server=armada).stdout.splitlines()
+    assert head.split() == ["JOB", "TASK", "STATE", "AGE", "CLUSTER", "REASON"]
+    assert row.split()[:2] == [job, "succeeded"]
+    assert values(run("jobs", "q", "set", "--state", "succeeded", "--json", server=armada))[0]["job"] == job
+    assert run("jobs", "q", "set", "--state", "failed", "--json", server=armada).stdout == ""
+
+
+def test_a_job_set_is_cancelled(armada: StandaloneArmada) -> None:
+    submitted(armada, SCRIPT.replace("print('hello from the job')", "import time; time.sleep(300)"))
+
+    assert run("cancel", "--job-set", "set", "--queue", "q", server=armada).returncode == 0
+    assert "cancelled" in run("watch", "q", "set", server=armada).stdout
+    assert run("cancel", server=armada).returncode == 2
+
+
+def test_a_queued_job_gets_another_priority_and_a_queue_is_looked_after(armada: StandaloneArmada) -> None:
+    assert run("cordon", "q", server=armada).returncode == 0
+    job = submitted(armada)
+    changed = run("reprioritize", job, "--priority", "7", server=armada)
+    assert changed.stdout == f"{job}: priority 7\n"
+    assert run("preempt", job, "--reason", "room", server=armada).returncode == 0
+    assert run("uncordon", "q", server=armada).returncode == 0
+    assert run("create-queue", "other", "--priority-factor", "3", "--owner", "ada", server=armada).returncode == 0
+    assert run("update-queue", "other", "--priority-factor", "2", server=armada).returncode == 0
+    assert ["other", "2", "no"] in [line.split() for line in run("queues", server=armada).stdout.splitlines()]
+
+
 def test_a_dry_run_shows_the_request_and_submits_nothing(armada: StandaloneArmada) -> None:
     done = run("submit", "-", "--dry-run", server=armada, stdin=SCRIPT)
 
@@ -154,7 +219,7 @@ def test_limits_alone_are_completed_visibly(armada: StandaloneArmada) -> None:
     done = run("submit", "-", "--dry-run", server=armada, stdin=SCRIPT.replace(requests, ""))
 
     assert done.returncode == 0
-    assert "note: container 'main': requests set to the limits (cpu 100m, memory 64Mi)" in done.stdout
+    assert "note: container 'main': requests set to the limits (cpu 100m, memory 64Mi)" in done.stderr
     assert "requests:\n          cpu: 100m\n" in done.stdout
 
 
@@ -173,7 +238,7 @@ def test_priority_classes_are_those_of_the_site(armada: StandaloneArmada, tmp_pa
 
 
 def test_a_job_that_is_not_valid_is_said_to_be_so(armada: StandaloneArmada) -> None:
-    done = run("submit", "-", "--json", server=armada, stdin=SCRIPT.replace("namespace: default", 'namespace: ""'))
+    done = run("submit", "-", "--json", server=armada, stdin=SCRIPT.replace("name: main", "name: Main"))
 
     assert done.returncode == 1
     assert values(done)[0]["valid"] is False
