@@ -10,6 +10,7 @@ from airflow_armada.api import core_v1_pb2, submit_pb2
 from airflow_armada.jobs import overlay
 from airflow_armada.jobs.job_forms import JobFile, read_job
 from airflow_armada.jobs.job_spec import JobSpec
+from airflow_armada.jobs.kubernetes.schema import find_field
 from airflow_armada.jobs.mounts import CONFIG_MAP, SECRET, Parts, expand
 from airflow_armada.jobs.overlay import MERGE, Laid, lay, lay_value
 from airflow_armada.jobs.problems import InvalidJob, Problem, raise_if_any
@@ -67,6 +68,16 @@ _JOB = (
     Laid("services", "services", coerce=overlay.exposed_ports),
     Laid("ingress", "ingress", coerce=overlay.exposed_ports),
 )
+LAID_ARGUMENTS = {
+    laid.argument: find_field(message.DESCRIPTOR, laid.field)
+    for message, table in (
+        (core_v1_pb2.Container, (*_CONTAINER, _RESOURCES, _ENV, _MOUNTS)),
+        (core_v1_pb2.PodSpec, _POD),
+        (submit_pb2.JobSubmitRequestItem, _JOB),
+    )
+    for laid in table
+}
+"""The field that each argument is laid over."""
 _GANG = (
     ("gang_id", "gangId"),
     ("gang_cardinality", "gangCardinality"),

@@ -16,6 +16,11 @@ from airflow_armada.jobs.kubernetes.models import adopt, is_message, to_plain
 from airflow_armada.jobs.kubernetes.scalars import type_name
 from airflow_armada.jobs.problems import InvalidJob, Problem, raise_if_any
 
+_JOBS = ("jobs", "jobRequestItems", "job_request_items")
+_POD_SPECS = ("podSpec", "podSpecs", "pod_spec", "pod_specs")
+_FILE_ALIASES = {"job_set_id": "jobSetId", "job_request_items": "jobs", "jobRequestItems": "jobs"}
+FILE_KEYS = {"jobs": "job_request_items"}
+"""Keys of a submit file that the message of a request calls otherwise."""
 _POD = "k8s.io.api.core.v1.Pod"
 _CARRIED_METADATA = frozenset({"labels", "annotations", "namespace"})
 _NAMES = frozenset({"name", "generateName"})
@@ -128,9 +133,9 @@ def _read_mapping(data: Mapping[str, Any], path: str, file: JobFile, problems: l
     elif kind in ("List", "PodList"):
         for index, item in enumerate(data.get("items") or ()):
             _read_data(item, f"{path}.items[{index}]", file, problems)
-    elif _has(data, "jobs", "jobRequestItems", "job_request_items"):
+    elif _has(data, *_JOBS):
         _read_submit_file(data, path, file, problems)
-    elif _has(data, "podSpec", "podSpecs", "pod_spec", "pod_specs"):
+    elif _has(data, *_POD_SPECS):
         item = _item(data, path, problems)
         file.items.append(item)
     elif kind == "PodTemplate" or _has(data, "template"):
@@ -145,6 +150,23 @@ def _read_mapping(data: Mapping[str, Any], path: str, file: JobFile, problems: l
         item = submit_pb2.JobSubmitRequestItem()
         read_message(item.pod_spec, data, path, problems)
         file.items.append(item)
+
+
+def message_type_of(data: Mapping[str, Any]) -> Any:
+    """Which message a form says, as far as its keys tell.
+
+    :param data: the form as a mapping
+    :return: the descriptor of a job file, a job, a pod or a pod spec; None for other forms
+    """
+    if data.get("kind") in ("List", "PodList", "PodTemplate") or _has(data, "template"):
+        return None
+    if _has(data, *_JOBS):
+        return submit_pb2.JobSubmitRequest.DESCRIPTOR
+    if _has(data, *_POD_SPECS):
+        return submit_pb2.JobSubmitRequestItem.DESCRIPTOR
+    if data.get("kind") == "Pod" or _has(data, "spec", "metadata"):
+        return core_v1_pb2.Pod.DESCRIPTOR
+    return core_v1_pb2.PodSpec.DESCRIPTOR
 
 
 def _has(data: Mapping[str, Any], *keys: str) -> bool:
@@ -167,8 +189,7 @@ def _item(data: Any, path: str, problems: list[Problem]) -> submit_pb2.JobSubmit
 
 
 def _read_submit_file(data: Mapping[str, Any], path: str, file: JobFile, problems: list[Problem]) -> None:
-    aliases = {"job_set_id": "jobSetId", "job_request_items": "jobs", "jobRequestItems": "jobs"}
-    content = {aliases.get(key, key): value for key, value in data.items()}
+    content = {_FILE_ALIASES.get(key, key): value for key, value in data.items()}
     _refuse_others(content, {"queue", "jobSetId", "jobs"}, path, problems)
     texts = {}
     for key in ("queue", "jobSetId"):

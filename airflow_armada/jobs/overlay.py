@@ -11,7 +11,7 @@ from typing import Any
 
 from airflow_armada.jobs.kubernetes.convert import message_to_dict, read_message
 from airflow_armada.jobs.kubernetes.models import to_plain
-from airflow_armada.jobs.kubernetes.schema import is_map, is_repeated
+from airflow_armada.jobs.kubernetes.schema import find_field, is_map, is_repeated
 from airflow_armada.jobs.problems import InvalidJob, Problem
 
 Coercion = Callable[[Any], Any]
@@ -184,6 +184,11 @@ _VARIABLE = re.compile(r"\[(\d+)\](?:\.value(?:From)?\b)?")
 
 
 def _merge(message: Any, piece: Any, laid: Laid) -> None:
+    laid_over = find_field(message.DESCRIPTOR, laid.field)
+    if laid_over is not None and _is_scalar(laid_over.descriptor):
+        # Not by the fields that are set: to protobuf a zero is none of them.
+        setattr(message, laid_over.descriptor.name, getattr(piece, laid_over.descriptor.name))
+        return
     for field, value in piece.ListFields():
         target = getattr(message, field.name)
         if is_map(field):
@@ -195,6 +200,10 @@ def _merge(message: Any, piece: Any, laid: Laid) -> None:
         else:
             message.ClearField(field.name)
             message.MergeFrom(piece)
+
+
+def _is_scalar(field: Any) -> bool:
+    return field.message_type is None and not is_repeated(field)
 
 
 MERGE = "*"

@@ -10,6 +10,7 @@ from airflow_armada._compat import TaskDeferralError, TaskDeferralTimeout, is_re
 from airflow_armada.links.armada import LookoutLink, hide_link
 from airflow_armada.task.arguments.declared import JOB_ARGUMENTS
 from airflow_armada.task.arguments.forms import resolve
+from airflow_armada.task.arguments.native import render_typed
 from airflow_armada.task.arguments.task_arguments import TaskArguments
 
 if TYPE_CHECKING:
@@ -126,7 +127,8 @@ class ArmadaOperator(TaskArguments):
         self._context = context
         for name in JOB_ARGUMENTS:
             setattr(self, name, resolve(name, getattr(self, name), context, jinja_env))
-        super()._do_render_template_fields(parent, template_fields, context, jinja_env, seen_oids)
+        left = render_typed(self, template_fields, context, jinja_env)
+        super()._do_render_template_fields(parent, left, context, jinja_env, seen_oids)
         hide_link(self)
         if is_resumed(context["ti"]):
             # What Airflow has stored of the first segment is kept: with the rendered job, which only that one makes.

@@ -10,11 +10,11 @@ import json
 import pickle
 import pickletools
 import symtable
-import textwrap
 import types
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
@@ -76,7 +76,7 @@ def pack(
     _check_call(function, args, kwargs or {})
     task = {
         "runner": files("airflow_armada.jobs.python").joinpath("runner.py").read_text(),
-        "name": function.__name__,
+        "name": function.__code__.co_name,
         "source": source,
         "arguments": _serialize({"args": list(args), "kwargs": dict(kwargs or {})}, serializer),
         "serializer": serializer,
@@ -97,25 +97,50 @@ def function_source(function: Callable[..., Any]) -> str:
     """The source of a function without its decorators, checked to stand on its own.
 
     :param function: a plain function
-    :return: its source, beginning with ``def``
-    :raises UnsupportedFunction: for lambdas, closures, methods, coroutines, generators, and functions that use names of
-        the file around them
+    :return: its source; one that is indented in its file stays so, below ``if True:``, and its texts stay what they are
+    :raises UnsupportedFunction: for lambdas, closures, methods, coroutines, generators, functions that a decorator
+        wraps, and those that use names of the file around them
     """
     _check_kind(function)
     name = function.__name__
-    try:
-        lines = inspect.getsource(function)
-    except (OSError, TypeError):
-        raise UnsupportedFunction(f"{name}: its source cannot be found; define it with def in a file") from None
-    text = textwrap.dedent(lines)
-    node = ast.parse(text).body[0]
-    if not isinstance(node, ast.FunctionDef):
-        raise UnsupportedFunction(f"{name}: define it with def")
-    source = "\n".join(text.splitlines()[node.lineno - 1 : node.end_lineno]) + "\n"
+    lines = _file_lines(function)
+    node = _definition(function, "".join(lines))
+    source = "".join(lines[node.lineno - 1 : node.end_lineno]).rstrip("\n") + "\n"
+    if node.col_offset:
+        source = f"if True:\n{source}"
     foreign = _foreign_names(source, name)
     if foreign:
         raise UnsupportedFunction(f"{name} uses {', '.join(foreign)} from outside of it; {_HINT}")
     return source
+
+
+def _file_lines(function: Callable[..., Any]) -> list[str]:
+    try:
+        return inspect.findsource(function)[0]
+    except (OSError, TypeError, IndexError, SyntaxError):
+        raise _not_found(function) from None
+
+
+def _definition(function: Callable[..., Any], text: str) -> ast.FunctionDef:
+    """Where a file defines a function."""
+    code = function.__code__
+    for node in _function_nodes(text):
+        first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+        if (node.name, first) == (code.co_name, code.co_firstlineno):
+            return node
+    raise _not_found(function)
+
+
+@lru_cache(maxsize=4)
+def _function_nodes(text: str) -> list[ast.FunctionDef]:
+    try:
+        return [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef)]
+    except (SyntaxError, ValueError):
+        return []
+
+
+def _not_found(function: Callable[..., Any]) -> UnsupportedFunction:
+    return UnsupportedFunction(f"{function.__name__}: its source cannot be found; define it with def in a file")
 
 
 def _check_kind(function: Callable[..., Any]) -> None:
@@ -130,7 +155,10 @@ def _check_kind(function: Callable[..., Any]) -> None:
     for reason, applies in reasons.items():
         if applies:
             raise UnsupportedFunction(f"{name} is {reason}; only plain functions made with def can run as a job")
-    captured = inspect.unwrap(function).__code__.co_freevars
+    if inspect.unwrap(function) is not function:
+        hint = "take the decorator away, or do what it does inside the function"
+        raise UnsupportedFunction(f"{name} is wrapped by a decorator that cannot travel with it; {hint}")
+    captured = function.__code__.co_freevars
     if captured:
         raise UnsupportedFunction(f"{name} is a closure over {', '.join(captured)}; {_HINT}")
 

@@ -55,7 +55,7 @@ def install(requirements: list[str]) -> None:
 def load(name: str, source: str) -> Any:
     """Make the function again; its lines are known to tracebacks."""
     file = f"<task {name}>"
-    linecache.cache[file] = (len(source), None, source.splitlines(True), file)
+    linecache.cache[file] = (len(source), None, [line + "\n" for line in source.split("\n")], file)
     namespace = {"__name__": "armada_task", "__builtins__": __builtins__}
     code = compile(source, file, "exec", flags=__future__.annotations.compiler_flag, dont_inherit=True)
     exec(code, namespace)

@@ -258,6 +258,15 @@ def test_which_container_the_short_form_means(names: list[str], container_name: 
     assert [each.image for each in made.containers].count("new") == 1
 
 
+def test_a_zero_is_laid_over_a_base_like_any_other_value() -> None:
+    job = {"priority": 5.0, "podSpec": base() | {"hostNetwork": True, "terminationGracePeriodSeconds": 30}}
+    given = built(job_request=job, priority=0, hostnetwork=False, termination_grace_period_seconds=0)
+    assert "priority" not in given, "0, the most urgent, is what the wire leaves out"
+    assert given["podSpec"]["hostNetwork"] is False
+    assert given["podSpec"]["terminationGracePeriodSeconds"] == 0
+    assert built(job_request=job)["priority"] == 5
+
+
 def test_a_pod_in_a_job() -> None:
     request = build_request(
         JobSpec(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import functools
 import os
 import subprocess
 import sys
@@ -65,9 +66,48 @@ def with_decorators() -> str:
     return inner(3)
 
 
-def test_decorators_stay_behind() -> None:
+def test_a_decorator_that_leaves_the_function_as_it_is_stays_behind() -> None:
     assert function_source(with_decorators).startswith("def with_decorators")
     assert run(with_decorators).result.value() == "xxx"
+
+
+def wrapping(function: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def wrapper() -> Any:
+        return function()
+
+    return wrapper
+
+
+@wrapping
+def wrapped() -> int:
+    return 1
+
+
+DAG_FILE = """
+with open(__file__):
+
+    @decorator
+    @decorator
+    def texts():
+        at_the_margin = '''
+first
+    second'''
+        indented = '''
+            third
+            '''
+        page_break = "\f"
+\f
+        return [at_the_margin, indented, page_break]
+"""
+
+
+def test_texts_in_a_function_stay_what_they_are(tmp_path: Path) -> None:
+    file = tmp_path / "dag_file.py"
+    file.write_text(DAG_FILE)
+    namespace: dict[str, Any] = {"__file__": str(file), "decorator": decorated}
+    exec(compile(DAG_FILE, file, "exec"), namespace)
+    assert run(namespace["texts"]).result.value() == namespace["texts"]()
 
 
 def imports_inside(name: str) -> list[str]:
@@ -245,6 +285,7 @@ def closure() -> Callable[..., Any]:
         ("text".upper, "upper is not a Python function"),
         (Run(PackedTask([sys.executable, "-c", ""], {})).__init__, "__init__ is a method"),
         (len, "len is not a Python function"),
+        (wrapped, "wrapped is wrapped by a decorator that cannot travel with it; take the decorator away, or do"),
     ],
 )
 def test_what_cannot_travel_is_refused_early(function: Callable[..., Any], message: str) -> None:
