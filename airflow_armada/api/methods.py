@@ -17,8 +17,10 @@ from airflow_armada.api import (
     binoculars_pb2,
     empty_pb2,
     event_pb2,
+    executor_pb2,
     health_pb2,
     job_pb2,
+    node_pb2,
     scheduler_reporting_pb2,
     submit_pb2,
 )
@@ -183,6 +185,27 @@ class Jobs:
     )
 
 
+class Executor:
+    """Methods of ``api.Executor``."""
+
+    UPSERT_EXECUTOR_SETTINGS = unary(
+        "/api.Executor/UpsertExecutorSettings", executor_pb2.ExecutorSettingsUpsertRequest, empty_pb2.Empty
+    )
+    DELETE_EXECUTOR_SETTINGS = unary(
+        "/api.Executor/DeleteExecutorSettings", executor_pb2.ExecutorSettingsDeleteRequest, empty_pb2.Empty
+    )
+    PREEMPT_ON_EXECUTOR = unary("/api.Executor/PreemptOnExecutor", executor_pb2.ExecutorPreemptRequest, empty_pb2.Empty)
+    CANCEL_ON_EXECUTOR = unary("/api.Executor/CancelOnExecutor", executor_pb2.ExecutorCancelRequest, empty_pb2.Empty)
+    DELETE_EXECUTOR = unary("/api.Executor/DeleteExecutor", executor_pb2.ExecutorDeleteRequest, empty_pb2.Empty)
+
+
+class Node:
+    """Methods of ``api.Node``."""
+
+    PREEMPT_ON_NODE = unary("/api.Node/PreemptOnNode", node_pb2.NodePreemptRequest, empty_pb2.Empty)
+    CANCEL_ON_NODE = unary("/api.Node/CancelOnNode", node_pb2.NodeCancelRequest, empty_pb2.Empty)
+
+
 class SchedulerReporting:
     """Methods of ``schedulerobjects.SchedulerReporting``."""
 
@@ -216,6 +239,8 @@ SERVICES: dict[str, type[Any]] = {
     "api.RetryPolicyService": RetryPolicyService,
     "api.Event": Event,
     "api.Jobs": Jobs,
+    "api.Executor": Executor,
+    "api.Node": Node,
     "schedulerobjects.SchedulerReporting": SchedulerReporting,
     "binoculars.Binoculars": Binoculars,
 }

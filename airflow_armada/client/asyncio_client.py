@@ -9,6 +9,7 @@ import grpc.aio
 
 from airflow_armada.client.calls.call import CallPolicy
 from airflow_armada.client.calls.drivers import AsyncDriver
+from airflow_armada.client.calls.executors import AsyncExecutorMethods
 from airflow_armada.client.calls.jobs import AsyncJobMethods
 from airflow_armada.client.calls.queries import AsyncQueryMethods
 from airflow_armada.client.calls.queues import AsyncQueueMethods
@@ -19,7 +20,12 @@ from airflow_armada.client.requests import RequestBuilders
 
 
 class ArmadaAsyncIOClient(
-    AsyncJobMethods, AsyncQueryMethods, AsyncQueueMethods, AsyncRetryPolicyMethods, RequestBuilders
+    AsyncJobMethods,
+    AsyncQueryMethods,
+    AsyncQueueMethods,
+    AsyncRetryPolicyMethods,
+    AsyncExecutorMethods,
+    RequestBuilders,
 ):
     """Talks to an Armada server from asyncio code; otherwise as :class:`~airflow_armada.client.client.ArmadaClient`.
 

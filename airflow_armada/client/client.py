@@ -9,6 +9,7 @@ import grpc
 
 from airflow_armada.client.calls.call import CallPolicy
 from airflow_armada.client.calls.drivers import Driver
+from airflow_armada.client.calls.executors import ExecutorMethods
 from airflow_armada.client.calls.jobs import JobMethods
 from airflow_armada.client.calls.queries import QueryMethods
 from airflow_armada.client.calls.queues import QueueMethods
@@ -18,7 +19,7 @@ from airflow_armada.client.events.streams import EventStream
 from airflow_armada.client.requests import RequestBuilders
 
 
-class ArmadaClient(JobMethods, QueryMethods, QueueMethods, RetryPolicyMethods, RequestBuilders):
+class ArmadaClient(JobMethods, QueryMethods, QueueMethods, RetryPolicyMethods, ExecutorMethods, RequestBuilders):
     """Talks to an Armada server. Every call has a deadline, and is tried again where that is safe.
 
     It can be shared by threads. Errors of calls are :class:`~airflow_armada.client.errors.ArmadaRpcError`.

@@ -39,10 +39,11 @@ class Dispatcher:
         self._faults = faults
 
     def generic_handlers(self, routes: Routes) -> list[grpc.GenericRpcHandler]:
-        """Return what a gRPC server needs to serve every method of the API."""
+        """Return what a gRPC server needs to serve the methods of the API; those without a route are UNIMPLEMENTED."""
         return [
             grpc.method_handlers_generic_handler(
-                service, {method.name: self._method_handler(method, routes[method]) for method in methods_of(entries)}
+                service,
+                {one.name: self._method_handler(one, routes[one]) for one in methods_of(entries) if one in routes},
             )
             for service, entries in SERVICES.items()
         ]

@@ -298,3 +298,16 @@ def test_cancelling_without_an_id_goes_to_the_job_set(server: ScriptedServer, cl
 
     (request,) = server.requests("CancelJobSet")
     assert (request.queue, request.job_set_id, list(request.filter.states)) == ("q", "s", [])
+
+
+async def test_an_administrator_acts_on_clusters_and_nodes(
+    server: ScriptedServer, client: ArmadaClient, aio_client: ArmadaAsyncIOClient
+) -> None:
+    methods = ("UpsertExecutorSettings", "PreemptOnExecutor", "CancelOnNode")
+    server.answers.update(dict.fromkeys(methods, in_turn(empty_pb2.Empty())))
+
+    client.upsert_executor_settings("e", cordoned=True, cordon_reason="repairs")
+    client.preempt_on_executor("e", ["q"])
+    await aio_client.cancel_on_node("n", "e", ["q"])
+
+    assert [server.requests(method)[0].name for method in methods] == ["e", "e", "n"]

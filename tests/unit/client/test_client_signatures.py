@@ -10,7 +10,7 @@ import pytest
 
 from airflow_armada.client import log_client
 from airflow_armada.client.asyncio_client import ArmadaAsyncIOClient
-from airflow_armada.client.calls import jobs, queries, queues, retry_policies
+from airflow_armada.client.calls import executors, jobs, queries, queues, retry_policies
 from airflow_armada.client.client import ArmadaClient
 from airflow_armada.client.event import Event
 from airflow_armada.client.permissions import Permissions, Subject
@@ -88,7 +88,7 @@ def test_every_call_of_the_asyncio_client_is_awaited(method: str) -> None:
 def descriptions() -> dict[str, Any]:
     return {
         name.removesuffix("_call"): function
-        for module in (jobs, queries, queues, retry_policies)
+        for module in (executors, jobs, queries, queues, retry_policies)
         for name, function in vars(module).items()
         if name.endswith("_call") and not name.startswith("_")
     }

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from airflow_armada.api import core_v1_pb2, submit_pb2
-from airflow_armada.client.calls import jobs, queries, queues, retry_policies
+from airflow_armada.client.calls import executors, jobs, queries, queues, retry_policies
 from airflow_armada.client.calls.call import Call
 from airflow_armada.client.permissions import Permissions, Subject
 from airflow_armada.client.requests import EXTERNAL_JOB_URI, RequestBuilders
@@ -34,6 +34,12 @@ NOT_REPEATED = {
     "preempt_jobs": "it would preempt a job that Armada has run again",
     "cancel_on_queue": "it would cancel what was submitted in between",
     "preempt_on_queue": "it would preempt what began to run in between",
+    **dict.fromkeys(
+        ("cancel_on_executor", "preempt_on_executor", "cancel_on_node", "preempt_on_node"),
+        "it would hit what began to run in between",
+    ),
+    "delete_executor": "it would make an executor forgotten that has come back",
+    "delete_executor_settings": "it would delete settings that were made in between",
     "delete_queue": "it would delete a queue that was made in between",
     "delete_retry_policy": "it would delete a policy that was made in between",
 }
@@ -42,18 +48,34 @@ NOT_REPEATED = {
 COMMANDS = {"submit_jobs", "cancel_jobs", "cancel_jobset", "preempt_jobs", "reprioritize_jobs"} | {
     "cancel_on_queue",
     "preempt_on_queue",
+    "cancel_on_executor",
+    "preempt_on_executor",
+    "cancel_on_node",
+    "preempt_on_node",
+    "delete_executor",
+    "delete_executor_settings",
+    "upsert_executor_settings",
 }
 
 
 def described() -> dict[str, Call[Any]]:
     """Make the call of every description, with arguments for its parameters."""
     known: dict[str, Any] = {"job_request_items": [item(client_id="a")], "filter_states": [], "job_states": [0]}
-    known |= {"job_ids": ["a"], "run_ids": ["a"], "new_priority": 1.0, "queues": [], "retry_policy": {"name": "r"}}
+    known |= {
+        "job_ids": ["a"],
+        "run_ids": ["a"],
+        "new_priority": 1.0,
+        "queues": ["q"],
+        "cordoned": False,
+        "retry_policy": {"name": "r"},
+    }
     calls = {}
-    for module in (jobs, queries, queues, retry_policies):
+    for module in (executors, jobs, queries, queues, retry_policies):
         for name, function in vars(module).items():
             if name.endswith("_call") and function.__module__ == module.__name__:
-                values = {**known, "queue": {"name": "q"}} if "_queue_call" in name else known
+                named = {"queue": {"name": "q"}} if "_queue_call" in name else {}
+                named |= {"queues": [{"name": "q"}]} if "_queues_call" in name else {}
+                values = known | named
                 needed = [p.name for p in inspect.signature(function).parameters.values() if p.default is p.empty]
                 calls[name.removesuffix("_call")] = function(**{one: values.get(one, "x") for one in needed})
     return calls
@@ -296,3 +318,41 @@ def test_messages_of_another_package_are_taken_over_by_their_full_name() -> None
 def test_something_else_is_refused_by_name(wrong: Any) -> None:
     with pytest.raises(TypeError, match=r"k8s\.io\.api\.core\.v1\.PodSpec"):
         RequestBuilders.create_job_request_item(pod_spec=wrong)
+
+
+def test_jobs_on_an_executor_or_a_node_are_named_by_their_queues() -> None:
+    on_executor = only_request(executors.cancel_on_executor_call("e", ["q"], priority_classes=["p"], pools=["gpu"]))
+    on_node = only_request(executors.preempt_on_node_call("n", "e", ["q"], priority_classes=["p"]))
+
+    assert (on_executor.name, list(on_executor.queues), list(on_executor.priorityClasses), list(on_executor.pools)) == (
+        "e",
+        ["q"],
+        ["p"],
+        ["gpu"],
+    )
+    assert (on_node.name, on_node.executor, list(on_node.queues), list(on_node.priorityClasses)) == (
+        "n",
+        "e",
+        ["q"],
+        ["p"],
+    )
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: executors.preempt_on_executor_call("e", []),
+        lambda: executors.cancel_on_executor_call("", ["q"]),
+        lambda: executors.cancel_on_node_call("n", "", ["q"]),
+        lambda: executors.upsert_executor_settings_call("e", cordoned=True),
+        lambda: executors.delete_executor_call(""),
+    ],
+)
+def test_what_the_server_would_refuse_or_do_nothing_with_is_a_mistake_at_once(call: Any) -> None:
+    with pytest.raises(ValueError, match=r"must"):
+        call()
+
+
+def test_a_string_is_no_list_of_queues() -> None:
+    with pytest.raises(TypeError, match="list of queues"):
+        executors.cancel_on_node_call("n", "e", "q")
