@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TaskSuccessEvent, TriggerEvent
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 _PATIENCE = Patience(outage=600.0, first=2.0, most=15.0)  # with a connection that cannot be read or used
 _MAX_HOLD = 120.0
+_READ_BOUND = 15.0  # s; hundreds of jobs that end together are read within a second or two
 _TAKEN_AWAY = (
     "Airflow has taken the trigger of Armada job %s away from this triggerer;"
     " the job is cancelled if the task was killed, and otherwise goes on"
@@ -64,24 +66,24 @@ class ArmadaJobTrigger(BaseTrigger):
 
     async def _end_of_job(self) -> TriggerEvent:
         started = time.time()
-        reporter = TaskLogReporter(keep=bool(self.wait.resubmit_on))
+        reporter = TaskLogReporter(keep=bool(self.wait.resubmit_on), in_triggerer=True)
         result = result_collector(self.wait)
-        nothing_left = False
         try:
             outcome = await self._follow(reporter, result)
-            self._ended = outcome.status not in ("timed_out", "queued_too_long")
-            event = make_event(self.wait, outcome, reporter, result)
-            nothing_left = self._leaves_nothing(outcome)
         except Exception as error:
             await self.log.aerror("Armada job %s cannot be followed any further: %s", self.wait.job_id, error)
-            event = make_error_event(self.wait, error)
-        await reporter.flush()
+            await self._hold(started)
+            self._ended = True
+            return TriggerEvent(make_error_event(self.wait, error))  # type: ignore[no-untyped-call]
+        self._ended = outcome.status not in ("timed_out", "queued_too_long")
         await self._hold(started)
+        if not_read := await reporter.not_read(_READ_BOUND):
+            outcome = replace(outcome, logs_complete=False, log_positions=outcome.log_positions | not_read)
         self._ended = True
-        if nothing_left:
+        if self._leaves_nothing(outcome):
             count_end(self.wait, outcome)
             return TaskSuccessEvent()
-        return TriggerEvent(event)  # type: ignore[no-untyped-call]
+        return TriggerEvent(make_event(self.wait, outcome, reporter, result))  # type: ignore[no-untyped-call]
 
     async def _follow(self, reporter: TaskLogReporter, collector: ResultCollector | None) -> Outcome:
         """Follow the job as soon as its connection can be used: a file or a secrets backend may be away for long."""

@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any
 
 from airflow_armada import _metrics
+from airflow_armada.wait.log_pipe import unread, until_read
 
 JOB_LOGGER = "armada.job"
 POD_LOGGER = "armada.pod"
@@ -25,6 +26,7 @@ _LAST_LINES = 10
 _LAST_LINE_LENGTH = 300
 _KEPT_RECORDS = 200
 _KEPT_CHARACTERS = 16_000
+_MILLISECOND, _MICROSECOND = timedelta(milliseconds=1), timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)
@@ -75,11 +77,15 @@ class TaskLogReporter:
     context; so the context is remembered here.
 
     :param keep: whether to keep the newest records for :meth:`kept_records`.
+    :param in_triggerer: whether it writes where Airflow may not read all of it, see :meth:`not_read`; and where another
+        triggerer may write the same lines again. Airflow shows them once if no two of them share a millisecond.
     :param shown_until: by container, the time of the last line that another process has shown. Airflow merges the log
         files of a task by milliseconds, and within one by the number of the line; so what follows begins in the next.
     """
 
-    def __init__(self, *, keep: bool = False, shown_until: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, *, keep: bool = False, in_triggerer: bool = False, shown_until: Mapping[str, str] | None = None
+    ) -> None:
         self._context = contextvars.copy_context()
         self._pending: list[LogRecord] = []
         self._writing = asyncio.Lock()
@@ -87,6 +93,8 @@ class TaskLogReporter:
         self._last_times = {name: _next_millisecond(at) for name, at in (shown_until or {}).items()}
         self._last_lines: deque[str] = deque(maxlen=_LAST_LINES)
         self._kept: deque[LogRecord] = deque(maxlen=_KEPT_RECORDS if keep else 0)
+        self._in_triggerer = in_triggerer
+        self._not_read: dict[str, tuple[str, datetime | None]] = {}
 
     def state(self, text: str, at: str = "") -> None:
         """Take one line about the job; its own time puts it where it belongs among the job's log lines."""
@@ -97,6 +105,10 @@ class TaskLogReporter:
 
     async def log_lines(self, container: str, lines: Sequence[tuple[str, str]]) -> None:
         """Take lines of the job's log; returns when they are written, which slows down a reader that is too fast."""
+        if self._in_triggerer and lines:
+            if not self._pending and not self._writing.locked() and not unread():
+                self._not_read.clear()
+            self._not_read.setdefault(container, (lines[0][0], self._last_times.get(container)))
         self._add([LogRecord(POD_LOGGER, self._time_of(container, at), text, container) for at, text in lines])
         self._last_lines.extend(text[:_LAST_LINE_LENGTH] for _, text in lines[-_LAST_LINES:])
         _metrics.incr(_metrics.LOG_LINES, len(lines))
@@ -110,9 +122,24 @@ class TaskLogReporter:
                 loop = asyncio.get_running_loop()
                 await loop.run_in_executor(_writer(), self._context.run, _write_all, batch)
 
+    async def not_read(self, bound: float) -> dict[str, list[Any]]:
+        """
+        Wait until Airflow has read what was written: it drops the rest once the trigger has finished.
+
+        :param bound: s to wait at most.
+        :return: by container, the position in its log of the first line of which it is not known, for
+            ``Outcome.log_positions``; empty when all was read.
+        """
+        await self.flush()
+        if await until_read(bound):
+            self._not_read.clear()
+        return {name: [timestamp, 0] for name, (timestamp, _) in self._not_read.items()}
+
     def shown_until(self) -> dict[str, str]:
         """Give, by container, the time of its last line that was shown."""
-        return {name: _format(at) for name, at in self._last_times.items() if name != _OWN}
+        read = {name: at for name, (_, at) in self._not_read.items()}
+        times = {name: at for name, at in (self._last_times | read).items() if name != _OWN}
+        return {name: _format(at) for name, at in times.items() if at is not None}
 
     def last_lines(self) -> list[str]:
         """Give the last lines of the job's log that were shown, each cut to a readable length."""
@@ -138,8 +165,8 @@ class TaskLogReporter:
 
     def _time(self, source: str, at: datetime) -> str:
         """Give a time that is later than the last one of its source: Airflow drops a record equal to the last."""
-        last = self._last_times.get(source)
-        at = max(at, last + timedelta(microseconds=1)) if last else at
+        if last := self._last_times.get(source):
+            at = max(at, _millisecond(last) + _MILLISECOND if self._in_triggerer else last + _MICROSECOND)
         self._last_times[source] = at
         return _format(at)
 
@@ -150,7 +177,11 @@ def _format(at: datetime) -> str:
 
 def _next_millisecond(timestamp: str) -> datetime:
     at = _parse(timestamp) or _now()
-    return at.replace(microsecond=at.microsecond // 1000 * 1000) + timedelta(microseconds=999)
+    return _millisecond(at) + _MILLISECOND - _MICROSECOND
+
+
+def _millisecond(at: datetime) -> datetime:
+    return at.replace(microsecond=at.microsecond // 1000 * 1000)
 
 
 def _parse(timestamp: str) -> datetime | None:
