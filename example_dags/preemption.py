@@ -30,7 +30,7 @@ with DAG("armada_preemption", schedule=None, params={"seconds": 15}, tags=["arma
         task_id="urgent",
         arguments=["echo out of the way; sleep 3; echo thank you"],
         container_resources={"cpu": "2", "memory": "64Mi"},
-        priority_class_name="armada-high-priority",
+        priority_class_name="armada-default",
         **shared,
     )
     prepare >> urgent

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from airflow_armada.standalone.auth import Credentials
+from airflow_armada.standalone.config import SITES, Config
 from airflow_armada.standalone.server import StandaloneArmada
 
 
@@ -26,6 +27,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--cpus", help="cores that jobs may request in all, such as 8 (default: the machine's)")
     parser.add_argument("--memory", help="memory that jobs may request in all, such as 16Gi (default: the machine's)")
     parser.add_argument("--work-dir", help="folder for the jobs' private folders (default: a temporary one)")
+    parser.add_argument(
+        "--site",
+        choices=sorted(SITES),
+        default="default",
+        help="whose priority classes there are: those that Armada ships, or a site's own",
+    )
     callers = parser.add_argument_group(
         "who may call",
         "Who may call may run commands as this user. By default those may who know a random token; the connections and "
@@ -92,6 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             cpus=options.cpus,
             memory=options.memory,
             credentials=_credentials(options),
+            config=Config(priority_classes=SITES[options.site]),
         ).start()
     except (OSError, ValueError) as error:
         print(f"armada-standalone: {error}", file=sys.stderr)

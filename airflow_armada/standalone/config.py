@@ -33,10 +33,17 @@ PRIORITY_CLASSES: Mapping[str, PriorityClass] = MappingProxyType(
     {
         "armada-default": PriorityClass(100, preemptible=False),
         "armada-preemptible": PriorityClass(50, preemptible=True),
-        "armada-high-priority": PriorityClass(1000, preemptible=False),
         "armada-resilient": PriorityClass(100, preemptible=False),
     }
 )
+SITES: Mapping[str, Mapping[str, PriorityClass]] = MappingProxyType(
+    {
+        "default": PRIORITY_CLASSES,
+        # The National Research Platform has a class of its own.
+        "nrp": MappingProxyType({**PRIORITY_CLASSES, "armada-high-priority": PriorityClass(1000, preemptible=False)}),
+    }
+)
+"""The priority classes of sites, by the name of the site; ``default`` is what Armada ships."""
 
 
 @dataclass(frozen=True)

@@ -69,10 +69,11 @@ def _active(engine: Engine, job_id: str) -> Job:
 def _return_lease(engine: Engine, job: Job, reason: str, run_attempted: bool) -> None:
     engine.transitions.end_run(job, job_pb2.RUNS_STATE_LEASE_RETURNED, reason)
     engine.report(job, event_messages.lease_returned(job, reason, run_attempted))
-    final = job.gang is not None or job.spec.annotations.get(FAIL_FAST) == "true"
+    fail_fast = job.gang is not None or job.spec.annotations.get(FAIL_FAST) == "true"
     attempts = job.count_attempt(run_attempted)
-    if final or attempts >= engine.config.lease_attempts:
-        text = f"Maximum number of attempts ({attempts}) reached - this job will no longer be retried. {reason}"
+    if fail_fast or attempts >= engine.config.lease_attempts:
+        why = "Job has fail fast flag set" if fail_fast else f"Maximum number of attempts ({attempts}) reached"
+        text = f"{why} - this job will no longer be retried\n\nFinal run error:\n{reason}"
         engine.fail_at_once(job, Failure(text, category=INTERNAL, subcategory="max-runs-exceeded"))
     else:
         engine.requeue(job)

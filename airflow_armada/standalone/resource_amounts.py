@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
 
-from airflow_armada.api.quantity import BINARY_UNITS, parse_quantity
+from airflow_armada.api.quantity import parse_quantity
 from airflow_armada.api.resource_pb2 import Quantity
 
 
@@ -31,11 +32,19 @@ def add(parts: Iterable[Mapping[str, Fraction]]) -> dict[str, Fraction]:
     return total
 
 
-def display(name: str, amount: Fraction) -> str:
-    """Return an amount in the words of a report: cores for cpu, binary units for everything counted in bytes."""
-    if name not in ("memory", "ephemeral-storage"):
-        return f"{float(amount):g} {name}"
-    for unit in reversed(BINARY_UNITS):
-        if abs(amount) >= BINARY_UNITS[unit]:
-            return f"{float(amount / BINARY_UNITS[unit]):.4g}{unit} {name}"
-    return f"{float(amount):g} bytes {name}"
+def canonical(amount: Fraction) -> str:
+    """Return an amount as Kubernetes writes a decimal quantity: no fraction, and the largest unit that fits."""
+    if amount.denominator != 1:
+        return f"{math.ceil(amount * 1000)}m"
+    number, units = amount.numerator, iter(("k", "M", "G", "T", "P", "E"))
+    unit = ""
+    while number and number % 1000 == 0 and (larger := next(units, "")):
+        number, unit = number // 1000, larger
+    return f"{number}{unit}"
+
+
+def listing(amounts: Mapping[str, Fraction]) -> str:
+    """Return a set of resources in the words of a report: memory and cpu first."""
+    names = [name for name in ("memory", "cpu") if name in amounts]
+    names += sorted(amounts.keys() - {"memory", "cpu"})
+    return "(" + ",".join(f"{name}={canonical(amounts[name])}" for name in names) + ")"

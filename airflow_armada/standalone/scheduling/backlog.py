@@ -6,12 +6,13 @@ each shape has a heap of its own, and finding the next unit costs as much as the
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from heapq import heappop, heappush
 
 from airflow_armada.standalone.resource_amounts import add
+from airflow_armada.standalone.store.gangs import Gang
 from airflow_armada.standalone.store.model import QUEUED, Job
 
 Shape = tuple[object, ...]
@@ -72,6 +73,25 @@ class Backlog:
         """Return the members of a job's gang that have not ended, as far as they were submitted."""
         members = self._gangs.get((job.queue, job.gang.id), []) if job.gang else [job]
         return [member for member in members if not member.finished]
+
+    def beyond_cardinality(self, jobs: Iterable[Job]) -> dict[str, str]:
+        """Return, by job id, why new jobs are too many for their gang: then all of those that came together are."""
+        by_gang: dict[tuple[str, Gang], list[Job]] = {}
+        for job in jobs:
+            if job.gang is not None:
+                by_gang.setdefault((job.queue, job.gang), []).append(job)
+        problems: dict[str, str] = {}
+        for (_, gang), new in by_gang.items():
+            members = self.gang_members(new[0])
+            waiting = [member for member in members if member.state == QUEUED and member not in new]
+            count = len(waiting) + len(new)
+            if count > gang.cardinality and len(waiting) == len(members):
+                problem = (
+                    "cannot submit more jobs to gang than specified in gang cardinality - cardinality set to "
+                    f"{gang.cardinality} (based on job {[*waiting, *new][0].id}) but found {count} jobs"
+                )
+                problems |= {job.id: problem for job in new}
+        return problems
 
     def _push(self, unit: Unit) -> None:
         """Put a unit in; the ticket makes an entry that it had before invalid."""
@@ -143,10 +163,8 @@ def _gang_problem(job: Job, members: Sequence[Job]) -> str:
         return ""
     if members[0].gang != gang or members[0].priority_class != job.priority_class:
         return f"gang {gang.id}: its members do not agree on cardinality, priority class or node uniformity label"
-    if any(member.state != QUEUED for member in members):
-        return f"gang {gang.id}: a member has already left the queue"
-    if len(members) >= gang.cardinality:
-        return f"gang {gang.id}: more members than its cardinality of {gang.cardinality}"
+    if gone := next((member for member in members if member.state != QUEUED), None):
+        return f"cannot submit to gang that has running jobs - example running job {gone.id}"
     return ""
 
 

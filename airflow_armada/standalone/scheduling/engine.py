@@ -100,7 +100,7 @@ class Engine:
 
     def request_cancel_jobs(self, jobs: Iterable[Job], wish: Request) -> None:
         """Note that jobs are to be cancelled because of what they belong to."""
-        self._cancels += [(job, wish, True) for job in jobs]
+        self._cancels += [(job, wish, not wish.on_queue) for job in jobs]
         self._settle()
 
     def request_preempt(self, queue: str, job_set_id: str, job_ids: Iterable[str], wish: Request) -> None:
@@ -176,14 +176,16 @@ class Engine:
         preempts, self._preempts = self._preempts, []
         for job, wish in preempts:
             if job.state in model.ACTIVE and self.config.priority_classes[job.priority_class].preemptible:
-                reason = f"Preempted by {wish.user}" + (f" - {wish.reason}" if wish.reason else "")
+                # Only the job that was named tells who wanted it; the others of its gang just go with it.
                 for member in self.scheduler.backlog.gang_members(job):
-                    self.transitions.preempt(member, reason, by_user=wish.user)
+                    self.transitions.preempt(member, _preemption(wish), by_user=wish.user if member is job else "")
 
     def _admit(self) -> None:
         new, self._new = self._new, []
-        for job in new:
-            if job.state == model.QUEUED and (problem := self.scheduler.add(job)):
+        waiting = [job for job in new if job.state == model.QUEUED]
+        too_many = self.scheduler.backlog.beyond_cardinality(waiting)
+        for job in waiting:
+            if problem := too_many.get(job.id) or self.scheduler.add(job):
                 self.transitions.reject(job, problem)
 
     def _schedule(self) -> None:
@@ -237,3 +239,9 @@ class Engine:
         self.transitions.fail(job, failure)
         self.pods.delete(job)
         self._settle()
+
+
+def _preemption(wish: Request) -> str:
+    if wish.on_queue:
+        return "Preempted - preemption requested via API"
+    return f"Preempted by {wish.user}" + (f" - {wish.reason}" if wish.reason else "")

@@ -10,12 +10,16 @@ from airflow_armada.api.core_v1_pb2 import NodeSelectorRequirement, NodeSelector
 def placement_problem(spec: PodSpec, labels: Mapping[str, str]) -> str:
     """Return why a pod cannot be placed on a machine with these labels, or nothing."""
     for key, value in spec.nodeSelector.items():
-        if labels.get(key) != value:
-            return f"node selector {key}={value} matches no node"
-    required = spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution
-    terms = required.nodeSelectorTerms
-    if terms and not any(_matches(term, labels) for term in terms):
-        return "required node affinity matches no node"
+        if key not in labels:
+            return f"node does not match pod NodeSelector: label {key} not set"
+        if labels[key] != value:
+            return f"node does not match pod NodeSelector: required label {key} = {value}, but node has {labels[key]}"
+    affinity = spec.affinity.nodeAffinity
+    terms = affinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms
+    if affinity.HasField("requiredDuringSchedulingIgnoredDuringExecution") and not any(
+        _matches(term, labels) for term in terms
+    ):
+        return "node does not match pod NodeAffinity"
     return ""
 
 

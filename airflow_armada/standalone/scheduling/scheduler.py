@@ -5,36 +5,28 @@ This decides and changes nothing but the backlog and its own account of what is 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from fractions import Fraction
 
 from airflow_armada.standalone.config import Config
-from airflow_armada.standalone.resource_amounts import display
+from airflow_armada.standalone.resource_amounts import canonical
 from airflow_armada.standalone.scheduling.backlog import Backlog, Shape, Unit
 from airflow_armada.standalone.scheduling.placement import placement_problem
+from airflow_armada.standalone.scheduling.reports import DOES_NOT_FIT, GANG_DOES_NOT_FIT, matches_no_node, too_large
+from airflow_armada.standalone.scheduling.round import Round
 from airflow_armada.standalone.store.model import Job
 
 NONE = Fraction(0)
-
-
-@dataclass
-class Round:
-    """What one scheduling round decided, in the order in which it is to be carried out.
-
-    :param preempted: jobs to stop, each with the job that takes its place
-    :param rejected: jobs that can never run, each with the reason
-    """
-
-    leased: list[Job] = field(default_factory=list)
-    preempted: list[tuple[Job, Job]] = field(default_factory=list)
-    rejected: list[tuple[Job, str]] = field(default_factory=list)
 
 
 class Scheduler:
     """Keeps the queues and the account of the machine's resources.
 
     :param queue_weight: gives a queue's priority factor, or None if nothing of it may be scheduled now
+    :ivar last: the newest round
+    :ivar last_by_queue: the newest round that considered a queue
+    :ivar blocked: what the machine lacks for the waiting units of a shape, by the newest round
     """
 
     def __init__(self, config: Config, queue_weight: Callable[[str], float | None]) -> None:
@@ -44,6 +36,8 @@ class Scheduler:
         self.holders: dict[str, Job] = {}
         self.used: dict[str, Fraction] = dict.fromkeys(self.capacity, NONE)
         self.blocked: dict[Shape, str] = {}
+        self.last: Round | None = None
+        self.last_by_queue: dict[str, Round] = {}
         self._queue_weight = queue_weight
         self._used_by_queue: dict[str, dict[str, Fraction]] = {}
 
@@ -82,9 +76,12 @@ class Scheduler:
 
     def round(self) -> Round:
         """Decide until nothing more fits."""
-        result = Round()
+        result = Round(started=time.time())
         self.blocked = {}
         blocked: set[Shape] = set()
+        for queue in self.backlog.queues():
+            if self._queue_weight(queue) is not None:
+                self.last_by_queue[queue] = result
         while unit := self._next(blocked):
             if problem := self._never_fits(unit):
                 self.backlog.take(unit)
@@ -94,6 +91,10 @@ class Scheduler:
             else:
                 blocked.add(unit.shape)
                 self.blocked[unit.shape] = self._shortage(unit)
+                reason = DOES_NOT_FIT if len(unit.jobs) == 1 else GANG_DOES_NOT_FIT
+                result.unschedulable.append((unit.jobs[0].queue, reason, unit.jobs))
+        result.finished = time.time()
+        self.last = result
         return result
 
     def _next(self, blocked: set[Shape]) -> Unit | None:
@@ -108,11 +109,10 @@ class Scheduler:
     def _never_fits(self, unit: Unit) -> str:
         for name, amount in unit.requests.items():
             if name in self.capacity and amount > self.capacity[name]:
-                asked, there = display(name, amount), display(name, self.capacity[name])
-                return f"job does not fit on any node: it requests {asked}, the machine has {there}"
+                return too_large(unit.requests, self.capacity)
         for job in unit.jobs:
             if problem := placement_problem(job.pod_spec, self.config.node_labels):
-                return f"job does not fit on any node: {problem}"
+                return matches_no_node(problem)
         return ""
 
     def _place(self, unit: Unit, result: Round) -> bool:
@@ -125,6 +125,7 @@ class Scheduler:
         for job in unit.jobs:
             self.hold(job)
             result.leased.append(job)
+        result.units += 1
         return True
 
     def _fits(self, requests: Mapping[str, Fraction], free: Mapping[str, Fraction]) -> bool:
@@ -164,12 +165,12 @@ class Scheduler:
 
     def _shortage(self, unit: Unit) -> str:
         free = self.free()
-        missing = [
-            f"it requests {display(name, amount)}, of which {display(name, free[name])} is free"
-            for name, amount in unit.requests.items()
-            if name in free and amount > free[name]
-        ]
-        return "; ".join(missing)
+        lacking = (name for name, amount in unit.requests.items() if name in free and amount > free[name])
+        name = next(lacking, "")
+        if not name:
+            return ""
+        wanted, there = canonical(unit.requests[name]), canonical(free[name])
+        return f"pod requires {wanted} {name}, but only {there} is available"
 
 
 def _give(free: dict[str, Fraction], jobs: Iterable[Job], sign: int) -> None:

@@ -12,12 +12,14 @@ from typing import Any
 
 import grpc
 import grpc.aio
+from google.protobuf.message import DecodeError
 
 from airflow_armada.api.methods import SERVICES, Method, methods_of
 from airflow_armada.standalone.api_error import ApiError
 from airflow_armada.standalone.auth import Authenticator
 from airflow_armada.standalone.faults import Faults
 from airflow_armada.standalone.services.access import Caller
+from airflow_armada.standalone.services.quantities import MALFORMED, has_malformed_quantity
 from airflow_armada.standalone.services.routes import Handler, Routes
 
 log = logging.getLogger(__name__)
@@ -40,25 +42,26 @@ class Dispatcher:
 
     def generic_handlers(self, routes: Routes) -> list[grpc.GenericRpcHandler]:
         """Return what a gRPC server needs to serve the methods of the API; those without a route are UNIMPLEMENTED."""
-        return [
+        known = [
             grpc.method_handlers_generic_handler(
                 service,
                 {one.name: self._method_handler(one, routes[one]) for one in methods_of(entries) if one in routes},
             )
             for service, entries in SERVICES.items()
         ]
+        return [*known, UnknownMethods()]
 
     def _method_handler(self, method: Method[Any, Any], handler: Handler) -> grpc.RpcMethodHandler[Any, Any]:
+        # Without a deserializer: what cannot be read is then answered in Armada's way.
         if method.streaming:
-            return grpc.unary_stream_rpc_method_handler(
-                self._stream(method, handler), method.request.FromString, _serialize
-            )
-        return grpc.unary_unary_rpc_method_handler(self._unary(method, handler), method.request.FromString, _serialize)
+            return grpc.unary_stream_rpc_method_handler(self._stream(method, handler), None, _serialize)
+        return grpc.unary_unary_rpc_method_handler(self._unary(method, handler), None, _serialize)
 
     def _unary(self, method: Method[Any, Any], handler: Handler) -> Any:
-        async def call(request: Any, context: Context) -> Any:
+        async def call(content: bytes, context: Context) -> Any:
             request_id = _request_id(context)
             try:
+                request = _parse(method, content)
                 caller = self._admit(method, context, request_id)
                 await self._delay(method)
                 answer = handler(request, caller)
@@ -74,10 +77,11 @@ class Dispatcher:
         return call
 
     def _stream(self, method: Method[Any, Any], handler: Handler) -> Any:
-        async def call(request: Any, context: Context) -> AsyncIterator[Any]:
+        async def call(content: bytes, context: Context) -> AsyncIterator[Any]:
             request_id = _request_id(context)
             self.open_streams[method.path] += 1
             try:
+                request = _parse(method, content)
                 async for message in handler(request, self._admit(method, context, request_id)):
                     yield message
             except ApiError as error:
@@ -112,6 +116,34 @@ class Dispatcher:
         loss = self._faults.loss(method.path)
         if loss is not None:
             raise ApiError(*loss)
+
+
+def _parse(method: Method[Any, Any], content: bytes) -> Any:
+    """Read a request as grpc-go does: one that cannot be read, or holds a malformed quantity anywhere, is INTERNAL.
+
+    :raises ApiError: INTERNAL
+    """
+    try:
+        request = method.request.FromString(content)
+    except DecodeError as error:
+        raise ApiError(grpc.StatusCode.INTERNAL, f"grpc: error unmarshalling request: {error}") from None
+    if has_malformed_quantity(request):
+        raise ApiError(grpc.StatusCode.INTERNAL, f"grpc: error unmarshalling request: {MALFORMED}")
+    return request
+
+
+class UnknownMethods(grpc.GenericRpcHandler):
+    """Answers calls of methods that there are not in the words of grpc-go."""
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[Any, Any]:
+        service, _, name = handler_call_details.method.lstrip("/").rpartition("/")
+        known = service in SERVICES
+        text = f"unknown method {name} for service {service}" if known else f"unknown service {service}"
+
+        async def refuse(_: bytes, context: Context) -> Any:
+            await context.abort(grpc.StatusCode.UNIMPLEMENTED, text)
+
+        return grpc.unary_unary_rpc_method_handler(refuse)
 
 
 async def _abort_internal(context: Context, method: Method[Any, Any], error: Exception) -> None:

@@ -41,10 +41,10 @@ class JobsService:
         """Return up to which epoch second the query API knows what happened."""
         return time.time() - self._access.engine.config.query_lag - self._access.faults.query_lag
 
-    def _visible(self, job_ids: Sequence[str], seen: float) -> list[tuple[Job, int]]:
+    def _visible(self, job_ids: Sequence[str], seen: float, what: str = "jobIds") -> list[tuple[Job, int]]:
         """Return the jobs that are known by now, each with its state then."""
         if len(job_ids) > MAX_ITEMS:
-            raise unknown(f"request contained more than {MAX_ITEMS} jobIds")
+            raise unknown(f"request contained more than {MAX_ITEMS} {what}")
         jobs = (self._store.jobs.get(job_id) for job_id in dict.fromkeys(job_ids))
         states = ((job, job.state_at(seen)) for job in jobs if job)
         return [(job, state) for job, state in states if state is not None]
@@ -60,7 +60,7 @@ class JobsService:
         self, request: job_pb2.JobStatusUsingExternalJobUriRequest, caller: Caller
     ) -> job_pb2.JobStatusResponse:
         if not request.external_job_uri:
-            raise unknown("external job uri must not be empty")
+            raise unknown("request must contain external job uri")
         response, seen = job_pb2.JobStatusResponse(), self._seen()
         for job in self._store.by_uri(request.queue, request.jobset, request.external_job_uri):
             state = job.state_at(seen)
@@ -81,7 +81,7 @@ class JobsService:
 
     def get_job_errors(self, request: job_pb2.JobErrorsRequest, caller: Caller) -> job_pb2.JobErrorsResponse:
         response, seen = job_pb2.JobErrorsResponse(), self._seen()
-        for job, state in self._visible(request.job_ids, seen):
+        for job, state in self._visible(request.job_ids, seen, "JobIds"):
             rejected = state == model.REJECTED
             over = [run for run in _runs(job, seen) if 0 < run.finished <= seen]
             response.job_errors[job.id] = job.error if rejected else over[-1].error if over else ""
@@ -91,7 +91,7 @@ class JobsService:
         self, request: job_pb2.JobRunDetailsRequest, caller: Caller
     ) -> job_pb2.JobRunDetailsResponse:
         if len(request.run_ids) > MAX_ITEMS:
-            raise unknown(f"request contained more than {MAX_ITEMS} runIds")
+            raise unknown(f"request contained more than {MAX_ITEMS} RunIds")
         response, seen = job_pb2.JobRunDetailsResponse(), self._seen()
         for run_id in request.run_ids:
             found = self._store.by_run(run_id)

@@ -14,7 +14,7 @@ from airflow_armada.standalone.services.access import Access, Caller
 from airflow_armada.standalone.services.routes import Routes
 from airflow_armada.standalone.store import model
 from airflow_armada.standalone.store.model import Job, Request
-from airflow_armada.standalone.store.queue_store import InvalidQueue
+from airflow_armada.standalone.store.queue_store import InvalidQueue, UnknownRetryPolicies
 
 ACTIVE_STATES = frozenset({submit_pb2.QUEUED, submit_pb2.LEASED, submit_pb2.PENDING, submit_pb2.RUNNING})
 
@@ -45,19 +45,19 @@ class QueueService:
 
     def create_queue(self, queue: Queue, caller: Caller) -> empty_pb2.Empty:
         self._access.require(caller, "create_queue", f"creating queue {queue.name}")
-        wanted = Queue()
-        wanted.CopyFrom(queue)
-        if not wanted.user_owners:
-            wanted.user_owners.append(caller.name)
-        return self._put(wanted, "error validating queue")
+        if not queue.user_owners:
+            queue.user_owners.append(caller.name)
+        return self._put(queue, "creating", "error validating queue")
 
     def update_queue(self, queue: Queue, caller: Caller) -> empty_pb2.Empty:
         self._access.require(caller, "create_queue", f"updating queue {queue.name}")
-        return self._put(queue, "error")
+        return self._put(queue, "updating", "error")
 
-    def _put(self, queue: Queue, prefix: str) -> empty_pb2.Empty:
+    def _put(self, queue: Queue, doing: str, prefix: str) -> empty_pb2.Empty:
         try:
             self._queues.put(queue)
+        except UnknownRetryPolicies as problem:
+            raise ApiError(grpc.StatusCode.INVALID_ARGUMENT, f"error {doing} queue: {problem}") from None
         except InvalidQueue as problem:
             raise ApiError(grpc.StatusCode.INVALID_ARGUMENT, f"{prefix}: {problem}") from None
         self._access.engine.wake()
@@ -122,7 +122,7 @@ class QueueService:
         self._access.require(caller, "preempt_any_jobs", f"preempting jobs on queue {request.name}")
         if not request.name:
             raise unknown("cannot preempt jobs on queue with empty name")
-        engine, wish = self._access.engine, Request(caller.name, "")
+        engine, wish = self._access.engine, Request(caller.name, "", on_queue=True)
         await engine.bus.publish(lambda: engine.request_preempt_jobs(self._to_preempt(request), wish))
         return empty_pb2.Empty()
 
@@ -139,7 +139,7 @@ class QueueService:
             raise unknown("cannot cancel jobs on queue with empty name")
         if not ACTIVE_STATES.issuperset(request.jobStates):
             raise unknown("provided job states must be non-terminal")
-        engine, wish = self._access.engine, Request(caller.name, "")
+        engine, wish = self._access.engine, Request(caller.name, "", on_queue=True)
         await engine.bus.publish(lambda: engine.request_cancel_jobs(self._to_cancel(request), wish))
         return empty_pb2.Empty()
 

@@ -1,4 +1,4 @@
-"""``schedulerobjects.SchedulerReporting``: the scheduler's own words on who runs, who waits, and why."""
+"""``schedulerobjects.SchedulerReporting``: the scheduler's reports on its rounds, on queues and on jobs."""
 
 from __future__ import annotations
 
@@ -6,13 +6,17 @@ import grpc
 
 from airflow_armada.api import methods, scheduler_reporting_pb2
 from airflow_armada.standalone.api_error import ApiError
-from airflow_armada.standalone.config import CLUSTER, POOL
 from airflow_armada.standalone.ids import is_ulid
-from airflow_armada.standalone.resource_amounts import display
+from airflow_armada.standalone.scheduling.reports import (
+    DOES_NOT_FIT,
+    GANG_DOES_NOT_FIT,
+    job_report,
+    queue_report,
+    round_report,
+)
 from airflow_armada.standalone.services.access import Access, Caller
 from airflow_armada.standalone.services.routes import Routes
 from airflow_armada.standalone.store import model
-from airflow_armada.standalone.store.model import Job
 
 
 class ReportingService:
@@ -35,39 +39,21 @@ class ReportingService:
         self, request: scheduler_reporting_pb2.JobReportRequest, caller: Caller
     ) -> scheduler_reporting_pb2.JobReport:
         if not is_ulid(request.job_id):
-            raise ApiError(grpc.StatusCode.INVALID_ARGUMENT, f"{request.job_id} is not a valid job id")
+            raise ApiError(grpc.StatusCode.INVALID_ARGUMENT, f"{request.job_id} is not a valid jobId")
         return scheduler_reporting_pb2.JobReport(report=self._job(request.job_id))
 
     def _job(self, job_id: str) -> str:
         job = self._access.engine.store.jobs.get(job_id)
-        if job is None:
-            return f"Job {job_id} is not known to the scheduler."
+        last = self._scheduler.last
+        if job is None or last is None:
+            return job_report(job_id, 0.0, "", "")
         if job.state != model.QUEUED:
-            return (
-                f"Job {job_id} does not wait: it was scheduled on cluster {CLUSTER}."
-                if job.runs
-                else (f"Job {job_id} does not wait: it has ended.")
-            )
-        return f"Job {job_id} waits in queue {job.queue}: {self._reason(job)}."
-
-    def _reason(self, job: Job) -> str:
-        queue = self._access.engine.queues.get(job.queue)
-        if queue is None:
-            return "the queue does not exist any more"
-        if queue.cordoned:
-            return "the queue is cordoned"
+            return job_report(job_id, last.started if job in last.leased else 0.0, "", "")
         unit = self._scheduler.backlog.unit_of(job)
-        if unit is None:
-            return self._missing_members(job)
-        ahead = sum(len(other.jobs) for other in self._scheduler.backlog.waiting(job.queue) if other.order < unit.order)
-        shortage = self._scheduler.blocked.get(unit.shape, "the next scheduling round decides")
-        return f"{shortage}; {ahead} jobs of the queue go before it"
-
-    def _missing_members(self, job: Job) -> str:
-        if job.gang is None:
-            return "the next scheduling round decides"
-        there = len(self._scheduler.backlog.gang_members(job))
-        return f"its gang {job.gang.id} has {there} of {job.gang.cardinality} members"
+        shortage = self._scheduler.blocked.get(unit.shape) if unit else None
+        if unit is None or shortage is None:
+            return job_report(job_id, 0.0, "", "")
+        return job_report(job_id, last.started, GANG_DOES_NOT_FIT if job.gang else DOES_NOT_FIT, shortage)
 
     def get_queue_report(
         self, request: scheduler_reporting_pb2.QueueReportRequest, caller: Caller
@@ -75,10 +61,8 @@ class ReportingService:
         return scheduler_reporting_pb2.QueueReport(report=self._queue(request.queue_name))
 
     def _queue(self, name: str) -> str:
-        waiting = sum(len(unit.jobs) for unit in self._scheduler.backlog.waiting(name))
-        running = sum(1 for job in self._scheduler.holders.values() if job.queue == name)
-        share = float(self._scheduler.share(name))
-        return f"Queue {name}: {running} jobs run, {waiting} wait; it uses {share:.0%} of the machine."
+        running = [job for job in self._scheduler.holders.values() if job.queue == name]
+        return queue_report(name, self._scheduler.last_by_queue.get(name), running)
 
     def get_scheduling_report(
         self, request: scheduler_reporting_pb2.SchedulingReportRequest, caller: Caller
@@ -90,12 +74,5 @@ class ReportingService:
             return scheduler_reporting_pb2.SchedulingReport(
                 report=self._queue(request.most_recent_for_queue.queue_name)
             )
-        return scheduler_reporting_pb2.SchedulingReport(report=self._everything())
-
-    def _everything(self) -> str:
-        free, capacity = self._scheduler.free(), self._scheduler.capacity
-        machine = ", ".join(
-            f"{display(name, free[name])} of {display(name, capacity[name])} free" for name in ("cpu", "memory")
-        )
-        queues = sorted({queue.name for queue in self._access.engine.queues.sorted()})
-        return "\n".join([f"Pool {POOL}: {machine}.", *map(self._queue, queues)])
+        report = round_report(self._scheduler.last, self._scheduler.capacity)
+        return scheduler_reporting_pb2.SchedulingReport(report=report)

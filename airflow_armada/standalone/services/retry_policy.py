@@ -11,6 +11,7 @@ from airflow_armada.standalone.api_error import ApiError
 from airflow_armada.standalone.services.access import Access, Caller
 from airflow_armada.standalone.services.routes import Routes
 
+NO_NAME = "retry policy name must not be empty"
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 
@@ -38,14 +39,13 @@ class RetryPolicyService:
 
     def update(self, policy: submit_pb2.RetryPolicy, caller: Caller) -> empty_pb2.Empty:
         self._access.require(caller, "update_retry_policy", f"updating retry policy {policy.name}")
-        self._existing(policy.name)
+        if not _problem(policy):
+            self._existing(policy.name)
         return self._put(policy)
 
     def _put(self, policy: submit_pb2.RetryPolicy) -> empty_pb2.Empty:
-        if not _NAME.fullmatch(policy.name):
-            raise ApiError(grpc.StatusCode.INVALID_ARGUMENT, f'retry policy name "{policy.name}" is not a valid label')
-        if any(not rule.on_category for rule in policy.rules):
-            raise ApiError(grpc.StatusCode.INVALID_ARGUMENT, "every rule of a retry policy needs on_category")
+        if problem := _problem(policy):
+            raise ApiError(grpc.StatusCode.INVALID_ARGUMENT, f"invalid retry policy: {problem}")
         stored = submit_pb2.RetryPolicy()
         stored.CopyFrom(policy)
         self._queues.retry_policies[policy.name] = stored
@@ -53,18 +53,45 @@ class RetryPolicyService:
 
     def delete(self, request: submit_pb2.RetryPolicyDeleteRequest, caller: Caller) -> empty_pb2.Empty:
         self._access.require(caller, "delete_retry_policy", f"deleting retry policy {request.name}")
+        _require_name(request.name)
         self._queues.delete_retry_policy(request.name)
         return empty_pb2.Empty()
 
     def get(self, request: submit_pb2.RetryPolicyGetRequest, caller: Caller) -> submit_pb2.RetryPolicy:
+        _require_name(request.name)
         return self._existing(request.name)
 
     def _existing(self, name: str) -> submit_pb2.RetryPolicy:
         policy = self._queues.retry_policies.get(name)
         if policy is None:
-            raise ApiError(grpc.StatusCode.NOT_FOUND, f'could not find retry policy "{name}"')
+            raise ApiError(grpc.StatusCode.NOT_FOUND, f'error: could not find retry policy "{name}"')
         return policy
 
     def get_all(self, request: submit_pb2.RetryPolicyListRequest, caller: Caller) -> submit_pb2.RetryPolicyList:
         policies = self._queues.retry_policies
         return submit_pb2.RetryPolicyList(retry_policies=[policies[name] for name in sorted(policies)])
+
+
+def _require_name(name: str) -> None:
+    if not name:
+        raise ApiError(grpc.StatusCode.INVALID_ARGUMENT, NO_NAME)
+
+
+def _problem(policy: submit_pb2.RetryPolicy) -> str:
+    """Return which rule a retry policy breaks, or nothing."""
+    name = policy.name
+    if not name:
+        return NO_NAME
+    if not _NAME.fullmatch(name):
+        return (
+            f"retry policy name \"{name}\" is invalid: must consist of lowercase alphanumeric characters or '-', and "
+            "must start and end with an alphanumeric character"
+        )
+    for index, rule in enumerate(policy.rules):
+        if rule.action == submit_pb2.RETRY_ACTION_UNSPECIFIED:
+            return f'retry policy "{name}" rule {index}: action must be Fail or Retry'
+        if not rule.on_category:
+            return f'retry policy "{name}" rule {index}: on_category must not be empty'
+    if policy.default_action == submit_pb2.RETRY_ACTION_UNSPECIFIED:
+        return f'retry policy "{name}" must set a default action (Fail or Retry)'
+    return ""

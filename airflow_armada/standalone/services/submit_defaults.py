@@ -6,14 +6,14 @@ Source: armada's ``internal/server/submit/conversion``.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from fractions import Fraction
 
 from airflow_armada.api import submit_pb2
 from airflow_armada.api.core_v1_pb2 import Container, PodSpec, Toleration
 from airflow_armada.standalone.config import DEFAULT_PRIORITY_CLASS, GPU_RESOURCES
 from airflow_armada.standalone.ids import timestamp
-from airflow_armada.standalone.resource_amounts import add, amount_of, amounts
+from airflow_armada.standalone.resource_amounts import add, amount_of, amounts, canonical
 from airflow_armada.standalone.store import gangs
 from airflow_armada.standalone.store.gangs import Gang
 from airflow_armada.standalone.store.model import Job
@@ -39,9 +39,11 @@ def accept(
     gang = gangs.gang_of(spec.annotations)
     _fill_annotations(spec, gang)
     _fill_pod(spec.pod_spec)
+    requests = pod_requests(spec.pod_spec)
+    _fill_requirements(spec, requests)
     return Job(
         spec=spec,
-        requests=pod_requests(spec.pod_spec),
+        requests=requests,
         gang=gang,
         external_uri=(item.external_job_uri or item.annotations.get(EXTERNAL_URI, ""))[:1024],
         priority=int(spec.priority),
@@ -85,6 +87,15 @@ def _fill_annotations(spec: submit_pb2.Job, gang: Gang | None) -> None:
         for name, default in ((gangs.GANG_UNIFORMITY_LABEL, DEFAULT_UNIFORMITY_LABEL), (gangs.FAIL_FAST, "true")):
             if name not in spec.annotations:
                 spec.annotations[name] = default
+
+
+def _fill_requirements(spec: submit_pb2.Job, requests: Mapping[str, Fraction]) -> None:
+    """Say what the scheduler counts; what a single container asks for stays as it is written."""
+    written = spec.pod_spec.containers[0].resources.requests if spec.pod_spec.containers else {}
+    needed = spec.scheduling_resource_requirements
+    for name, amount in requests.items():
+        own = name in written and amount_of(written[name]) == amount
+        needed.requests[name].string = needed.limits[name].string = written[name].string if own else canonical(amount)
 
 
 def _insert_job_id(values: MutableMapping[str, str], job_id: str) -> None:

@@ -11,7 +11,7 @@ from fractions import Fraction
 from airflow_armada.api.core_v1_pb2 import Container, PodSpec
 from airflow_armada.api.quantity import milli_value, parse_quantity, whole_value
 from airflow_armada.api.submit_pb2 import JobSubmitRequest, JobSubmitRequestItem
-from airflow_armada.standalone.resource_amounts import amount_of, amounts
+from airflow_armada.standalone.resource_amounts import amount_of, amounts, canonical
 from airflow_armada.standalone.services.affinity_rules import affinity_problem
 from airflow_armada.standalone.store.gangs import FAIL_FAST, Gang, gang_of
 
@@ -96,7 +96,8 @@ def _check_resources(container: Container) -> None:
     _require(len(requests) == len(limits), f"container {name} defines different resources for requests and limits")
     for kind, values in (("request", requests), ("limit", limits)):
         for resource, amount in values.items():
-            _require(amount >= 0, f"container {name} defines negative resource {kind} for resource {resource}")
+            shown = f"({canonical(amount)}) for resource {resource}"
+            _require(amount >= 0, f"container {name} defines negative resource {kind} {shown}")
     for resource, requested in requests.items():
         _require(resource in limits, f"container {name} defines {resource} for requests but not limits")
         limit, request = milli_value(limits[resource]), milli_value(requested)
@@ -116,14 +117,18 @@ def _check_init_cpu(container: Container) -> None:
         cpu = amount_of(values["cpu"]) if "cpu" in values else Fraction(0)
         _require(
             cpu == 0 or milli_value(cpu) % 1000 != 0,
-            f"Init container {container.name} contains invalid cpu value {values['cpu'].string}. "
+            f"Init container {container.name} contains invalid cpu value {values['cpu'].string}.  "
             "All init containers must set requests/limits to fractional cpu e.g. 900m",
         )
 
 
 def _check_grace(spec: PodSpec) -> None:
     seconds = spec.terminationGracePeriodSeconds
-    _require(0 <= seconds <= MAX_GRACE, f"terminationGracePeriodSeconds of {seconds} must be [1s, 5m0s], or omitted")
+    _require(
+        0 <= seconds <= MAX_GRACE,
+        # Armada prints its bounds in nanoseconds.
+        f"terminationGracePeriodSeconds of {seconds} must be [{10**9}, {MAX_GRACE * 10**9}], or omitted",
+    )
 
 
 def _check_ingresses(item: JobSubmitRequestItem) -> None:
@@ -155,7 +160,7 @@ def _check_ports(spec: PodSpec) -> None:
 def _check_client_id(item: JobSubmitRequestItem) -> None:
     length = len(item.client_id.encode())
     _require(
-        length <= MAX_CLIENT_ID, f"client id of length {length} is greater than max allowed length of {MAX_CLIENT_ID}"
+        length <= MAX_CLIENT_ID, f"client id of length {length} is greater than max allowed length of  {MAX_CLIENT_ID}"
     )
 
 

@@ -44,7 +44,7 @@ def _cardinality(annotations: Mapping[str, str]) -> int:
     if text is None:
         raise ValueError(f"gang cardinality annotation {GANG_CARDINALITY} is missing")
     if not re.fullmatch(r"[+-]?[0-9]+", text):
-        raise ValueError(f"gang cardinality {text!r} is not an integer")
+        raise ValueError(f'gang cardinality is not parseable - strconv.Atoi: parsing "{text}": invalid syntax')
     if int(text) <= 0:
         raise ValueError(f"gang cardinality {int(text)} is non-positive")
     return int(text)

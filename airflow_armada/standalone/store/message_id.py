@@ -9,6 +9,7 @@ import re
 from typing import NamedTuple
 
 _END = 1 << 62
+_LIMIT = 1 << 63
 _NUMBER = r"[+-]?[0-9]+"
 _ID = re.compile(rf"({_NUMBER}):({_NUMBER}):({_NUMBER}):(1|t|T|true|True|TRUE|0|f|F|false|False|FALSE)")
 _LEGACY = re.compile(rf"({_NUMBER})-({_NUMBER})")
@@ -39,9 +40,9 @@ def parse_message_id(text: str) -> Position:
     """
     if not text:
         return START
-    if match := _ID.fullmatch(text):
-        at_end = match[4][0] in "1tT"
-        return Position(int(match[1]), int(match[2]), _END if at_end else int(match[3]))
-    if match := _LEGACY.fullmatch(text):
-        return Position(int(match[1]), int(match[2]), _END)
-    raise ValueError(f"{text!r} is not a valid redis identifier")
+    match = _ID.fullmatch(text) or _LEGACY.fullmatch(text)
+    if match is None or any(len(number) > 20 or not -_LIMIT <= int(number) < _LIMIT for number in match.groups()[:3]):
+        raise ValueError(f"[{' '.join(text.split('-'))}] is not a valid redis identifier")
+    millisecond, sequence, *rest = match.groups()
+    at_end = not rest or rest[1][0] in "1tT"
+    return Position(int(millisecond), int(sequence), _END if at_end else int(rest[0]))

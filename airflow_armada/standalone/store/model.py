@@ -46,10 +46,14 @@ class Run:
 
 @dataclass(slots=True)
 class Request:
-    """Somebody's wish about a job, to be decided on by the scheduler."""
+    """Somebody's wish about a job, to be decided on by the scheduler.
+
+    :param on_queue: whether it is about all jobs of a queue; then only its effect is told, in other words
+    """
 
     user: str
     reason: str
+    on_queue: bool = False
 
 
 @dataclass(slots=True, eq=False)

@@ -15,6 +15,10 @@ class InvalidQueue(ValueError):
     """A queue cannot be stored as it is described."""
 
 
+class UnknownRetryPolicies(InvalidQueue):
+    """A queue names retry policies that there are not."""
+
+
 class QueueStore:
     """Queues and retry policies by name."""
 
@@ -35,21 +39,31 @@ class QueueStore:
         owners = [("User", name) for name in queue.user_owners] + [("Group", name) for name in queue.group_owners]
         if owners:
             subjects = [Queue.Permissions.Subject(kind=kind, name=name) for kind, name in owners]
-            stored.permissions.append(Queue.Permissions(subjects=subjects, verbs=VERBS))
+            owned = Queue.Permissions(subjects=subjects, verbs=VERBS)
+            permissions = [owned, *queue.permissions]
+            del stored.permissions[:]
+            stored.permissions.extend(permissions)
         self._queues[stored.name] = stored
 
     def _check(self, queue: Queue) -> None:
         if not queue.priority_factor >= 1.0 or math.isinf(queue.priority_factor):
-            raise InvalidQueue(f"priority factor must be at least 1.0, not {queue.priority_factor:g}")
-        for permissions in queue.permissions:
-            for subject in permissions.subjects:
+            raise InvalidQueue(
+                "failed to map priority factor. priority factor cannot be lower than 1.0. "
+                f"Value: {queue.priority_factor:f}"
+            )
+        for index, permissions in enumerate(queue.permissions):
+            for number, subject in enumerate(permissions.subjects):
                 if subject.kind not in ("User", "Group"):
-                    raise InvalidQueue(f"subject kind must be User or Group, not {subject.kind!r}")
-        if any(not key or not value for key, value in queue.labels.items()):
-            raise InvalidQueue("queue labels must have non-empty keys and values")
-        unknown = [name for name in queue.retry_policies if name not in self.retry_policies]
+                    raise InvalidQueue(
+                        f"failed to map permission with index: {index}. failed to map subjects. "
+                        f"failed to map kind with index: {number}. invalid kind value: {subject.kind}"
+                    )
+        for key, value in queue.labels.items():
+            if not key or not value:
+                raise InvalidQueue(f"queue labels must not have an empty key or value, key: {key}, value: {value}")
+        unknown = [f'"{name}"' for name in queue.retry_policies if name not in self.retry_policies]
         if unknown:
-            raise InvalidQueue(f"unknown retry policies: {', '.join(unknown)}")
+            raise UnknownRetryPolicies(f"retry policies do not exist: {', '.join(unknown)}")
 
     def get(self, name: str) -> Queue | None:
         """Return a queue, or None if there is none of that name."""

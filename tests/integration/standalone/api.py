@@ -66,12 +66,12 @@ class Armada:
         # A pool of its own: a shared one would make a new channel wait out the back-off of an old one.
         self.channel = grpc.insecure_channel(target, options=[("grpc.use_local_subchannel_pool", 1)])
         token = read_token(int(target.rpartition(":")[2]))
-        self._metadata = [("authorization", f"Bearer {token}")] if metadata is None and token else metadata
+        self.metadata = [("authorization", f"Bearer {token}")] if metadata is None and token else metadata
 
     def call(self, method: Method[Any, Any], deadline: float = SECONDS, /, **fields: Any) -> Any:
         """Make a call with a request that has these fields."""
         request = method.request(**fields)
-        return method.bind(self.channel)(request, timeout=deadline, metadata=self._metadata)
+        return method.bind(self.channel)(request, timeout=deadline, metadata=self.metadata)
 
     def refused(self, method: Method[Any, Any], **fields: Any) -> tuple[grpc.StatusCode, str]:
         """Make a call that is to fail, and return its code and text."""

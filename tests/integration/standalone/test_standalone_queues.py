@@ -15,6 +15,8 @@ from tests.integration.standalone.api import JOB_SET, QUEUE, Armada, container, 
 
 SERVICES = pytest.mark.parametrize("service", [methods.QueueService, methods.Submit], ids=lambda value: value.__name__)
 
+FAIL = submit_pb2.RETRY_ACTION_FAIL
+
 
 @SERVICES
 def test_a_queue_is_created_read_replaced_and_deleted(armada: Armada, service: type[methods.Submit]) -> None:
@@ -97,7 +99,7 @@ def test_all_jobs_of_a_queue_are_cancelled_by_state(armada: Armada) -> None:
     armada.call(methods.QueueService.CANCEL_ON_QUEUE, name=QUEUE)
     armada.call(methods.QueueService.CANCEL_ON_QUEUE, name=QUEUE, jobStates=[submit_pb2.RUNNING])
 
-    assert armada.kinds_until(job_id)[-2:] == ["cancelling", "cancelled"]
+    assert armada.kinds_until(job_id)[-2:] == ["running", "cancelled"]
     code, _ = armada.refused(methods.QueueService.CANCEL_ON_QUEUE, name=QUEUE, jobStates=[submit_pb2.FAILED])
     assert code == grpc.StatusCode.UNKNOWN
 
@@ -118,17 +120,32 @@ def test_all_jobs_of_a_queue_are_preempted_by_class(armada: Armada) -> None:
 
 def test_retry_policies_are_kept_and_detached_when_deleted(armada: Armada) -> None:
     calls = methods.RetryPolicyService
-    armada.call(calls.CREATE_RETRY_POLICY, name="patient", retry_limit=3)
+    armada.call(calls.CREATE_RETRY_POLICY, name="patient", retry_limit=3, default_action=FAIL)
     armada.call(methods.QueueService.CREATE_QUEUE, name="q", priority_factor=1.0, retry_policies=["patient"])
-    armada.call(calls.UPDATE_RETRY_POLICY, name="patient", retry_limit=4)
+    armada.call(calls.UPDATE_RETRY_POLICY, name="patient", retry_limit=4, default_action=FAIL)
 
     assert armada.call(calls.GET_RETRY_POLICY, name="patient").retry_limit == 4
     assert [policy.name for policy in armada.call(calls.GET_RETRY_POLICIES).retry_policies] == ["patient"]
 
     armada.call(calls.DELETE_RETRY_POLICY, name="patient")
     assert list(armada.call(methods.QueueService.GET_QUEUE, name="q").retry_policies) == []
-    for method in (calls.UPDATE_RETRY_POLICY, calls.GET_RETRY_POLICY):
-        assert armada.refused(method, name="patient")[0] == grpc.StatusCode.NOT_FOUND
+    assert armada.refused(calls.GET_RETRY_POLICY, name="patient")[0] == grpc.StatusCode.NOT_FOUND
+    gone = armada.refused(calls.UPDATE_RETRY_POLICY, name="patient", default_action=FAIL)
+    assert gone[0] == grpc.StatusCode.NOT_FOUND
+
+
+def test_a_retry_policy_has_an_action_by_default_and_for_each_rule(armada: Armada) -> None:
+    retry = submit_pb2.RETRY_ACTION_RETRY
+    for fields in (
+        {"name": "patient"},
+        {"name": "patient", "default_action": FAIL, "rules": [submit_pb2.RetryRule(on_category="oom")]},
+        {"name": "patient", "default_action": FAIL, "rules": [submit_pb2.RetryRule(action=retry)]},
+        {"name": "Patient", "default_action": FAIL},
+        {"default_action": FAIL},
+    ):
+        code, text = armada.refused(methods.RetryPolicyService.CREATE_RETRY_POLICY, **fields)
+        assert code == grpc.StatusCode.INVALID_ARGUMENT
+        assert text.startswith("invalid retry policy: ")
 
 
 @pytest.fixture

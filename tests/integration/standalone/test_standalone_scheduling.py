@@ -96,7 +96,7 @@ def test_a_gang_that_already_runs_takes_no_more_members(armada: Armada) -> None:
 
     (late,) = armada.submit(job(container("true"), annotations=GANG))
 
-    assert "gang pair" in armada.end_of(late).reason
+    assert "gang that has running jobs" in armada.end_of(late).reason
 
 
 def test_a_gang_is_preempted_whole(armada: Armada) -> None:
@@ -136,7 +136,9 @@ def test_queues_share_by_their_weight(server: StandaloneArmada, armada: Armada) 
 def test_a_cordoned_queue_waits_until_it_is_uncordoned(armada: Armada) -> None:
     armada.call(methods.QueueService.CORDON_QUEUE, name=QUEUE)
     (job_id,) = armada.submit(job(container("true")))
-    assert "the queue is cordoned" in why(armada, job_id)
+    # As with the real one, no report says so; only the queue itself tells that it is cordoned.
+    assert why(armada, job_id).endswith(": none\n")
+    assert armada.call(methods.QueueService.GET_QUEUE, name=QUEUE).cordoned
 
     armada.call(methods.QueueService.UNCORDON_QUEUE, name=QUEUE)
 
@@ -153,28 +155,46 @@ def test_the_report_on_a_waiting_job_says_what_it_lacks(armada: Armada) -> None:
     armada.events_until(busy, "running")
     first, second = armada.submit(*[job(container("true", cpu="1"))] * 2)
 
-    wait_until(lambda: "requests" in why(armada, second))
+    wait_until(lambda: "requires" in why(armada, second))
 
-    assert why(armada, second) == (
-        f"Job {second} waits in queue {QUEUE}: it requests 1 cpu, of which 0.5 cpu is free; "
-        "1 jobs of the queue go before it."
-    )
-    assert "0 jobs of the queue" in why(armada, first)
-    assert "does not wait" in why(armada, busy)
-
-
-def test_the_report_on_an_incomplete_gang_counts_its_members(armada: Armada) -> None:
-    (job_id,) = armada.submit(job(container("true"), annotations=GANG))
-
-    wait_until(lambda: "its gang pair has 1 of 2 members" in why(armada, job_id))
+    for waiting in (first, second):
+        lines = why(armada, waiting).splitlines()
+        assert lines[1] == f" Most recent scheduling round that affected job {waiting}:"
+        assert "  UnschedulableReason: job does not fit on any node" in lines
+        assert lines[-1] == "   1: pod requires 1 cpu, but only 500m is available"
 
 
-def test_reports_on_queues_and_on_everything(armada: Armada) -> None:
+def test_the_report_on_a_job_that_no_round_affected_says_none(armada: Armada) -> None:
+    (ended,) = armada.submit(job(container("true")))
+    armada.end_of(ended)
+    (single,) = armada.submit(job(container("true"), annotations=GANG))
+
+    for job_id in (ended, single):
+        wait_until(lambda job_id=job_id: why(armada, job_id).endswith(f" affected job {job_id}: none\n"))
+
+
+def test_the_report_on_a_queue_tells_of_its_newest_round(armada: Armada) -> None:
+    (busy,) = armada.submit(job(container("sleep", "1000", cpu="1500m")))
+    armada.events_until(busy, "running")
+    (waiting,) = armada.submit(job(container("true", cpu="1")))
+    wait_until(lambda: "does not fit" in why(armada, waiting))
+
     report = armada.call(methods.SchedulerReporting.GET_QUEUE_REPORT, queue_name=QUEUE).report
-    assert report == f"Queue {QUEUE}: 0 jobs run, 0 wait; it uses 0% of the machine."
+    told = dict(line.strip().split(":", 1) for line in report.splitlines()[2:] if ":" in line)
 
-    everything = armada.call(methods.SchedulerReporting.GET_SCHEDULING_REPORT).report
-    assert everything.splitlines() == ["Pool default: 2 cpu of 2 cpu free, 4Gi memory of 4Gi memory free.", report]
+    assert told["Number of jobs that could not be scheduled"].strip() == "1"
+    assert "cpu=1500m" in told["Total allocated resources after scheduling"]
+    assert report.endswith(f"  Unschedulable jobs:\n   1: job does not fit on any node (e.g., {waiting})\n")
+
+
+def test_the_report_on_the_newest_round_counts_what_was_scheduled(armada: Armada) -> None:
+    (job_id,) = armada.submit(job(container("sleep", "1000", cpu="1")))
+    armada.events_until(job_id, "running")
+
+    report = armada.call(methods.SchedulerReporting.GET_SCHEDULING_REPORT).report
+
+    assert "Total capacity:            (memory=4294967296,cpu=2," in report
+    assert "Termination reason:" in report
 
 
 def test_a_report_needs_a_job_id(armada: Armada) -> None:

@@ -138,9 +138,12 @@ def test_a_command_that_does_not_exist_is_a_start_error(armada: Armada) -> None:
 @pytest.mark.parametrize(
     ("spec", "words"),
     [
-        (job(container("true", cpu="3")), "requests 3 cpu, the machine has 2 cpu"),
-        (job(container("true", memory="5Gi")), "requests 5Gi memory, the machine has 4Gi memory"),
-        (job(container("true"), pod={"nodeSelector": {"disk": "fast"}}), "disk=fast matches no node"),
+        (job(container("true", cpu="3")), "(memory=67108864,cpu=3,"),
+        (job(container("true", memory="5Gi")), "exceeds the total limit of (memory=4294967296,cpu=2,"),
+        (
+            job(container("true"), pod={"nodeSelector": {"disk": "fast"}}),
+            " 1: node does not match pod NodeSelector: label disk",
+        ),
     ],
     ids=["cpu", "memory", "node selector"],
 )

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from airflow_armada.api import submit_pb2
 from airflow_armada.api.core_v1_pb2 import PodSpec
-from airflow_armada.standalone.config import PRIORITY_CLASSES, Config
-from airflow_armada.standalone.scheduling.scheduler import Round, Scheduler
+from airflow_armada.standalone.config import SITES, Config
+from airflow_armada.standalone.scheduling.round import Round
+from airflow_armada.standalone.scheduling.scheduler import Scheduler
 from airflow_armada.standalone.store.gangs import Gang
 from airflow_armada.standalone.store.model import PENDING, QUEUED, Job, Run
 
@@ -27,7 +28,10 @@ class Desk:
     """
 
     def __init__(self, **weights: float | None) -> None:
-        self.scheduler = Scheduler(Config(cpus=CORES, memory=Fraction(2**40)), lambda name: weights.get(name, 1.0))
+        self.scheduler = Scheduler(
+            Config(cpus=CORES, memory=Fraction(2**40), priority_classes=SITES["nrp"]),
+            lambda name: weights.get(name, 1.0),
+        )
         self.jobs: list[Job] = []
 
     def add(self, cpu: float = 1, queue: str = "q", pc: str = "armada-default", **fields: Any) -> Job:
@@ -112,7 +116,7 @@ def test_what_can_never_fit_is_rejected_even_when_the_machine_is_busy() -> None:
     ((rejected, reason),) = desk.round().rejected
 
     assert rejected is impossible
-    assert "requests 5 cpu, the machine has 4 cpu" in reason
+    assert "(cpu=5) which exceeds the total limit of " in reason
 
 
 def test_preemption_takes_no_more_than_it_needs() -> None:
@@ -173,7 +177,7 @@ def test_the_machine_is_never_given_away_twice(waves: list[list[tuple[int, str, 
         held = sum((job.requests["cpu"] for job in desk.scheduler.holders.values()), Fraction(0))
         assert held == desk.in_use() <= CORES
         for victim, winner in decided.preempted:
-            classes = PRIORITY_CLASSES[victim.priority_class], PRIORITY_CLASSES[winner.priority_class]
+            classes = SITES["nrp"][victim.priority_class], SITES["nrp"][winner.priority_class]
             assert classes[0].preemptible
             assert classes[0].value < classes[1].value
         assert all(job.requests["cpu"] > CORES for job, _ in decided.rejected)
