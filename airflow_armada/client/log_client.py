@@ -21,7 +21,7 @@ from airflow_armada.client.auth.credentials import Anonymous, Credentials
 from airflow_armada.client.calls.call import READS, Call, CallPolicy
 from airflow_armada.client.calls.drivers import AsyncDriver, Driver
 from airflow_armada.client.channel import open_channel
-from airflow_armada.client.log_cursor import Line, Position, next_second, read_page
+from airflow_armada.client.log_cursor import Line, LogCursor, Position
 from airflow_armada.client.settings import SiteSettings, TlsSettings
 from airflow_armada.client.timestamps import nanoseconds
 
@@ -66,29 +66,27 @@ class LogPager:
     def __init__(self, since_time: str = "") -> None:
         if since_time and not nanoseconds(since_time):
             raise ValueError(f"{since_time!r} is not an RFC 3339 time such as 2026-11-22T10:20:30Z")
-        self._position = Position(since_time, sys.maxsize)
+        self._cursor = LogCursor(Position(since_time, sys.maxsize))
         self.finished = False
 
     @property
     def since_time(self) -> str:
         """The time to ask from; "" for the beginning."""
-        return self._position.timestamp
+        return self._cursor.since
 
     def take(self, lines: Sequence[binoculars_pb2.LogLine]) -> Sequence[Line]:
         """Return the new lines of a page, and move on.
 
         :param lines: all that the service gave for ``since_time``
         """
-        before = self._position
-        page = read_page(before, [Line(line.timestamp, line.line) for line in lines])
-        new = page.lines[page.start :]
-        if new:
-            self._position = page.after(len(page.lines))
-        elif page.more:
-            logger.warning("More than 2 MB of log in one second, at %s: the rest of it is skipped", self.since_time)
-            self._position = next_second(before)
-        self.finished = not page.more or (not new and self.since_time == before.timestamp)
-        return new
+        before = self.since_time
+        page = self._cursor.read([Line(line.timestamp, line.line) for line in lines])
+        if page.has_news:
+            self._cursor.move(page, len(page.lines))
+        if page.skips:
+            logger.warning("More than 2 MB of log in one second, at %s: the rest of it is skipped", before)
+        self.finished = not page.more or (page.skips and self.since_time == before)
+        return page.lines[page.start :]
 
 
 class JobLogClient:

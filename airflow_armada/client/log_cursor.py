@@ -53,23 +53,67 @@ class Line(NamedTuple):
     line: bytes
 
 
-class Page(NamedTuple):
+class Page:
     """What is new in an answer of the log service.
 
     :param lines: all of its lines that can be relied on
-    :param ordinals: for each line, the how-manieth it is of those with its timestamp
     :param start: index of the first one that was not shown before
     :param more: whether the answer was cut, so that there is more to be had at once
     """
 
-    lines: Sequence[Line]
-    ordinals: Sequence[int]
-    start: int
-    more: bool
+    def __init__(self, lines: Sequence[Line], start: int, more: bool) -> None:
+        self.lines = lines
+        self.start = start
+        self.more = more
+        self.skips = False
+        self._counted = 0
+        self._seen: Counter[str] = Counter()
+
+    @property
+    def has_news(self) -> bool:
+        """Whether there is any line that was not shown before."""
+        return self.start < len(self.lines)
 
     def after(self, index: int) -> Position:
-        """Return the position once the lines before an index have been shown."""
-        return Position(self.lines[index - 1].timestamp, self.ordinals[index - 1])
+        """Return the position once the lines before an index have been shown; indexes must not become smaller."""
+        self._seen.update(line.timestamp for line in self.lines[self._counted : index])
+        self._counted = index
+        timestamp = self.lines[index - 1].timestamp
+        return Position(timestamp, self._seen[timestamp])
+
+
+class LogCursor:
+    """Follows one log from page to page.
+
+    :param position: where to go on
+    """
+
+    def __init__(self, position: Position = BEGINNING) -> None:
+        self.position = position
+        self._exactly = False
+
+    @property
+    def since(self) -> str:
+        """The time to ask from: a second too early, for a line that is late and bears the time of the second before."""
+        return self.position.timestamp if self._exactly else _second_before(self.position.timestamp)
+
+    def read(self, lines: Sequence[Line]) -> Page:
+        """Find what is new in the answer to a request for lines from :attr:`since` on.
+
+        Where a full page shows nothing new, because too much was written in those seconds, the next one is asked for
+        from a later time; ``skips`` tells that this leaves lines out.
+        """
+        page = read_page(self.position, lines)
+        stuck = page.more and not page.has_news
+        if stuck and self._exactly:
+            page.skips = True
+            self.position = next_second(self.position)
+        self._exactly = stuck
+        return page
+
+    def move(self, page: Page, index: int) -> None:
+        """Say that the lines of a page before an index have been shown."""
+        self.position = page.after(index)
 
 
 def read_page(position: Position, lines: Sequence[Line]) -> Page:
@@ -82,12 +126,7 @@ def read_page(position: Position, lines: Sequence[Line]) -> Page:
     more = sum(len(line.timestamp) + len(line.line) + 2 for line in lines) >= _FULL
     if more and len(lines) - start > 1:
         lines = lines[:-1]
-    seen: Counter[str] = Counter()
-    ordinals = []
-    for line in lines:
-        seen[line.timestamp] += 1
-        ordinals.append(seen[line.timestamp])
-    return Page(lines, ordinals, start, more)
+    return Page(lines, start, more)
 
 
 def _first_new(position: Position, lines: Sequence[Line]) -> int:
@@ -104,6 +143,13 @@ def _first_new(position: Position, lines: Sequence[Line]) -> int:
 
 def next_second(position: Position) -> Position:
     """Return the beginning of the next second, for a second that holds more than the server gives at once."""
-    seconds = min(nanoseconds(position.timestamp) // 1_000_000_000 + 1, LAST_SECOND)
-    moment = datetime.fromtimestamp(seconds, UTC)
-    return Position(moment.strftime("%Y-%m-%dT%H:%M:%SZ"), 0)
+    return Position(_whole_second(position.timestamp, 1), 0)
+
+
+def _second_before(timestamp: str) -> str:
+    return _whole_second(timestamp, -1) if nanoseconds(timestamp) >= 1_000_000_000 else timestamp
+
+
+def _whole_second(timestamp: str, later: int) -> str:
+    second = min(nanoseconds(timestamp) // 1_000_000_000 + later, LAST_SECOND)
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

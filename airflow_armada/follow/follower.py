@@ -289,7 +289,8 @@ class _Follower:
         assert self._log is not None
         assert self._log_task is not None
         self._log.end()
-        complete = await _within(self._log_task, self._site.timings.log_tail + _OVERTIME)
+        timings = self._site.timings
+        complete = await _within(self._log_task, max(timings.log_tail, timings.budget_tail) + _OVERTIME)
         return replace(result, log_positions=self._log.positions, logs_complete=complete, log_gap=self._log.gap)
 
 

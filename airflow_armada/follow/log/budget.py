@@ -1,12 +1,22 @@
-"""How many log lines may be shown live.
+"""How many log lines may be shown live, and whose turn it is.
 
 All triggers of a triggerer share one log pipe, which takes about 800 lines a second and blocks the event loop when it
 is full. What does not fit into the budget is not lost: the worker that finishes the task prints it.
+
+Most jobs write little, and are shown at once. A job that has more to show than it may waits for a turn, in which it
+shows many lines of one fetched page. So silent jobs take nothing from the others, and nothing is fetched in vain.
 """
 
 from __future__ import annotations
 
 import time
+from itertools import islice
+
+SHORT_TAIL = 20
+"""Lines that a job may always show when it has ended."""
+
+TURN = 100
+"""Lines that a job which waits shows at least when its turn comes."""
 
 
 class TokenBucket:
@@ -40,7 +50,7 @@ class LogBudget:
 
     :param lines_per_second: for all jobs together
     :param burst: lines at once for all jobs together, after a pause
-    :param job_lines_per_second: for one job
+    :param job_lines_per_second: for one job while it runs
     :param job_burst: lines at once for one job, after a pause
     """
 
@@ -54,52 +64,86 @@ class LogBudget:
         self._all = TokenBucket(lines_per_second, burst)
         self._job_rate = job_lines_per_second
         self._job_burst = job_burst
-        self._jobs = 0
+        # What jobs that wait leave to those with a line or two.
+        self._reserve = min(TURN, burst / 4)
+        self.turn = max(1, int(min(TURN, job_burst, burst / 2)))
+        self._waiting: dict[JobBudget, None] = {}
 
     def open_job(self) -> JobBudget:
         """Give a job its share; it is given back with :meth:`JobBudget.close`."""
-        self._jobs += 1
         return JobBudget(self, TokenBucket(self._job_rate, self._job_burst))
 
     def available(self, now: float) -> int:
-        """Return how many lines a single job may take of what there is for all, so that all jobs get some."""
-        tokens = self._all.available(now)
-        return max(int(tokens / max(1, self._jobs)), 1) if tokens >= 1 else 0
+        """Return how many lines a job that does not wait may show."""
+        return max(0, int(self._all.available(now)))
 
-    def take(self, count: int) -> None:
-        """Use up some of what is available."""
+    def granted(self, job: JobBudget, now: float) -> int:
+        """Return how many lines a job that waits may show: none before its turn, which comes in the order of asking."""
+        self._waiting.setdefault(job)
+        room = self._all.available(now) - self._reserve
+        turns = int(room / self.turn)
+        if turns < 1 or job not in islice(self._waiting, turns):
+            return 0
+        return max(self.turn, int(room / len(self._waiting)))
+
+    def take(self, job: JobBudget, count: int) -> None:
+        """Use up some of what is available; whoever waits on does so behind all others."""
         self._all.take(count)
+        if count:
+            self.leave(job)
 
-    def leave(self) -> None:
-        """Give back a job's share."""
-        self._jobs -= 1
+    def leave(self, job: JobBudget) -> None:
+        """Let a job wait no longer."""
+        self._waiting.pop(job, None)
 
 
 class JobBudget:
     """One job's share of a :class:`LogBudget`."""
 
-    __slots__ = ("_all", "_closed", "_own")
+    __slots__ = ("_all", "_ended", "_own", "_tail", "waits")
 
     def __init__(self, budget: LogBudget, own: TokenBucket) -> None:
         self._all = budget
         self._own = own
-        self._closed = False
+        self._ended = False
+        self._tail = 0
+        self.waits = False
 
     def available(self, now: float | None = None) -> int:
-        """Return how many lines may be shown now.
+        """Return how many lines may be shown now; a job for which it is 0 need not look for any.
 
         :param now: a moment of the monotonic clock; the present one by default
         """
         now = time.monotonic() if now is None else now
-        return min(int(self._own.available(now)), self._all.available(now))
+        own = float("inf") if self._ended else self._own.available(now)
+        if not self.waits:
+            room = min(own, self._all.available(now))
+        elif own >= self._all.turn:
+            room = min(own, self._all.granted(self, now))
+        else:
+            room = 0
+        return max(int(room), self._tail)
 
     def take(self, count: int) -> None:
         """Use up some of what is available."""
         self._own.take(count)
-        self._all.take(count)
+        self._tail = max(0, self._tail - count)
+        self._all.take(self, count)
+
+    def wait(self) -> None:
+        """Say that there are more lines than may be shown."""
+        self.waits = True
+
+    def caught_up(self) -> None:
+        """Say that all lines there are have been shown."""
+        self.waits = False
+        self._all.leave(self)
+
+    def end(self) -> None:
+        """Say that the job has ended: its rest is limited by what there is for all, and a short one not at all."""
+        self._ended = True
+        self._tail = SHORT_TAIL
 
     def close(self) -> None:
         """Give the share back; a second time does nothing."""
-        if not self._closed:
-            self._closed = True
-            self._all.leave()
+        self._all.leave(self)

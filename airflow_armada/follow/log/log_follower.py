@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from airflow_armada.client.errors import ArmadaError, NotFound
 from airflow_armada.client.foreign_text import storable
-from airflow_armada.client.log_cursor import BEGINNING, Line, Page, Position, next_second, read_page
+from airflow_armada.client.log_cursor import BEGINNING, Line, LogCursor, Page, Position
 from airflow_armada.client.settings import SiteSettings
 from airflow_armada.follow.followed_job import FollowedJob
 from airflow_armada.follow.log.budget import JobBudget
@@ -27,7 +27,8 @@ from airflow_armada.follow.state.outcome import LOG_GONE, Outcome
 from airflow_armada.follow.timings import DEFAULT, Timings
 
 _CHUNK = 200
-"""Lines handed over at once; between two chunks the event loop may do something else."""
+_CHUNK_BYTES = 65_536
+"""Lines handed over at once, and their bytes; between two chunks the event loop may do something else."""
 
 _CHOOSE = re.compile(r"choose one of: \[([^\]]*)\]")
 _STARTING = re.compile(r"is waiting to start|PodInitializing|ContainerCreating")
@@ -79,7 +80,7 @@ class LogFollower:
         line_filter: LineFilter | None = None,
     ) -> None:
         names = tuple(containers) or tuple(positions) or ("",)
-        self._positions = {name: Position.parse(positions.get(name)) for name in names}
+        self._cursors = {name: LogCursor(Position.parse(positions.get(name))) for name in names}
         self._service = service
         self._job = job
         self._cluster = cluster
@@ -93,12 +94,12 @@ class LogFollower:
         self._drained: set[str] = set()
         self._gaps: dict[str, str] = {}
         self._refused = False
-        self._left_out = False
+        self._left_out: set[str] = set()
 
     @property
     def positions(self) -> dict[str, list[Any]]:
         """How far the log has been shown, for ``Outcome.log_positions``."""
-        return {name: list(position) for name, position in self._positions.items() if position != BEGINNING}
+        return {name: list(cursor.position) for name, cursor in self._cursors.items() if cursor.position != BEGINNING}
 
     @property
     def gap(self) -> str:
@@ -126,7 +127,8 @@ class LogFollower:
         while not self._ending.is_set():
             quiet = 0 if await self._round() else quiet + 1
             pause = min(self._timings.log_interval * 2 ** min(quiet, 10), self._timings.max_log_interval)
-            await self._pause(pause * self._service.pace())
+            # Who waits for a turn makes no call before it has come.
+            await self._pause(self._timings.log_interval if self._left_out else pause * self._service.pace())
 
     async def _pause(self, seconds: float) -> None:
         try:
@@ -135,35 +137,42 @@ class LogFollower:
             return
 
     async def _finish(self) -> bool:
-        deadline = time.monotonic() + self._timings.log_tail
-        left = list(self._positions)
-        while left:
-            limited = [name for name in left if not await self._drain(name)]
-            left = [name for name in self._positions if name not in self._drained]
-            if not left:
+        if self._budget:
+            self._budget.end()
+        begun = time.monotonic()
+        while not self._refused:
+            for name in [name for name in self._cursors if name not in self._drained]:
+                await self._drain(name)
+            if self._drained.issuperset(self._cursors):
+                return True
+            patience = self._timings.budget_tail if self._left_out else self._timings.log_tail
+            if time.monotonic() + self._timings.log_interval > begun + patience:
                 break
-            if self._refused or limited or time.monotonic() + self._timings.log_interval > deadline:
-                return False
             await asyncio.sleep(self._timings.log_interval)
-        return True
+        return False
 
     async def _round(self) -> bool:
         """Look once at every container; true if there was anything new."""
         shown = False
-        for name in list(self._positions):
-            before = self._positions.get(name)
+        for name in list(self._cursors):
+            before = self._position(name)
             try:
                 while await self._advance(name):
                     pass
                 self._failures = 0
             except ArmadaError as error:
                 self._trouble(name, error)
-            shown = shown or self._positions.get(name) != before
+            shown = shown or self._position(name) != before
+            if name in self._left_out and name in self._cursors:
+                self._cursors[name] = self._cursors.pop(name)  # the others come before it the next time
         return shown
 
-    async def _drain(self, name: str) -> bool:
-        """Show a container's log to its end, if that works now; false if the budget does not admit all of it."""
-        self._left_out = False
+    def _position(self, name: str) -> Position | None:
+        cursor = self._cursors.get(name)
+        return cursor.position if cursor else None
+
+    async def _drain(self, name: str) -> None:
+        """Show a container's log to its end, if that works now."""
         self._gaps.pop(name, None)
         try:
             while await self._advance(name):
@@ -177,9 +186,8 @@ class LogFollower:
             self._trouble(name, error)
             self._refused = self._refused or is_refusal(error)
         else:
-            if not self._left_out:
+            if name not in self._left_out:
                 self._drained.add(name)
-        return not self._left_out
 
     async def _advance(self, name: str) -> bool:
         """Show what is new on one page; true if the next page is worth asking for at once."""
@@ -187,47 +195,62 @@ class LogFollower:
         if not cluster:
             self._gaps[name] = "its cluster is not known"
             return False
-        if self._budget is not None and not self._budget.available():
-            self._leave_out()
+        turn = self._budget.available() if self._budget else None
+        if turn == 0:
+            self._leave_out(name)
             return False
         if not self._service.available(cluster):
             self._gaps[name] = f"the connection names no log service for cluster {cluster}"
             self._note(f"{self._gaps[name]}, so its log is not shown here")
             return False
-        position = self._positions[name]
-        lines = await self._service.page(cluster, self._job, name, position.timestamp)
-        page = read_page(position, lines)
-        if page.more and page.start >= len(page.lines):
+        cursor = self._cursors[name]
+        page = cursor.read(await self._service.page(cluster, self._job, name, cursor.since))
+        if page.skips:
             self._note("more than 2 MB within one second: the log service gives no more of it, some lines are missing")
-            self._positions[name] = next_second(position)
-            return True
-        self._left_out = False
-        if not await self._show(name, page):
-            self._leave_out()
-        return page.more and not self._left_out
+        if not await self._show(name, cursor, page, turn):
+            self._leave_out(name)
+            return False
+        if not page.more:
+            self._catch_up(name)
+        return page.more
 
-    def _leave_out(self) -> None:
+    def _leave_out(self, name: str) -> None:
         """Note that the budget does not admit what there is."""
-        self._left_out = True
-        self._service.budget_waits += 1
+        if name not in self._left_out:
+            self._left_out.add(name)
+            self._service.budget_waits += 1
+        if self._budget:
+            self._budget.wait()
 
-    async def _show(self, name: str, page: Page) -> bool:
-        """Show the new lines of a page; false if the budget did not admit all of them."""
+    def _catch_up(self, name: str) -> None:
+        self._left_out.discard(name)
+        if self._budget and not self._left_out:
+            self._budget.caught_up()
+
+    async def _show(self, name: str, cursor: LogCursor, page: Page, turn: int | None) -> bool:
+        """Show the new lines of a page; false if the budget did not admit all of them.
+
+        :param turn: how many were allowed before the page was fetched, which for a job that waits is its turn
+        """
         index = page.start
-        room = len(page.lines) if self._budget is None else self._budget.available()
+        room = len(page.lines) if turn is None else turn
+        if self._budget and not self._budget.waits:
+            room = self._budget.available()
         while index < len(page.lines) and room > 0:
             chunk: list[tuple[str, str]] = []
-            while index < len(page.lines) and len(chunk) < min(_CHUNK, room):
+            size = 0
+            while index < len(page.lines) and len(chunk) < min(_CHUNK, room) and size < _CHUNK_BYTES:
                 line = page.lines[index]
                 kept = self._line_filter(name, line.line) if self._line_filter else (line.line,)
                 chunk.extend((line.timestamp, text) for part in kept for text in printable(part))
+                size += len(line.line)
                 index += 1
             if self._budget:
                 self._budget.take(len(chunk))
                 room -= len(chunk)
             if chunk:
                 await self._observer.log_lines(name, chunk)
-            self._positions[name] = page.after(index)
+            cursor.move(page, index)
             await asyncio.sleep(0)
         return index == len(page.lines)
 
@@ -235,9 +258,9 @@ class LogFollower:
         text = str(error)
         choice = _CHOOSE.search(text)
         if choice and name == "":
-            del self._positions[""]
+            del self._cursors[""]
             self._gaps.pop("", None)
-            self._positions.update((found, BEGINNING) for found in choice[1].replace(",", " ").split())
+            self._cursors.update((found, LogCursor()) for found in storable(choice[1]).replace(",", " ").split())
             return
         if isinstance(error, NotFound) or _STARTING.search(text):
             return

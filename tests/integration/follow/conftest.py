@@ -32,6 +32,7 @@ QUICK = Timings(
     log_interval=0.05,
     max_log_interval=0.2,
     log_tail=2.0,
+    budget_tail=0.5,
     deadline_grace=30.0,
 )
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_armada.client import log_cursor
-from airflow_armada.client.log_cursor import BEGINNING, Line, Position, next_second, read_page
+from airflow_armada.client.log_cursor import BEGINNING, Line, LogCursor, Position, next_second, read_page
 from airflow_armada.client.timestamps import nanoseconds
 
 
@@ -85,43 +85,77 @@ def test_the_next_second_begins_before_all_of_its_lines() -> None:
     assert read_page(position, lines("2026-01-02T00:00:00Z a")).start == 0
 
 
+def test_a_late_line_with_the_time_of_the_second_before_is_not_lost() -> None:
+    log = lines("2026-01-01T00:00:09.8Z a", "2026-01-01T00:00:10.1Z b")
+    cursor = LogCursor()
+    cursor.move(cursor.read(server_page(log, cursor.since)), 2)
+
+    log += lines("2026-01-01T00:00:09.9Z late", "2026-01-01T00:00:10.2Z c")
+    page = cursor.read(server_page(log, cursor.since))
+
+    assert [line.line[-4:] for line in page.lines[page.start :]] == [b"late", b"2Z c"]
+
+
+def test_seconds_that_fill_a_page_are_passed_over_and_told() -> None:
+    flood = lines(*[f"2026-01-01T00:00:01.{number:03d}Z x" for number in range(100)])
+    log = [*lines("2026-01-01T00:00:00Z a"), *flood, *lines("2026-01-01T00:00:02Z z")]
+    cursor, shown, skips = LogCursor(), list[Line](), 0
+    with mock.patch.object(log_cursor, "_FULL", 900):
+        more = True
+        while more:
+            page = cursor.read(server_page(log, cursor.since, 1000))
+            shown += page.lines[page.start :]
+            skips += page.skips
+            more = page.more
+            if page.has_news:
+                cursor.move(page, len(page.lines))
+
+    assert shown[0] == log[0]
+    assert shown[-1] == log[-1]
+    assert shown == log[: len(shown) - 1] + log[-1:]
+    assert skips == 1
+
+
 LOGS = st.lists(st.tuples(st.integers(0, 4), st.sampled_from(["", ".1", ".25", ".3"])), min_size=1, max_size=25)
 
 STEP = st.tuples(st.integers(1, 9), st.integers(1, 7))
 
 
 def as_log(parts: list[tuple[int, str]]) -> list[Line]:
-    ordered = sorted(f"2026-01-01T00:00:{second:02d}{fraction}Z" for second, fraction in parts)
-    stamps = sorted(ordered, key=nanoseconds)
+    """Make a log in whose order times go back now and then, as where stdout and stderr interleave."""
+    stamps = sorted((f"2026-01-01T00:00:{second:02d}{fraction}Z" for second, fraction in parts), key=nanoseconds)
+    for index in range(1, len(stamps), 3):
+        stamps[index - 1 : index + 1] = reversed(stamps[index - 1 : index + 1])
     return [Line(stamp, b"%d" % number) for number, stamp in enumerate(stamps)]
 
 
 @given(LOGS, st.data())
 def test_every_line_is_shown_once_and_in_order(parts: list[tuple[int, str]], draws: st.DataObject) -> None:
-    log = as_log(parts)
+    log = as_log([(second // 4, fraction) for second, fraction in parts])
     shown: list[Line] = []
-    position = BEGINNING
+    cursor = LogCursor()
     while len(shown) < len(log):
         written, room = draws.draw(STEP)
-        page = read_page(position, server_page(log[: len(shown) + written], position.timestamp))
+        page = cursor.read(server_page(log[: len(shown) + written], cursor.since))
         end = min(len(page.lines), page.start + room)
         shown += page.lines[page.start : end]
         if end > page.start:
-            position = Position.parse(list(page.after(end)))
+            cursor.move(page, end)
+            cursor = LogCursor(Position.parse(list(cursor.position)))
 
     assert shown == log
 
 
-@given(LOGS, st.integers(120, 400))
+@given(LOGS, st.integers(240, 500))
 def test_a_log_cut_into_pages_is_shown_whole(parts: list[tuple[int, str]], limit: int) -> None:
     log = as_log([(number, fraction) for number, (_, fraction) in enumerate(parts)])
     shown: list[Line] = []
-    position = BEGINNING
+    cursor = LogCursor()
     with mock.patch.object(log_cursor, "_FULL", limit - 60):
-        for _ in range(len(log) + 2):
-            page = read_page(position, server_page(log, position.timestamp, limit))
+        for _ in range(2 * len(log) + 2):
+            page = cursor.read(server_page(log, cursor.since, limit))
             shown += page.lines[page.start :]
-            if len(page.lines) > page.start:
-                position = page.after(len(page.lines))
+            if page.has_news:
+                cursor.move(page, len(page.lines))
 
     assert shown == log

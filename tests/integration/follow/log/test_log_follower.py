@@ -11,7 +11,7 @@ import grpc
 
 from airflow_armada.follow.followed_job import FollowedJob
 from airflow_armada.follow.follower import FollowOptions, follow
-from airflow_armada.follow.log.budget import LogBudget
+from airflow_armada.follow.log.budget import SHORT_TAIL, LogBudget
 from airflow_armada.follow.log.log_follower import fetch_remaining_logs
 from airflow_armada.follow.site import Site, shared_site
 from airflow_armada.follow.state.outcome import Outcome
@@ -64,7 +64,7 @@ async def test_a_job_that_ends_before_anything_else_is_heard_of_it_shows_its_log
 ) -> None:
     first, late = a_job(1), a_job(2)
     write(armada, late, "all of it")
-    async with shared_site(armada.settings(), replace(QUICK, snapshot_window=20.0)) as site:
+    async with shared_site(armada.settings(), replace(QUICK, snapshot_window=0.5)) as site:
         other = start(site, first, Remembering())
         await until(lambda: armada.streams == 1)
         run(armada, late)
@@ -216,7 +216,7 @@ async def test_what_exceeds_the_budget_is_printed_by_the_worker(armada: Scripted
         assert not travelled.logs_complete
         assert (await fetch_remaining_logs(armada.settings(), job, travelled, each, QUICK)).logs_complete
 
-    assert sum(live) <= 50
+    assert sum(live) <= 50 + SHORT_TAIL * len(jobs)
     assert all(each.texts == [f"line {number}" for number in range(100)] for each in reporters)
 
 
@@ -248,3 +248,66 @@ async def test_more_than_a_page_within_one_second_is_passed_over_and_said(
     assert reporter.texts[-1] == "after"
     assert any("more than 2 MB within one second" in text for text in reporter.states)
     assert outcome.logs_complete
+
+
+async def test_three_hundred_jobs_that_end_with_a_few_lines_are_shown_whole(armada: ScriptedArmada) -> None:
+    jobs = [a_job(number) for number in range(300)]
+    options = FollowOptions(live_log_budget=LogBudget(lines_per_second=10, burst=20))
+    async with shared_site(armada.settings(), replace(QUICK, log_tail=20.0)) as site:
+        following = [start(site, job, Remembering(), options) for job in jobs]
+        for job in jobs:
+            run(armada, job)
+            write(armada, job, "one", "two", "three")
+            armada.emit(QUEUE, JOB_SET, job.job_id, "succeeded")
+        outcomes = await asyncio.gather(*(within(task, 60) for task in following))
+
+    assert all(outcome.logs_complete for outcome in outcomes)
+
+
+async def test_a_long_tail_is_shown_by_turns_where_it_costs_no_worker(armada: ScriptedArmada) -> None:
+    jobs, reporters = [a_job(number) for number in range(4)], [Remembering() for _ in range(4)]
+    options = FollowOptions(live_log_budget=LogBudget(lines_per_second=2000, burst=400))
+    for job in jobs:
+        write(armada, job, *(f"line {number}" for number in range(500)))
+    async with shared_site(armada.settings(), replace(QUICK, budget_tail=60.0)) as site:
+        following = [start(site, job, each, options) for job, each in zip(jobs, reporters, strict=True)]
+        for job in jobs:
+            run_to(armada, job, "succeeded")
+        outcomes = await asyncio.gather(*(within(task, 60) for task in following))
+
+    assert all(outcome.logs_complete for outcome in outcomes)
+    assert all(each.texts == [f"line {number}" for number in range(500)] for each in reporters)
+
+
+async def test_nothing_is_fetched_that_may_not_be_shown(armada: ScriptedArmada) -> None:
+    jobs = [a_job(number) for number in range(20)]
+    options = FollowOptions(live_log_budget=LogBudget(lines_per_second=0, burst=100))
+    for job in jobs:
+        write(armada, job, *(f"line {number}" for number in range(200)))
+    async with shared_site(armada.settings(), QUICK) as site:
+        following = [start(site, job, Remembering(), options) for job in jobs]
+        for job in jobs:
+            run(armada, job)
+        await until(lambda: site.logs.budget_waits >= len(jobs))
+        calls = armada.calls[LOGS]
+        await asyncio.sleep(20 * QUICK.log_interval)
+        assert armada.calls[LOGS] == calls
+        for task in following:
+            task.cancel()
+        await asyncio.gather(*following, return_exceptions=True)
+
+    assert calls <= len(jobs)
+
+
+async def test_a_line_that_is_written_late_is_shown(armada: ScriptedArmada, reporter: Remembering) -> None:
+    job = a_job()
+    log = armada.logs[job.job_id, ""] = [("2026-01-01T00:00:10.1Z", b"early")]
+    async with shared_site(armada.settings(), QUICK) as site:
+        task = start(site, job, reporter)
+        run(armada, job)
+        await until(lambda: reporter.lines)
+        log += [("2026-01-01T00:00:09.9Z", b"late"), ("2026-01-01T00:00:10.2Z", b"last")]
+        armada.emit(QUEUE, JOB_SET, job.job_id, "succeeded")
+        await within(task)
+
+    assert reporter.texts == ["early", "late", "last"]
