@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from airflow_armada._compat import TaskDeferralError, TaskDeferralTimeout, is_resumed
 from airflow_armada.links.armada import LookoutLink, hide_link
@@ -12,6 +12,7 @@ from airflow_armada.task.arguments.declared import JOB_ARGUMENTS
 from airflow_armada.task.arguments.forms import resolve
 from airflow_armada.task.arguments.native import render_typed
 from airflow_armada.task.arguments.task_arguments import TaskArguments
+from airflow_armada.task.arguments.typed import OperatorArguments
 
 if TYPE_CHECKING:
     import jinja2
@@ -31,6 +32,8 @@ class ArmadaOperator(TaskArguments):
     :class:`~airflow_armada.task.arguments.declared.ContainerArguments`,
     :class:`~airflow_armada.task.arguments.declared.PodArguments` and
     :class:`~airflow_armada.task.arguments.declared.JobArguments`.
+
+    :param arguments: by name; editors and type checkers know them all.
     """
 
     operator_extra_links = (LookoutLink(),)
@@ -39,6 +42,10 @@ class ArmadaOperator(TaskArguments):
     _context: Mapping[str, Any] | None = None
     _run: JobRun | None = None
     _killed = False
+
+    def __init__(self, **arguments: Unpack[OperatorArguments]) -> None:
+        given: Any = arguments  # what templates and other tasks give has other types once it is rendered
+        super().__init__(**given)
 
     def execute(self, context: Context) -> Any:
         """

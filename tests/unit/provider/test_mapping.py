@@ -10,6 +10,7 @@ from airflow.sdk import DAG
 
 from airflow_armada.operators.armada import ArmadaOperator
 from airflow_armada.task.arguments.declared import ContainerArguments, JobArguments, PodArguments
+from airflow_armada.task.arguments.task_arguments import TaskArguments
 
 GOOD: dict[str, Any] = {"armada_queue": "q", "image": "busybox:1.37"}
 POD = {"containers": [{"name": "base", "image": "b"}]}
@@ -91,7 +92,7 @@ def mapped(name: str, value: Any) -> ArmadaOperator:
 
 
 def test_no_argument_is_forgotten_here() -> None:
-    classes = (ArmadaOperator, JobArguments, PodArguments, ContainerArguments)
+    classes = (TaskArguments, JobArguments, PodArguments, ContainerArguments)
     arguments = {name for one in classes for name in inspect.signature(one.__init__).parameters}
 
     assert set(VALUES) == arguments - {"self", "kwargs"}
