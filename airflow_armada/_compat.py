@@ -67,6 +67,7 @@ __all__ = [
     "conf",
     "default_deferrable",
     "event_hold",
+    "mask_in_this_process",
     "process_age",
 ]
 
@@ -77,6 +78,19 @@ TRIGGERS_HEAR_OF_KILLS = not before(3, 3)
 """Whether a trigger has ``on_kill``, and a message in the cancellation of its ``run``; before, ``cleanup`` is all."""
 TRIGGERS_HEAR_OF_TAKEOVERS = not before(3, 4)
 """Whether that message tells a kill from a trigger that another triggerer has taken over."""
+
+
+def mask_in_this_process(secret: str) -> None:
+    """
+    Mask a secret in what this process logs, without a word to Airflow's supervisor: any thread may do it.
+
+    :param secret: the secret
+    """
+    try:
+        from airflow.sdk._shared.secrets_masker import mask_secret
+    except ImportError:
+        return
+    mask_secret(secret)
 
 
 def default_deferrable() -> bool:

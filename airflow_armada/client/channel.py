@@ -18,12 +18,13 @@ import grpc.aio
 
 from airflow_armada.api.loopback_token import loopback_port
 from airflow_armada.client.auth.credentials import Anonymous, Credentials
-from airflow_armada.client.auth.http_request import system_roots
 from airflow_armada.client.auth.interceptors import aio_interceptors, interceptors
 from airflow_armada.client.auth.loopback import LoopbackToken
+from airflow_armada.client.authorities import system_roots, verifying_context
 from airflow_armada.client.failure import SettingsError
 from airflow_armada.client.grpc_trace import exposed
 from airflow_armada.client.settings import SiteSettings, TlsSettings
+from airflow_armada.client.small_file import read_file
 
 logger = logging.getLogger(__name__)
 
@@ -156,15 +157,15 @@ def _default_roots() -> bytes | None:
 
 def _read(path: str, what: str) -> bytes:
     try:
-        return Path(path).read_bytes()
+        return read_file(path)
     except (OSError, ValueError) as error:
         raise SettingsError(f"cannot read the {what} {path}: {getattr(error, 'strerror', None) or error}") from None
 
 
 def _check_roots(path: str) -> None:
     try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=path)
-    except ssl.SSLError:
+        verifying_context(path)
+    except (OSError, ValueError):
         raise SettingsError(f"the CA bundle {path} holds no PEM certificate that can be read") from None
 
 

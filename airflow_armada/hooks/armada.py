@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
 
-from airflow_armada._compat import AirflowNotFoundException, conf
+from airflow_armada._compat import AirflowNotFoundException, conf, mask_in_this_process
 from airflow_armada._detached import ask_airflow, start_detached
 from airflow_armada.client.failure import ArmadaError, SettingsError
 
@@ -61,10 +61,27 @@ def _mask(settings: SiteSettings) -> None:
     """Keep secrets of the connection out of every task log."""
     from airflow.sdk.log import mask_secret
 
+    from airflow_armada.client.auth.renewing import tell_fetched_tokens
     from airflow_armada.client.site.fields import secrets_of
 
+    tell_fetched_tokens(_mask_token)
     for secret in secrets_of(settings.credentials):
         mask_secret(secret)
+
+
+_masked_tokens: set[str] = set()
+_MOST_MASKED_TOKENS = 500
+
+
+def _mask_token(token: str) -> None:
+    """Keep a token that was fetched out of the logs that this process writes.
+
+    Airflow never forgets what it masks, and looks for all of it in each line: so there is a limit, which a process that
+    lives for days reaches.
+    """
+    if len(_masked_tokens) < _MOST_MASKED_TOKENS and token not in _masked_tokens:
+        _masked_tokens.add(token)
+        mask_in_this_process(token)
 
 
 class ArmadaHook(BaseHook):

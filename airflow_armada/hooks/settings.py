@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Protocol
 
-from airflow_armada.client.address import Address, parse_address, parse_template
+from airflow_armada.client.address import Address, check_web_address, is_loopback, parse_address, parse_template
+from airflow_armada.client.auth.credentials import Anonymous
 from airflow_armada.client.failure import ArmadaError, SettingsError
 from airflow_armada.client.settings import SiteSettings, TlsSettings
 from airflow_armada.client.site.field_values import FieldValues
@@ -111,13 +112,19 @@ def _from_armadactl(connection: ConnectionLike, extra: FieldValues) -> SiteSetti
 def _from_lookout(connection: ConnectionLike, extra: FieldValues) -> SiteSettings:
     from airflow_armada.client.site.lookout_discovery import discovered, read_config
 
-    use_proxy = extra.flag("use_proxy", True)
+    credentials, use_proxy = credentials_from(extra), extra.flag("use_proxy", True)
+    lookout = check_web_address(extra.text("lookout_url"), "the Lookout URL")
+    if lookout.scheme == "http" and not is_loopback(lookout.host) and not isinstance(credentials, Anonymous):
+        raise SettingsError(
+            "the Lookout URL is not https: whoever is on the way could send the credentials to a server of his own; "
+            "give the host of the Armada server"
+        )
     config = read_config(extra.text("lookout_url"), ca_file=extra.text("ca_file"), use_proxy=use_proxy)
     if not config.armada_target:
         raise SettingsError("the connection has no host, and Lookout does not say where the Armada server is")
     settings = SiteSettings(
         target=config.armada_target,
         tls=_tls(extra, config.armada_api.startswith("https:")),
-        credentials=credentials_from(extra),
+        credentials=credentials,
     )
     return discovered(settings, config)

@@ -1,46 +1,40 @@
 """What a client shows to Armada's authentication: small, hashable values that make an ``authorization`` header.
 
-The kinds here need nothing but themselves or a file; those that ask somebody else for a token are in ``token_sources``.
+The kinds here need nothing but themselves, a variable or a file; those that ask somebody else for a token build on
+``renewing``.
 """
 
 from __future__ import annotations
 
 import base64
 import logging
+import os
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import ClassVar, NoReturn, SupportsIndex
+from typing import ClassVar
 
+from airflow_armada.client.auth.holds_secrets import HoldsSecrets
 from airflow_armada.client.auth.tokens import jwt_expiry
 from airflow_armada.client.failure import CredentialsError
+from airflow_armada.client.small_file import read_file
 
 logger = logging.getLogger(__name__)
+
+LONGEST_FETCH = 30.0
+"""s for which a call waits for its credentials; a file or a provider that hangs goes on in the background."""
 
 EXPIRES_SOON = 600.0
 """s before the end of a pasted token from which its expiry is announced."""
 
 
-class Credentials:
+class Credentials(HoldsSecrets):
     """A way to authenticate. Kinds are frozen dataclasses: equal credentials share what they have fetched.
 
-    They are never pickled, because nobody could tell where the secrets in them would end up.
-
-    ``blocking`` tells whether ``authorization`` may read files, run programs or use the network, so that asyncio
-    code calls it in a thread.
+    ``blocking`` tells whether ``authorization`` and ``refused`` may read files, run programs or use the network, so
+    that asyncio code calls them on a thread of their own.
     """
 
     blocking: ClassVar[bool] = False
-
-    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
-        raise TypeError(f"{type(self).__name__} is not pickled: it may hold secrets")
-
-    def serialize(self) -> NoReturn:
-        """Refuse to become an XCom, which Airflow asks for by this name."""
-        raise TypeError(f"{type(self).__name__} is not stored: it may hold secrets")
-
-    def __deepcopy__(self, memo: object) -> Credentials:
-        return self
 
     def authorization(self) -> str:
         """Return the value of the ``authorization`` header, or "" to send none.
@@ -48,6 +42,17 @@ class Credentials:
         :raises CredentialsError: when no usable credentials can be had
         """
         raise NotImplementedError
+
+    def at_hand(self) -> str | None:
+        """Return the header if that takes no waiting at all, else None.
+
+        :raises CredentialsError: when no usable credentials can be had
+        """
+        return None if self.blocking else self.authorization()
+
+    def longest_fetch(self) -> float:
+        """Return how long to wait for ``authorization``, in s."""
+        return LONGEST_FETCH
 
     def announce(self) -> None:
         """Say in the log, once, what will soon keep these credentials from working."""
@@ -112,6 +117,22 @@ class BearerToken(Credentials):
 
 
 @dataclass(frozen=True)
+class TokenVariable(Credentials):
+    """A token in an environment variable of the process that makes the call.
+
+    :param variable: name of the variable
+    """
+
+    variable: str
+
+    def authorization(self) -> str:
+        return bearer(os.environ.get(self.variable, ""), f"the environment variable {self.variable}")
+
+    def refused(self, authorization: str) -> bool:
+        return self.authorization() != authorization
+
+
+@dataclass(frozen=True)
 class TokenFile(Credentials):
     """A token in a file that something else keeps fresh, such as a projected service-account token.
 
@@ -124,23 +145,24 @@ class TokenFile(Credentials):
     path: str
 
     def authorization(self) -> str:
-        return bearer(read_secret(self.path, "token file"), f"the token in {self.path}")
+        return bearer(read_secret(self.path, "token file"), f"the token in {self.path}", passing=True)
 
     def refused(self, authorization: str) -> bool:
         return self.authorization() != authorization
 
 
-def bearer(token: str, what: str) -> str:
+def bearer(token: str, what: str, *, passing: bool = False) -> str:
     """Make the header value of a bearer token.
 
     :param token: the token, with or without a leading ``Bearer`` and space around it
     :param what: what to call it in an error, which never shows the token itself
+    :param passing: whether it may be filled in soon where it is empty
     :raises CredentialsError: when it is empty or cannot be part of a header
     """
     scheme, _, rest = token.strip().partition(" ")
     token = rest.strip() if scheme.lower() == "bearer" else token.strip()
     if not token:
-        raise CredentialsError(f"{what} is empty")
+        raise CredentialsError(f"{what} is empty", transient=passing)
     if not all("!" <= character <= "~" for character in token):
         raise CredentialsError(f"{what} holds characters that no token has (spaces, line breaks or binary data)")
     return f"Bearer {token}"
@@ -149,15 +171,19 @@ def bearer(token: str, what: str) -> str:
 def read_secret(path: str, what: str) -> str:
     """Read a small text file that holds a secret.
 
+    That it is missing may pass: something else writes it, and may replace it at this moment.
+
     :param path: path of the file
     :param what: what to call it in an error
     :raises CredentialsError: when it cannot be read or is not text
     """
     try:
-        return Path(path).read_text("utf-8")
+        return read_file(path).decode("utf-8")
     except OSError as error:
-        raise CredentialsError(f"cannot read the {what} {path}: {error.strerror or error}") from None
-    except (UnicodeDecodeError, ValueError):
+        final = isinstance(error, PermissionError | IsADirectoryError | NotADirectoryError)
+        reason = error.strerror or error
+        raise CredentialsError(f"cannot read the {what} {path}: {reason}", transient=not final) from None
+    except ValueError:
         raise CredentialsError(f"the {what} {path} is not text") from None
 
 

@@ -8,12 +8,13 @@ reads it opens it again anyway.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import grpc
 import grpc.aio
 
+from airflow_armada.client.auth import own_thread
 from airflow_armada.client.auth.credentials import Anonymous, Credentials
 
 HEADER = "authorization"
@@ -89,8 +90,24 @@ class AuthorizeStream(grpc.UnaryStreamClientInterceptor):
             self._credentials.refused(authorization)
 
 
-async def _in_thread(credentials: Credentials, function: Callable[..., Any], *arguments: Any) -> Any:
-    return await asyncio.to_thread(function, *arguments) if credentials.blocking else function(*arguments)
+async def _authorization(credentials: Credentials) -> str:
+    """Return the header without blocking the event loop, nor a thread that others need."""
+    header = credentials.at_hand()
+    if header is not None:
+        return header
+    return await own_thread.run(
+        ("authorization", credentials), credentials.authorization, credentials.longest_fetch() + 1.0
+    )
+
+
+async def _refused(credentials: Credentials, authorization: str) -> bool:
+    if not credentials.blocking:
+        return credentials.refused(authorization)
+    return await own_thread.run(
+        ("refused", credentials, authorization),
+        lambda: credentials.refused(authorization),
+        credentials.longest_fetch(),
+    )
 
 
 def _aio_with_header(details: grpc.aio.ClientCallDetails, authorization: str) -> grpc.aio.ClientCallDetails:
@@ -110,13 +127,13 @@ class AioAuthorizeUnary(grpc.aio.UnaryUnaryClientInterceptor):
 
     async def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
         credentials = self._credentials
-        authorization = await _in_thread(credentials, credentials.authorization)
+        authorization = await _authorization(credentials)
         call = await continuation(_aio_with_header(client_call_details, authorization), request)
         if await call.code() is not grpc.StatusCode.UNAUTHENTICATED:
             return call
-        if not await _in_thread(credentials, credentials.refused, authorization):
+        if not await _refused(credentials, authorization):
             return call
-        authorization = await _in_thread(credentials, credentials.authorization)
+        authorization = await _authorization(credentials)
         return await continuation(_aio_with_header(client_call_details, authorization), request)
 
 
@@ -129,7 +146,7 @@ class AioAuthorizeStream(grpc.aio.UnaryStreamClientInterceptor):
 
     async def intercept_unary_stream(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
         credentials = self._credentials
-        authorization = await _in_thread(credentials, credentials.authorization)
+        authorization = await _authorization(credentials)
         call = await continuation(_aio_with_header(client_call_details, authorization), request)
         call.add_done_callback(lambda ended: self._note(ended, authorization))
         return call
@@ -141,4 +158,4 @@ class AioAuthorizeStream(grpc.aio.UnaryStreamClientInterceptor):
 
     async def _ended(self, call: Any, authorization: str) -> None:
         if await call.code() is grpc.StatusCode.UNAUTHENTICATED:
-            await _in_thread(self._credentials, self._credentials.refused, authorization)
+            await _refused(self._credentials, authorization)

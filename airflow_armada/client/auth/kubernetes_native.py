@@ -48,6 +48,9 @@ class KubernetesNative(RenewedCredentials):
         body = json.dumps({"token": self.token(), "ca": _encoded(authority.encode())})
         return _SCHEME + _encoded(body.encode())
 
+    def at_hand(self) -> str | None:
+        return None  # The cluster's CA is read from a file.
+
     def refused(self, authorization: str) -> bool:
         return self.drop(token_of(authorization))
 

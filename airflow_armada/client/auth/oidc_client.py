@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import base64
 import json
+import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote_plus
+from urllib.parse import quote, quote_plus
 
 from airflow_armada.client.address import check_web_address, is_loopback
+from airflow_armada.client.auth.holds_secrets import HoldsSecrets
 from airflow_armada.client.auth.http_request import BUSY, exchange, one_line
 from airflow_armada.client.failure import CredentialsError, SettingsError
+
+logger = logging.getLogger(__name__)
 
 TIMEOUT = 10.0
 """Seconds that one HTTP request to a provider may take."""
@@ -34,7 +38,7 @@ class OidcError(CredentialsError):
 
 
 @dataclass(frozen=True)
-class OidcClient:
+class OidcClient(HoldsSecrets):
     """
     One registered client of one OpenID Connect provider.
 
@@ -51,7 +55,7 @@ class OidcClient:
     client_id: str
     client_secret: str = field(default="", repr=False)
     scopes: tuple[str, ...] = ()
-    parameters: tuple[tuple[str, str], ...] = ()
+    parameters: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     ca_file: str = ""
     allow_http: bool = False
     use_proxy: bool = True
@@ -78,7 +82,9 @@ class OidcClient:
             address = check_web_address(url, "the URL of the OpenID provider", query=True)
         except SettingsError as error:
             raise OidcError(str(error)) from None
-        if address.scheme == "http" and not is_loopback(address.host) and not self.allow_http:
+        # A provider on this machine may speak plain HTTP; one that is asked by https may not lead back to it.
+        here = is_loopback(address.host) and not self.provider_url.startswith("https:")
+        if address.scheme == "http" and not here and not self.allow_http:
             raise OidcError(f"{url} would carry secrets in plain text: use https, or allow plain HTTP explicitly")
         return url
 
@@ -112,7 +118,9 @@ class OidcClient:
     def _authentication(self) -> tuple[dict[str, str], dict[str, str]]:
         if not self.client_secret:
             return {}, {"client_id": self.client_id}
-        methods = discover(self).get("token_endpoint_auth_methods_supported") or ["client_secret_basic"]
+        methods = discover(self).get("token_endpoint_auth_methods_supported")
+        if not isinstance(methods, list) or not methods:
+            methods = ["client_secret_basic"]  # OpenID Connect Discovery 1.0 section 3
         if "client_secret_basic" in methods or "client_secret_post" not in methods:
             pair = f"{quote_plus(self.client_id)}:{quote_plus(self.client_secret)}"
             return {"Authorization": "Basic " + base64.b64encode(pair.encode()).decode()}, {}
@@ -146,7 +154,7 @@ def _read_discovery(client: OidcClient) -> dict[str, Any]:
     document = _request(client, url, None, {})
     issuer = document.get("issuer")
     if not isinstance(issuer, str) or issuer.rstrip("/") != provider:
-        raise OidcError(f"{url} belongs to the issuer {issuer!r}: set the provider URL to exactly that")
+        raise OidcError(f"{url} belongs to the issuer {_text(issuer)!r}: set the provider URL to exactly that")
     return document
 
 
@@ -170,11 +178,13 @@ def _request(client: OidcClient, url: str, form: Mapping[str, str] | None, heade
     if not isinstance(answer, dict):
         text = f"{url} answered HTTP {status} and no JSON: is this an OpenID Connect provider?"
         raise OidcError(text, transient=status in BUSY)
-    code = _text(answer.get("error"))
+    code = str(answer.get("error"))
+    code = code if code in ERROR_CODES else ""
     transient = status in BUSY or code in ("temporarily_unavailable", "server_error")
-    raise OidcError(
-        _refusal(url, client.client_id, status, code, _text(answer.get("error_description"))), code, transient=transient
-    )
+    if answer.get("error_description"):
+        sent = [*headers.values(), *(value for name, value in (form or {}).items() if name not in _PUBLIC)]
+        logger.debug("%s says: %s", url, struck(_text(answer["error_description"]), sent))
+    raise OidcError(_refusal(url, client.client_id, status, code), code, transient=transient)
 
 
 def _unreachable(message: str) -> OidcError:
@@ -191,11 +201,35 @@ _HINTS = {
 }
 
 
-def _refusal(url: str, client_id: str, status: int, code: str, description: str) -> str:
+ERROR_CODES = frozenset(_HINTS) | {
+    *("invalid_request", "access_denied", "unsupported_response_type", "server_error", "temporarily_unavailable"),
+    *("authorization_pending", "slow_down", "expired_token", "login_required", "consent_required"),
+    *("interaction_required", "account_selection_required", "invalid_dpop_proof", "use_dpop_nonce"),
+}
+"""The error codes of RFC 6749, 8628, 8707, 9449 and OpenID Connect; anything else may repeat what was sent."""
+
+_PUBLIC = frozenset({"grant_type", "scope", "client_id", "redirect_uri"})
+
+
+def _refusal(url: str, client_id: str, status: int, code: str) -> str:
     text = f"{url} refused client {client_id!r}: {code or f'HTTP {status}'}"
-    if description:
-        text += f" ({description})"
     return f"{text}; {_HINTS[code]}" if code in _HINTS else text
+
+
+def struck(text: str, secrets: Iterable[str]) -> str:
+    """
+    Strike out what was sent from a text that came back, in each form in which it may be repeated.
+
+    :param text: what a server sent
+    :param secrets: what it had been sent
+    """
+    for secret in (one.removeprefix("Basic ").removeprefix("Bearer ") for one in secrets):
+        raw = secret.encode("utf-8", "surrogatepass")
+        encoded = [encode(raw).decode().rstrip("=") for encode in (base64.b64encode, base64.urlsafe_b64encode)]
+        forms = [secret, quote(secret, safe=""), quote(secret), quote_plus(secret), *encoded]
+        for form in sorted(filter(None, forms), key=len, reverse=True):
+            text = text.replace(form, "***")
+    return text
 
 
 def _text(value: object) -> str:

@@ -7,6 +7,7 @@ import json
 import os
 import stat
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,6 +15,10 @@ from typing import Any
 
 from airflow_armada.client.auth.tokens import Token
 from airflow_armada.client.failure import CredentialsError
+from airflow_armada.client.small_file import LARGEST, open_regular
+
+LONGEST_WAIT = 20.0
+"""s for which another process may hold the lock: two requests to a provider, each with its own deadline."""
 
 
 class TokenCacheError(CredentialsError):
@@ -72,29 +77,53 @@ class TokenCache:
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep other processes from renewing the same token: rotated refresh tokens are taken only once."""
-        import fcntl
+        """
+        Keep other processes from renewing the same token: rotated refresh tokens are taken only once.
 
+        :raises TokenCacheError: if it cannot be locked, or another process holds the lock for too long
+        """
         try:
             self.file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            descriptor = os.open(f"{self.file}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            descriptor = open_regular(f"{self.file}.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW)
         except OSError as error:
             raise TokenCacheError(f"cannot lock the token cache {self.file}: {error.strerror}") from None
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            self._check_owner(descriptor, "lock of the token cache")
+            self._acquire(descriptor)
             yield
         finally:
             os.close(descriptor)
 
+    def _acquire(self, descriptor: int) -> None:
+        import fcntl
+
+        deadline, pause = time.monotonic() + LONGEST_WAIT, 0.01
+        while True:
+            try:
+                return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    text = f"another process has held the lock of the token cache {self.file} for {LONGEST_WAIT:g} s"
+                    raise TokenCacheError(f"{text}; end it if it is stopped", transient=True) from None
+            except OSError as error:
+                raise TokenCacheError(f"cannot lock the token cache {self.file}: {error.strerror}") from None
+            time.sleep(pause)
+            pause = min(2 * pause, 0.25)
+
+    def _check_owner(self, descriptor: int, what: str) -> None:
+        if os.fstat(descriptor).st_uid != os.geteuid():
+            raise TokenCacheError(f"the {what} {self.file} belongs to another user: remove it, or choose another file")
+
     def _entries(self) -> dict[str, Any]:
         try:
-            with open(self.file, encoding="utf-8") as file:
+            with open(open_regular(str(self.file), os.O_RDONLY), encoding="utf-8") as file:
+                self._check_owner(file.fileno(), "token cache")
                 mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
                 if mode & 0o077:
                     raise TokenCacheError(
                         f"the token cache {self.file} is open to others (mode {mode:04o}): chmod 600 it"
                     )
-                entries = json.load(file)
+                entries = json.loads(file.read(LARGEST))
         except FileNotFoundError:
             return {}
         except OSError as error:

@@ -10,6 +10,8 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from airflow_armada.client.auth.holds_secrets import HoldsSecrets
+
 _LAST_SECOND = 253402300799
 """The end of the year 9999; what comes later has no date."""
 
@@ -44,7 +46,7 @@ def jwt_expiry(token: str) -> float | None:
 
 
 @dataclass(frozen=True)
-class Token:
+class Token(HoldsSecrets):
     """
     A token as a token endpoint gave it.
 

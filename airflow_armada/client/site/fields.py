@@ -146,7 +146,7 @@ def _token_file(values: FieldValues) -> Credentials:
 
 
 def _token_variable(values: FieldValues) -> Credentials:
-    from airflow_armada.client.auth.token_command import TokenVariable
+    from airflow_armada.client.auth.credentials import TokenVariable
 
     return TokenVariable(values.needed("token_variable"))
 

@@ -11,7 +11,8 @@ import socket
 import ssl
 
 from airflow_armada.client.address import Address, is_loopback, parse_address
-from airflow_armada.client.auth.http_request import one_line, system_roots
+from airflow_armada.client.auth.http_request import one_line
+from airflow_armada.client.authorities import verifying_context
 from airflow_armada.client.settings import TlsSettings
 
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"
@@ -155,8 +156,7 @@ def _socket(address: Address, timeout: float) -> socket.socket:
 
 def _context(tls: TlsSettings) -> ssl.SSLContext:
     try:
-        default = os.environ.get("GRPC_DEFAULT_SSL_ROOTS_FILE_PATH") or system_roots()
-        context = ssl.create_default_context(cafile=tls.ca_file or default)
+        context = verifying_context(tls.ca_file, os.environ.get("GRPC_DEFAULT_SSL_ROOTS_FILE_PATH"))
     except (OSError, ValueError) as error:
         raise ProbeError(f"the CA file {tls.ca_file} cannot be used: {_reason(error)}", "give a PEM file") from None
     context.set_alpn_protocols(["h2"])

@@ -16,8 +16,7 @@ from airflow_armada.api import health_pb2
 from airflow_armada.api.event_pb2 import EventStreamMessage
 from airflow_armada.client import errors
 from airflow_armada.client.asyncio_client import ArmadaAsyncIOClient
-from airflow_armada.client.auth.credentials import Basic, BearerToken, Credentials, TokenFile
-from airflow_armada.client.auth.token_command import TokenVariable
+from airflow_armada.client.auth.credentials import Basic, BearerToken, Credentials, TokenFile, TokenVariable
 from airflow_armada.client.channel import channel_options, open_aio_channel, open_channel
 from airflow_armada.client.client import ArmadaClient
 from airflow_armada.client.failure import SettingsError

@@ -164,3 +164,10 @@ def test_the_scheme_of_a_log_service_means_its_port_and_its_tls() -> None:
 def test_no_secret_shows_in_the_settings() -> None:
     for made in (connection(login="ada", password="hunter2"), connection({"token": "hunter2"})):
         assert "hunter2" not in repr(site_settings(made))
+
+
+def test_lookouts_discovery_by_http_does_not_choose_where_credentials_go() -> None:
+    extra = {"lookout_url": "http://lookout.example.com", "token": "tok-secret"}
+
+    with pytest.raises(SettingsError, match="the Lookout URL is not https"):
+        site_settings(connection(extra, host=""))

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import socket
 import stat
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from urllib.error import HTTPError
+from urllib.parse import parse_qs, urlsplit
+from urllib.request import urlopen
 
 import pytest
 
@@ -97,7 +102,7 @@ def test_the_provider_may_rotate_its_keys() -> None:
     [
         ("machine", {"client_secret": "CANARY-wrong"}, "check the client id and secret"),
         ("machine", {"parameters": (("resource", "urn:other"),)}, "check the audience or resource parameter"),
-        ("person", {}, "grant type is not allowed for this client"),
+        ("person", {}, "refused client 'person': invalid_request"),
     ],
 )
 def test_a_refusal_says_what_to_check(
@@ -203,13 +208,38 @@ def test_a_browser_login_brings_a_token(provider: OidcProvider) -> None:
     assert provider.verify(token.access_token) is not None
 
 
-def test_a_forged_answer_to_the_browser_login_is_refused(provider: OidcProvider) -> None:
-    from urllib.parse import parse_qs, urlsplit
-    from urllib.request import urlopen
+def test_neither_forged_answers_nor_idle_connections_end_a_browser_login(provider: OidcProvider) -> None:
+    idle: list[socket.socket] = []
 
+    def disturb_and_browse(address: str) -> None:
+        redirect = parse_qs(urlsplit(address).query)["redirect_uri"][0]
+        port = urlsplit(redirect).port
+        idle.extend(socket.create_connection(("127.0.0.1", port)) for _ in range(3))
+
+        def visits() -> None:
+            for forged in ("?code=stolen&state=guessed", "?error=access_denied", "?error=access_denied&state=", ""):
+                with pytest.raises(HTTPError, match="400"):
+                    urlopen(f"{redirect}{forged}", timeout=10)
+            Person().visit(address)
+
+        threading.Thread(target=visits).start()
+
+    token = browser_login(provider.client("person"), disturb_and_browse, timeout=30)
+
+    assert provider.verify(token.access_token) is not None
+    for connection in idle:
+        connection.close()
+
+
+def test_forged_answers_alone_are_no_login(provider: OidcProvider) -> None:
     def forge(address: str) -> None:
         redirect = parse_qs(urlsplit(address).query)["redirect_uri"][0]
-        threading.Thread(target=lambda: urlopen(f"{redirect}?code=stolen&state=guessed", timeout=10).close()).start()
 
-    with pytest.raises(OidcError, match="another login"):
-        browser_login(provider.client("person"), forge, timeout=30)
+        def visit() -> None:
+            with suppress(HTTPError):
+                urlopen(f"{redirect}?code=stolen&state=guessed", timeout=10)
+
+        threading.Thread(target=visit).start()
+
+    with pytest.raises(OidcError, match="nobody completed the login"):
+        browser_login(provider.client("person"), forge, timeout=1)

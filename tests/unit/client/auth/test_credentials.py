@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import base64
+import copy
 import json
 import logging
+import os
+import pickle
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from airflow_armada.client.auth.credentials import Anonymous, Basic, BearerToken, Credentials, TokenFile
+from airflow_armada.client.auth.credentials import Anonymous, Basic, BearerToken, Credentials, TokenFile, TokenVariable
 from airflow_armada.client.auth.kubernetes_native import KubernetesNative
+from airflow_armada.client.auth.oidc import OidcClient, OidcClientCredentials
 from airflow_armada.client.auth.renewing import TokenSource
-from airflow_armada.client.auth.token_command import TokenCommand, TokenVariable
+from airflow_armada.client.auth.token_command import TokenCommand
 from airflow_armada.client.auth.tokens import Token
 from airflow_armada.client.failure import CredentialsError
+from tests.support.components import wait_until
 
 SECRET = "canary-3f9a"
 
@@ -222,6 +229,49 @@ def test_a_command_that_hangs_is_ended(tmp_path: Path) -> None:
         credentials.authorization()
 
 
+def test_what_a_command_says_on_standard_error_reaches_no_log(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    code = f"import sys; print('{SECRET}', file=sys.stderr); print('token')"
+
+    assert TokenCommand(*program(tmp_path, code)).authorization() == "Bearer token"
+    assert SECRET not in "".join(capfd.readouterr())
+
+
+@pytest.mark.parametrize("code", ["while True: print('x' * 65536)", "print('x' * (1 << 21))"])
+def test_a_command_that_prints_without_end_is_ended(tmp_path: Path, code: str) -> None:
+    with pytest.raises(CredentialsError, match="more than a token"):
+        TokenCommand(*program(tmp_path, code)).authorization()
+
+
+def test_a_command_that_drips_is_ended(tmp_path: Path) -> None:
+    code = "import time\nwhile True: print('x', end='', flush=True); time.sleep(0.001)"
+
+    with pytest.raises(CredentialsError, match="no token within"):
+        TokenCommand(*program(tmp_path, code), timeout=0.5).authorization()
+
+
+@pytest.mark.parametrize("end", ["time.sleep(600)", "print('token')"])
+def test_no_child_of_a_command_outlives_it(tmp_path: Path, end: str) -> None:
+    child = tmp_path / "child"
+    code = (
+        "import subprocess, sys, time\n"
+        "one = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
+        f"open({str(child)!r}, 'w').write(str(one.pid))\n{end}"
+    )
+    with suppress(CredentialsError):
+        TokenCommand(*program(tmp_path, code), timeout=3.0).authorization()
+
+    wait_until(lambda: not alive(int(child.read_text())), "the end of the child")
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
 def test_a_command_that_does_not_exist_is_named(tmp_path: Path) -> None:
     with pytest.raises(CredentialsError, match="No such file or directory"):
         TokenCommand(str(tmp_path / "nothing")).authorization()
@@ -273,3 +323,37 @@ def test_a_kubernetes_service_account_shows_its_mounted_token_and_the_ca(
 def test_outside_of_a_cluster_there_is_no_service_account(tmp_path: Path) -> None:
     with pytest.raises(CredentialsError, match="CA of the cluster"):
         KubernetesNative(directory=str(tmp_path)).authorization()
+
+
+@pytest.mark.parametrize("path", ["/dev/zero", "{fifo}", "{folder}"])
+def test_what_is_no_file_is_neither_read_nor_waited_for(tmp_path: Path, path: str) -> None:
+    os.mkfifo(tmp_path / "fifo")
+
+    with pytest.raises(CredentialsError, match="cannot read the token file"):
+        TokenFile(path.format(fifo=tmp_path / "fifo", folder=tmp_path)).authorization()
+
+
+def test_a_file_that_is_missing_for_a_moment_may_come_back(tmp_path: Path) -> None:
+    (tmp_path / "empty").write_text("")
+    for name in ("missing", "empty"):
+        with pytest.raises(CredentialsError) as caught:
+            TokenFile(str(tmp_path / name)).authorization()
+        assert caught.value.transient
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        Basic("ada", SECRET),
+        Token(SECRET, SECRET),
+        OidcClient("https://login.example", "machine", SECRET, parameters=(("assertion", SECRET),)),
+        OidcClientCredentials(OidcClient("https://login.example", "machine", SECRET, parameters=(("p", SECRET),))),
+    ],
+)
+def test_what_holds_secrets_is_neither_shown_nor_pickled_nor_stored(value: Any) -> None:
+    assert SECRET not in repr(value)
+    with pytest.raises(TypeError, match="may hold secrets"):
+        pickle.dumps(value)
+    with pytest.raises(TypeError, match="may hold secrets"):
+        value.serialize()
+    assert copy.deepcopy(value) is value

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_armada.client.auth.oidc import OidcClient, OidcError, OidcKubernetes, OidcLogin
-from airflow_armada.client.auth.token_cache import TokenCache, default_cache_path
+from airflow_armada.client.auth.token_cache import TokenCache, TokenCacheError, default_cache_path
 from airflow_armada.client.auth.tokens import Token, jwt_claims, jwt_expiry
 from airflow_armada.client.failure import CredentialsError
 
@@ -113,6 +113,35 @@ def test_a_damaged_cache_says_what_to_do(tmp_path: Path, content: bytes) -> None
 
     with pytest.raises(CredentialsError, match="log in again"):
         cache.read("one")
+
+
+def test_a_cache_of_another_user_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache = TokenCache(str(tmp_path / "tokens.json"))
+    with cache.locked():
+        cache.write("one", Token("CANARY"))
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+
+    with pytest.raises(TokenCacheError, match=r"token cache .* belongs to another user"):
+        cache.read("one")
+    with pytest.raises(TokenCacheError, match=r"lock of .* belongs to another user"), cache.locked():
+        pass
+
+
+def test_the_lock_does_not_follow_a_link_that_somebody_put_there(tmp_path: Path) -> None:
+    cache, victim = TokenCache(str(tmp_path / "tokens.json")), tmp_path / "victim"
+    (tmp_path / "tokens.json.lock").symlink_to(victim)
+
+    with pytest.raises(TokenCacheError, match="cannot lock"), cache.locked():
+        pass
+
+    assert not victim.exists()
+
+
+def test_a_pipe_in_the_place_of_the_cache_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "tokens.json", 0o600)
+
+    with pytest.raises(TokenCacheError, match="cannot read"):
+        TokenCache(str(tmp_path / "tokens.json")).read("one")
 
 
 def test_a_cache_that_cannot_be_written(tmp_path: Path) -> None:

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_armada.client.auth.credentials import Anonymous, Basic, BearerToken, Credentials, TokenFile
+from airflow_armada.client.auth.credentials import Anonymous, Basic, BearerToken, Credentials, TokenFile, TokenVariable
 from airflow_armada.client.auth.kubernetes_native import KubernetesNative
 from airflow_armada.client.auth.oidc import OidcClient, OidcClientCredentials, OidcKubernetes, OidcLogin, OidcPassword
 from airflow_armada.client.auth.token_cache import TokenCache
-from airflow_armada.client.auth.token_command import TokenCommand, TokenVariable
+from airflow_armada.client.auth.token_command import TokenCommand
 from airflow_armada.client.failure import SettingsError
 from airflow_armada.client.settings import SiteSettings
 from airflow_armada.client.site.field_values import FieldValues
