@@ -16,8 +16,8 @@ from airflow_armada.client.failure import SettingsError
 from airflow_armada.client.foreign_text import storable_value
 from airflow_armada.client.patience import Kind, Patience, retry_async
 from airflow_armada.hooks.armada import ArmadaHook
-from airflow_armada.triggers.kill import cancel_job
 from airflow_armada.triggers.killed import is_taken_away, was_killed
+from airflow_armada.wait.cancel import cancel_async
 from airflow_armada.wait.job_wait import JobWait, make_error_event, make_event, result_collector, wait_for_job
 from airflow_armada.wait.metrics import count_end
 from airflow_armada.wait.task_log import TaskLogReporter
@@ -137,7 +137,7 @@ class ArmadaJobTrigger(BaseTrigger):
         try:
             if not self.wait.cancel_on_kill:
                 await self.log.ainfo("Armada job %s keeps running (cancel_on_kill=False)", job_id)
-            elif await cancel_job(self.wait, self._settings):
+            elif await cancel_async(self.wait.job, self._settings, unless_ended=True):
                 await self.log.ainfo("The task was killed; cancelled Armada job %s", job_id)
             else:
                 await self.log.ainfo("Armada job %s has ended, so there is nothing to cancel", job_id)
