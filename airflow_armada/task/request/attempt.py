@@ -11,6 +11,20 @@ from airflow_armada._compat import conf, process_age
 from airflow_armada.task.request.identity import JobIdentity
 
 
+def loop_of(context: Mapping[str, Any]) -> str:
+    """
+    Name the pass of a dynamic loop that a task belongs to.
+
+    Airflow 3.4 places every task instance by a region and an index in it. Outside of loops these say no more than the
+    map index does, and a clear may change the region; inside of one they alone tell its passes apart.
+
+    :param context: Airflow's context, which has ``loop`` inside of one.
+    :return: ``<region id>.<index>``; empty outside of loops, and on older versions.
+    """
+    ti = context["ti"]
+    return f"{ti.region_id}.{ti.region_index}" if context.get("loop") is not None else ""
+
+
 @dataclass(frozen=True)
 class Attempt:
     """
@@ -24,6 +38,7 @@ class Attempt:
     :param epoch: number of the last try before the user last cleared the task, 0 if never.
     :param started_at: when the try began, in seconds since the epoch; kept across deferrals.
     :param startup: seconds that this process of the worker took to start.
+    :param loop: which pass of which dynamic loop, see :class:`~airflow_armada.task.request.identity.JobIdentity`.
     :param reschedules: how often the try has already run and was put off by ``AirflowRescheduleException``.
     """
 
@@ -36,6 +51,7 @@ class Attempt:
     started_at: float
     startup: float = 0.0
     reschedules: int = 0
+    loop: str = ""
 
     @classmethod
     def of(cls, context: Mapping[str, Any], retries: int) -> Attempt:
@@ -60,6 +76,7 @@ class Attempt:
             epoch=max(0, (ti.max_tries or 0) - retries),
             started_at=started.timestamp() if started else datetime.now().timestamp(),
             startup=process_age(),
+            loop=loop_of(context),
             reschedules=context.get("task_reschedule_count") or 0,
         )
 
@@ -89,6 +106,7 @@ class Attempt:
             try_number=self.try_number if try_number is None else try_number,
             resubmission=resubmission,
             scope=conf.get("armada", "identity_scope", fallback=""),
+            loop=self.loop,
         )
 
     def deadline(self, execution_timeout: timedelta | None) -> float | None:

@@ -59,6 +59,8 @@ class JobIdentity:
     :param try_number: number of the try, from 1.
     :param resubmission: how often the job was resubmitted within the try.
     :param scope: sets deployments apart that share queues, DAG ids and run ids.
+    :param loop: which pass of which dynamic loop (Airflow 3.4), as ``<region id>.<index>``; empty outside of loops.
+        All passes have the same map index and count their tries from 1.
     """
 
     dag_id: str
@@ -68,11 +70,14 @@ class JobIdentity:
     try_number: int
     resubmission: int = 0
     scope: str = ""
+    loop: str = ""
 
     @property
     def client_id(self) -> str:
         """Armada's deduplication id, at most 100 bytes; the same identity has the same one for ever."""
-        task = _digest(self.scope, self.dag_id, self.run_id, self.task_id, self.map_index)
+        # Outside of loops they stay as they were before there were any: a retry finds the job across an upgrade.
+        passes = (self.loop,) if self.loop else ()
+        task = _digest(self.scope, self.dag_id, self.run_id, self.task_id, self.map_index, *passes)
         return f"airflow-{task}-{self.try_number}-{self.resubmission}"
 
     @property
@@ -81,6 +86,8 @@ class JobIdentity:
         parts = (self.scope, self.dag_id, self.run_id, self.task_id)
         path = "/".join(quote(part, safe="") for part in parts)
         numbers = f"{self.map_index}/{self.try_number}/{self.resubmission}"
+        if self.loop:
+            numbers = f"{quote(self.loop, safe='')}/{numbers}"
         uri = f"airflow://{path}/{numbers}"
         if len(uri) <= _MAX_URI_BYTES:
             return uri
@@ -111,7 +118,8 @@ class JobIdentity:
 
         :return: Kubernetes annotations.
         """
-        return {
+        passes = {f"{LABEL_PREFIX}loop": self.loop} if self.loop else {}
+        return passes | {
             f"{LABEL_PREFIX}dag-id": self.dag_id,
             f"{LABEL_PREFIX}run-id": self.run_id,
             f"{LABEL_PREFIX}task-id": self.task_id,

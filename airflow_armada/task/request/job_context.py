@@ -20,12 +20,14 @@ class JobContext:
     :param identity: which try of which task
     :param logical_date: RFC 3339 time, or empty for runs without one
     :param trace_carrier: W3C trace context of the task, as OpenTelemetry's propagators write it
+    :param loop_index: number of the pass of the dynamic loop around the task, or empty
     :param lineage: OpenLineage's names of the task and of the DAG run, by variable
     """
 
     identity: JobIdentity
     logical_date: str = ""
     trace_carrier: Mapping[str, str] = field(default_factory=dict)
+    loop_index: str = ""
     lineage: Mapping[str, str] = field(default_factory=dict)
 
     def env(self) -> dict[str, str]:
@@ -39,6 +41,7 @@ class JobContext:
             "AIRFLOW_CTX_DAG_RUN_ID": identity.run_id,
             "AIRFLOW_CTX_TASK_ID": identity.task_id,
             "AIRFLOW_CTX_MAP_INDEX": str(identity.map_index),
+            "AIRFLOW_CTX_LOOP_INDEX": self.loop_index,
             "AIRFLOW_CTX_TRY_NUMBER": str(identity.try_number),
             "AIRFLOW_CTX_LOGICAL_DATE": self.logical_date,
             "AIRFLOW_CTX_RESUBMISSION": str(identity.resubmission),

@@ -23,10 +23,11 @@ def job_context(identity: JobIdentity, context: Mapping[str, Any]) -> JobContext
     :param context: Airflow's context; may be empty.
     :return: the facts.
     """
-    logical_date, ti = context.get("logical_date"), context.get("ti")
+    logical_date, ti, loop = context.get("logical_date"), context.get("ti"), context.get("loop")
     return JobContext(
         identity,
         logical_date=logical_date.isoformat() if logical_date else "",
+        loop_index=str(loop.index) if loop is not None else "",
         trace_carrier=_trace_carrier(ti),
         lineage=_lineage(ti),
     )

@@ -21,6 +21,7 @@ identities = st.builds(
     try_number=numbers,
     resubmission=numbers,
     scope=st.text(max_size=50),
+    loop=st.just("") | st.builds("{}.{}".format, st.uuids(), numbers),
 )
 
 
