@@ -43,6 +43,7 @@ if TYPE_CHECKING or not before(3, 2):
         AirflowTaskTimeout,
         TaskDeferralError,
         TaskDeferralTimeout,
+        TaskDeferred,
     )
 else:  # the core keeps them
     from airflow.configuration import conf
@@ -54,6 +55,7 @@ else:  # the core keeps them
         AirflowTaskTimeout,
         TaskDeferralError,
         TaskDeferralTimeout,
+        TaskDeferred,
     )
 
 __all__ = [
@@ -64,6 +66,7 @@ __all__ = [
     "AirflowTaskTimeout",
     "TaskDeferralError",
     "TaskDeferralTimeout",
+    "TaskDeferred",
     "conf",
     "default_deferrable",
     "event_hold",

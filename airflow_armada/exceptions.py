@@ -14,6 +14,7 @@ from typing import Any
 
 from airflow_armada._compat import AirflowException, AirflowFailException, AirflowTaskTimeout
 from airflow_armada.client.foreign_text import bounded
+from airflow_armada.client.patience import Kind, kind_of
 from airflow_armada.follow.state.outcome import Outcome
 
 _MAX_REASON = 2000  # characters; a scheduler's reason can fill pages
@@ -204,6 +205,5 @@ def call_error(error: Exception, what: str) -> ArmadaUnavailable | ArmadaRefused
     :param what: what was tried, for example "submit the job to queue x".
     :return: an exception that says whether trying again can help.
     """
-    transient = bool(getattr(error, "transient", False))
-    kind = ArmadaUnavailable if transient else ArmadaRefused
+    kind = ArmadaRefused if kind_of(error) is Kind.FINAL else ArmadaUnavailable
     return kind(f"Could not {what}: {error}")

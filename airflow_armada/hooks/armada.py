@@ -120,6 +120,31 @@ class ArmadaHook(BaseHook):
         _remember(self.armada_conn_id, settings)
         return settings
 
+    def known_settings(self) -> SiteSettings:
+        """
+        Give the newest settings that this process has read of the connection, however old: Airflow is not asked.
+
+        :return: the settings of the site.
+        :raises SettingsError: when it has read none.
+        """
+        with _cache_lock:
+            _, settings = _cache.get(self.armada_conn_id, (0.0, None))
+        if settings is None:
+            raise SettingsError(f"connection {self.armada_conn_id!r} was not read yet")
+        return settings
+
+    def current_or_known_settings(self) -> SiteSettings:
+        """
+        Resolve the connection as it is now, or as it was when it could last be read.
+
+        :return: the settings of the site.
+        :raises SettingsError: when it could never be read.
+        """
+        try:
+            return self.settings()
+        except Exception:
+            return self.known_settings()
+
     async def asettings(self, *, fresh: bool = False) -> SiteSettings:
         """
         Resolve the connection from a trigger, without blocking its event loop.

@@ -13,6 +13,7 @@ from airflow_armada.task.arguments.forms import resolve
 from airflow_armada.task.arguments.native import render_typed
 from airflow_armada.task.arguments.task_arguments import TaskArguments
 from airflow_armada.task.arguments.typed import OperatorArguments
+from airflow_armada.task.kill import Kill
 
 if TYPE_CHECKING:
     import jinja2
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from airflow_armada.jobs.build import JobRequest
     from airflow_armada.task.request.identity import JobIdentity
-    from airflow_armada.task.segment import JobRun
+    from airflow_armada.task.segment import Segment
 
 
 class ArmadaOperator(TaskArguments):
@@ -40,8 +41,7 @@ class ArmadaOperator(TaskArguments):
     overwrite_rtif_after_execution = True
     ui_color = "#dfe9f5"
     _context: Mapping[str, Any] | None = None
-    _run: JobRun | None = None
-    _killed = False
+    _segment: Segment | None = None
 
     def __init__(self, **arguments: Unpack[OperatorArguments]) -> None:
         given: Any = arguments  # what templates and other tasks give has other types once it is rendered
@@ -75,15 +75,12 @@ class ArmadaOperator(TaskArguments):
         try:
             return super().resume_execution(next_method, next_kwargs, context)
         except (TaskDeferralError, TaskDeferralTimeout) as error:
-            self._begin(context).abandon(timed_out=isinstance(error, TaskDeferralTimeout))
+            self._begin(context).abandon(error, timed_out=isinstance(error, TaskDeferralTimeout))
             raise
 
     def on_kill(self) -> None:
         """Cancel the job, unless ``cancel_on_kill`` is false; Airflow calls this while the task is on a worker."""
-        if self._run is not None:
-            self._run.kill()
-        else:
-            self._killed = True
+        self._kill().tell()
 
     def dry_run(self) -> None:
         """Check the job and print the request as it would be sent; ``airflow tasks test --dry-run`` calls this."""
@@ -100,11 +97,11 @@ class ArmadaOperator(TaskArguments):
         """
         from airflow_armada.task.end.lineage import job_lineage
 
-        return job_lineage(self._run.job_id if self._run else "")
+        return job_lineage(self._segment.job_id if self._segment else "")
 
     def build_request(self, identity: JobIdentity) -> JobRequest:
         """
-        Build the request for the job; override it to change what is submitted. It is called more than once.
+        Build the request for the job; override it to change what is submitted. It is called for each submission.
 
         :param identity: identity of the job.
         :return: the request.
@@ -150,13 +147,17 @@ class ArmadaOperator(TaskArguments):
 
         self.overwrite_rtif_after_execution = False
         with suppress(Exception):  # is raised again by execute(), where it fails the task
-            self.rendered_job = prepare(self, Attempt.of(context, self.retries or 0).identity()).show()
+            self.prepared = prepare(self, Attempt.of(context, self.retries or 0).identity())
+            self.rendered_job = self.prepared.show()
 
-    def _begin(self, context: Context) -> JobRun:
-        from airflow_armada.task.segment import JobRun
+    def _begin(self, context: Context) -> Segment:
+        from airflow_armada.task.segment import Segment
 
         self._context = context
-        self._run = JobRun(self, context)
-        if self._killed:  # before there was a run to tell
-            self._run.kill()
-        return self._run
+        self._segment = Segment(self, context, self._kill())
+        return self._segment
+
+    def _kill(self) -> Kill:
+        """Give the one object that says whether this task was killed; made in one step that no signal interrupts."""
+        kill: Kill = self.__dict__.setdefault("_kill_of_task", Kill())
+        return kill

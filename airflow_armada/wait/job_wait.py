@@ -48,7 +48,9 @@ class JobWait:
     :param cancel_on_kill: whether to cancel it when the task is killed.
     :param deadline: when ``execution_timeout`` passes, in seconds since the epoch.
     :param queued_deadline: when it must have started, in seconds since the epoch.
-    :param resubmission: how often the job was resubmitted within the try.
+    :param resubmission: the number of the submission within its try, from 0.
+    :param spent: how many of its resubmissions the try has used up.
+    :param client_id: its deduplication id, by which other jobs of the same identity are known.
     :param resubmit_on: ends after which it will be resubmitted again.
     :param adopted: whether it was submitted by an earlier try.
     :param not_before: a trigger must not fire before that time, in seconds since the epoch.
@@ -70,6 +72,8 @@ class JobWait:
     deadline: float | None = None
     queued_deadline: float | None = None
     resubmission: int = 0
+    spent: int = 0
+    client_id: str = ""
     resubmit_on: tuple[str, ...] = ()
     adopted: bool = False
     not_before: float = 0.0
@@ -115,6 +119,7 @@ def followed_job(wait: JobWait) -> FollowedJob:
         submitted_at=wait.submitted_at,
         namespace=wait.namespace,
         containers=wait.containers,
+        client_id=wait.client_id,
     )
 
 
@@ -162,8 +167,10 @@ async def wait_for_job(
     """
     from airflow_armada.follow.follower import FollowOptions, follow
     from airflow_armada.follow.site import shared_site
+    from airflow_armada.wait.copies import Copies
     from airflow_armada.wait.metrics import reported
 
+    copies = Copies(wait)
     options = FollowOptions(
         get_logs=wait.get_logs or wait.get_result,
         containers=wait.containers,
@@ -171,10 +178,13 @@ async def wait_for_job(
         queued_deadline=wait.queued_deadline,
         live_log_budget=live_log_budget() if budget and wait.get_logs else None,
         line_filter=line_filter(wait, collector),
+        duplicate=copies.cancel,
     )
     async with shared_site(settings, source=connection_origin(wait.armada_conn_id)) as site:
         with reported(site) if budget else nullcontext():
-            return await follow(site, followed_job(wait), reporter, options)
+            outcome = await follow(site, followed_job(wait), reporter, options)
+            await copies.finish()
+            return outcome
 
 
 def result_collector(wait: JobWait, state: Mapping[str, Any] | None = None) -> ResultCollector | None:

@@ -33,13 +33,15 @@ class WorkerLoop:
 
     Airflow's signal handlers run, and raise, in the main thread. There they interrupt nothing but the wait for the
     result, and never an event loop in the middle of a step.
+
+    :param killed: tells whether the task was killed, so that the coroutine is not even begun.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, killed: Callable[[], bool] = lambda: False) -> None:
         self._result: futures.Future[Any] = futures.Future()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[Any] | None = None
-        self._stopped = False
+        self._killed = killed
 
     def run(self, work: Callable[[], Coroutine[Any, Any, Any]], *, last_words: float = 0.0) -> Any:
         """
@@ -67,7 +69,6 @@ class WorkerLoop:
 
     def stop(self) -> None:
         """Cancel the coroutine; safe to call from a signal handler, twice, and before or after it ran."""
-        self._stopped = True
         if self._loop is not None and self._task is not None and not self._result.done():
             with suppress(RuntimeError):  # the loop closed meanwhile
                 self._loop.call_soon_threadsafe(self._task.cancel)
@@ -85,7 +86,7 @@ class WorkerLoop:
     async def _cancellable(self, work: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
         self._task = asyncio.current_task()
         self._loop = asyncio.get_running_loop()
-        if self._stopped:
+        if self._killed():
             raise asyncio.CancelledError
         return await work()
 

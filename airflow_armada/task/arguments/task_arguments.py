@@ -15,6 +15,7 @@ from airflow_armada.task.arguments.spelling import check_names
 if TYPE_CHECKING:
     from airflow_armada.jobs.build import JobRequest
     from airflow_armada.task.request.identity import JobIdentity
+    from airflow_armada.task.request.job_request import Prepared
 
 
 class TaskArguments(JobArguments):
@@ -108,6 +109,7 @@ class TaskArguments(JobArguments):
         self.end_from_trigger = end_from_trigger
         self.rendered_job = ""
         self.job_url = ""
+        self.prepared: Prepared | None = None
         check_operator(self)
 
     @classmethod

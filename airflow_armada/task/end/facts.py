@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import logging
+import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from airflow_armada.client.job_ref import JobRef
 from airflow_armada.links.armada import JOB_XCOM_KEY
 
 if TYPE_CHECKING:
@@ -47,8 +50,23 @@ def announce(ti: Any, wait: JobWait) -> None:
         "job_set_id": wait.job.job_set_id,
         "lookout_url": wait.job_url,
         "resubmission": wait.resubmission,
+        "armada_conn_id": wait.armada_conn_id,
     }
     ti.xcom_push(key=JOB_XCOM_KEY, value=value)
+
+
+def wait_of(told: Mapping[str, Any], armada_conn_id: str) -> JobWait:
+    """
+    Read what :func:`announce` told of a job.
+
+    :param told: its XCom.
+    :param armada_conn_id: the connection, where the XCom of an older version does not name it.
+    :return: the job, as far as cancelling it needs.
+    """
+    from airflow_armada.wait.job_wait import JobWait
+
+    job = JobRef(*(str(told[part]) for part in JobRef._fields))
+    return JobWait(str(told.get("armada_conn_id") or armada_conn_id), job, time.time())
 
 
 def facts(wait: JobWait, outcome: Outcome | None) -> dict[str, Any]:

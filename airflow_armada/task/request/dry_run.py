@@ -61,7 +61,7 @@ def _unrendered(operator: TaskArguments) -> Prepared:
         notes.append(f"what the function makes of the job is known only in a run: {why}")
     request.notes[:0] = notes
     return Prepared(
-        request, str(operator.armada_queue or request.queue), str(operator.job_set_id or request.job_set_id)
+        identity, request, str(operator.armada_queue or request.queue), str(operator.job_set_id or request.job_set_id)
     )
 
 

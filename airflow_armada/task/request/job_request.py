@@ -28,11 +28,13 @@ class Prepared:
     """
     A request that passed every check, and where it goes.
 
+    :param identity: the identity of the job.
     :param request: the request.
     :param queue: its queue.
     :param job_set_id: its job set.
     """
 
+    identity: JobIdentity
     request: JobRequest
     queue: str
     job_set_id: str
@@ -114,7 +116,20 @@ def prepare(operator: TaskArguments, identity: JobIdentity) -> Prepared:
         check(request.item, queue, job_set_id, site_rules(operator.armada_conn_id))
     except ValueError as error:
         raise ArmadaRefused(str(error)) from None
-    return Prepared(request, queue, job_set_id)
+    return Prepared(identity, request, queue, job_set_id)
+
+
+def prepared_before(operator: TaskArguments, identity: JobIdentity) -> Prepared | None:
+    """
+    Give the request that was made when the arguments were rendered, to show it.
+
+    :param operator: the operator.
+    :param identity: identity of the job.
+    :return: the request; None where there is none, or an author's own code may have changed something since then.
+    """
+    prepared: Prepared | None = operator.prepared
+    changed = operator.changes("execute", "pre_execute") or operator._pre_execute_hook is not None
+    return prepared if prepared is not None and prepared.identity == identity and not changed else None
 
 
 def _without_secrets(item: submit_pb2.JobSubmitRequestItem) -> submit_pb2.JobSubmitRequestItem:

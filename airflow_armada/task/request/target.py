@@ -1,10 +1,10 @@
-"""Where a job goes and how it is waited for, out of the operator's arguments."""
+"""Where a job goes and how it is waited for, out of the task's arguments."""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,14 +17,16 @@ from airflow_armada.task.arguments.checks import (
     check_duration,
     seconds,
 )
-from airflow_armada.task.request.job_request import Prepared, prepare
+from airflow_armada.task.request.job_request import Prepared, prepare, prepared_before
 from airflow_armada.wait.job_wait import JobWait
 
 if TYPE_CHECKING:
+    from airflow_armada.api import submit_pb2
     from airflow_armada.client.settings import SiteSettings
     from airflow_armada.task.arguments.task_arguments import TaskArguments
     from airflow_armada.task.request.attempt import Attempt
-    from airflow_armada.task.submit.record import JobRecord
+    from airflow_armada.task.request.identity import JobIdentity
+    from airflow_armada.task.submit.takeover import Submitted
 
 log = logging.getLogger("airflow.task.operators.airflow_armada")
 
@@ -32,30 +34,34 @@ log = logging.getLogger("airflow.task.operators.airflow_armada")
 @dataclass(frozen=True)
 class Target:
     """
-    Where a job goes, and what reading its log needs.
+    Where a job goes, what is sent, and what reading its log needs.
 
+    :param armada_conn_id: connection to submit by.
     :param queue: queue to submit to.
     :param job_set_id: job set to submit to.
+    :param build: makes the request item for an identity.
     :param namespace: namespace of its pod.
     :param containers: names of the containers whose logs are read.
     :param shown: names of the containers whose logs are shown.
     :param result_container: name of the container that prints the result.
     """
 
+    armada_conn_id: str
     queue: str
     job_set_id: str
-    namespace: str
-    containers: tuple[str, ...]
-    shown: tuple[str, ...]
+    build: Callable[[JobIdentity], submit_pb2.JobSubmitRequestItem]
+    namespace: str = "default"
+    containers: tuple[str, ...] = ()
+    shown: tuple[str, ...] = ()
     result_container: str = ""
 
 
-def make_target(operator: TaskArguments, attempt: Attempt, settings: SiteSettings) -> Target:
+def make_target(operator: TaskArguments, identity: JobIdentity, settings: SiteSettings) -> Target:
     """
-    Build the job once for what its request says about itself; one that is invalid fails here, before any call.
+    Build the job, once for a segment; one that is invalid fails here, before any call.
 
-    :param operator: the operator, with its arguments rendered.
-    :param attempt: the try.
+    :param operator: the task's arguments, rendered.
+    :param identity: identity of the job that would be submitted.
     :param settings: the site.
     :return: where the job goes.
     :raises ArmadaRefused: when the arguments do not make a job that Armada would take.
@@ -66,15 +72,26 @@ def make_target(operator: TaskArguments, attempt: Attempt, settings: SiteSetting
             "set its field binoculars, or get_result=False"
         )
     _check_rendered(operator)
-    prepared = prepare(operator, attempt.identity())
+    prepared = prepared_before(operator, identity) or prepare(operator, identity)
     shown = _shown_containers(operator.get_logs, prepared)
     operator.show_job(prepared.show())
     for note in prepared.request.notes:
         log.info("%s", note)
+
+    def build(wanted: JobIdentity) -> submit_pb2.JobSubmitRequestItem:
+        return (prepared.request if wanted == identity else operator.build_request(wanted)).item
+
     printing = _result_container(operator.get_result, prepared)
-    read = tuple(dict.fromkeys((*shown, printing))) if printing else shown
-    namespace = prepared.request.item.namespace
-    return Target(prepared.queue, prepared.job_set_id, namespace, read, shown, printing)
+    return Target(
+        armada_conn_id=operator.armada_conn_id,
+        queue=prepared.queue,
+        job_set_id=prepared.job_set_id,
+        build=build,
+        namespace=prepared.request.item.namespace,
+        containers=tuple(dict.fromkeys((*shown, printing))) if printing else shown,
+        shown=shown,
+        result_container=printing,
+    )
 
 
 def _check_rendered(operator: TaskArguments) -> None:
@@ -123,23 +140,25 @@ def _texts(value: str | Sequence[str]) -> tuple[str, ...]:
 
 
 def make_wait(
-    operator: TaskArguments, attempt: Attempt, settings: SiteSettings, target: Target, record: JobRecord
+    operator: TaskArguments, attempt: Attempt, settings: SiteSettings, target: Target, submitted: Submitted
 ) -> JobWait:
     """
     Say how to wait for a job that was submitted.
 
-    :param operator: the operator, with its arguments rendered.
+    :param operator: the task's arguments, rendered.
     :param attempt: the try.
-    :param settings: the site.
-    :param target: where the job went.
-    :param record: the job.
+    :param settings: the site that has the job.
+    :param target: where a job of this try goes.
+    :param submitted: the job.
     :return: what a trigger needs to wait for it.
     """
+    record = submitted.record
     submitted_at = record.submitted_at or time.time()
     queued_timeout = seconds(operator.queued_timeout)
-    left = record.resubmission < int(operator.preemption_retries)
+    # What an earlier try has used up is not this one's.
+    spent = 0 if submitted.adopted else record.spent
     return JobWait(
-        armada_conn_id=operator.armada_conn_id,
+        armada_conn_id=record.armada_conn_id or target.armada_conn_id,
         job=record.job,
         submitted_at=submitted_at,
         job_url=settings.job_url(record.job_id),
@@ -154,5 +173,8 @@ def make_wait(
         deadline=attempt.deadline(operator.execution_timeout),
         queued_deadline=submitted_at + queued_timeout if queued_timeout else None,
         resubmission=record.resubmission,
-        resubmit_on=_texts(operator.resubmit_on) if left else (),
+        spent=spent,
+        client_id=record.client_id,
+        resubmit_on=_texts(operator.resubmit_on) if spent < int(operator.preemption_retries) else (),
+        adopted=submitted.adopted,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_armada._compat import AirflowException
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 STORE_KEY = "armada_job"
 
 log = logging.getLogger(__name__)
+
+
+class RecordUnreadable(Exception):
+    """The store does not answer, or holds what nobody can read: there may be a record."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,7 @@ class JobRecord:
     :param submitted_at: when that was, in seconds since the epoch.
     :param end: how it ended, if a task has seen that.
     :param armada_conn_id: the connection that it was submitted by; empty in records of older versions.
+    :param spent: how many of the resubmissions of its try are used up with it.
     """
 
     try_number: int
@@ -45,11 +50,16 @@ class JobRecord:
     submitted_at: float = 0.0
     end: str = ""
     armada_conn_id: str = ""
+    spent: int = 0
 
     @property
     def job_id(self) -> str:
         """The id of the job; empty while only the intent to submit it is known."""
         return self.job.job_id
+
+    def with_job_id(self, job_id: str) -> JobRecord:
+        """Give the record with the id of its job."""
+        return replace(self, job=self.job._replace(job_id=job_id))
 
     @classmethod
     def ended(cls, attempt: Attempt, wait: JobWait, end: str) -> JobRecord:
@@ -72,6 +82,7 @@ class JobRecord:
             submitted_at=wait.submitted_at,
             end=end,
             armada_conn_id=wait.armada_conn_id,
+            spent=wait.spent,
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -94,24 +105,26 @@ class Journal:
     Airflow before 3.3 has none; a store that fails costs safety nets, never the task.
 
     :param context: Airflow's context.
+    :ivar given_up: whether Airflow was heard to have given up this try; another one takes over what it leaves.
     """
 
     def __init__(self, context: Mapping[str, Any]) -> None:
+        self.given_up = False
         self._store = context.get("task_state_store")
 
-    @property
-    def exists(self) -> bool:
-        """Whether this Airflow has a store."""
-        return self._store is not None
-
     def read(self) -> JobRecord | None:
-        """Give the last record, or None if there is none that can be read."""
+        """
+        Give the last record.
+
+        :return: the record, or None where there is none.
+        :raises RecordUnreadable: when nobody can tell.
+        """
         try:
             stored = self._store.get(STORE_KEY) if self._store is not None else None
             return JobRecord.from_dict(stored) if isinstance(stored, Mapping) else None
         except Exception as error:
             log.warning("Cannot read the task's state store: %s", error)
-            return None
+            raise RecordUnreadable(str(error)) from error
 
     def write(self, record: JobRecord) -> JobRecord:
         """
@@ -126,7 +139,8 @@ class Journal:
             try:
                 self._store.set(STORE_KEY, record.to_dict())
             except Exception as error:
-                if not record.job_id and _is_given_up(error):
+                self.given_up = self.given_up or _is_given_up(error)
+                if not record.job_id and self.given_up:
                     raise AirflowException(
                         "Airflow has given up this try of the task; its job is not submitted"
                     ) from error

@@ -1,199 +1,205 @@
-"""One job per try: submit it, or find the one that an earlier attempt to do so has left."""
+"""
+Sending a job to Armada so that one comes of it, whatever becomes of the answer.
+
+While Armada's message bus is away, a submission blocks, and is published later although its caller has gone; Armada has
+then forgotten its client id. So after any attempt that may have been accepted, more than one job of the identity may
+come, and no look that finds none is certain: the query service hears from the same bus. Certain is that everything
+published before a job is known once the query service knows that job. What comes later still is seen by whoever follows
+the job set; see :func:`~airflow_armada.wait.job_wait.wait_for_job`.
+"""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from typing import TYPE_CHECKING
 
 from airflow_armada._compat import AirflowException
-from airflow_armada.client.job_ref import JobRef, created_at
-from airflow_armada.exceptions import ArmadaRefused, call_error
-from airflow_armada.task.arguments.checks import NEVER, RUNNING_OR_SUCCEEDED
-from airflow_armada.task.request.attempt import Attempt
-from airflow_armada.task.submit.record import JobRecord, Journal
+from airflow_armada.client.patience import Trouble
+from airflow_armada.exceptions import ArmadaRefused, ArmadaUnavailable, call_error
+from airflow_armada.task.submit.lookup import PATIENCE, Lookup
+from airflow_armada.task.uninterrupted import begin
+from airflow_armada.wait.cancel import SURPLUS, cancel
 
 if TYPE_CHECKING:
     from airflow_armada.api import submit_pb2
-    from airflow_armada.client.client import ArmadaClient
-    from airflow_armada.client.errors import ArmadaError
+    from airflow_armada.client.job_ref import JobRef
+    from airflow_armada.client.settings import SiteSettings
     from airflow_armada.client.typings import JobState
-    from airflow_armada.task.request.identity import JobIdentity
-
-ABANDONED = ("killed", "timed_out", "queued_too_long")
-"""Ends that a task gave its job, by a cancel that Armada may not have heard."""
+    from airflow_armada.task.kill import Kill
+    from airflow_armada.task.submit.record import JobRecord, Journal
 
 _QUEUE_GRACE = 15.0  # s; a new queue is unknown to Submit for up to 10 s
-_LOOKUP_GRACE = 5.0  # s; the query service lags behind the submission
-_OUTAGE_GRACE = 600.0  # s for which a server that cannot be reached is waited for
-_ERROR_GRACE = 60.0  # s for which a server is asked again that answers with an error of its own
+_CERTAIN = 60.0  # s for which the query service may lag behind an answered submission
 _PAUSE = 0.5
-_STALE = 600.0  # s by which a job may seem older than its try before it is taken for somebody else's
-_CANCEL_REASON = "replaced by a new try of the task"
-_SURPLUS_REASON = "second job of one try of the task"
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Submitted:
-    """
-    The job of this try.
-
-    :param record: what is known of it.
-    :param adopted: whether an earlier try submitted it.
-    """
-
-    record: JobRecord
-    adopted: bool = False
-
-
-def _with_id(record: JobRecord, job_id: str) -> JobRecord:
-    return replace(record, job=record.job._replace(job_id=job_id))
-
-
-def _grace(error: ArmadaError) -> float:
-    """Tell for how many seconds a submission is tried again after an error."""
-    from airflow_armada.client.errors import CredentialsError, DeadlineExceeded, Unauthenticated, Unavailable
-
-    if isinstance(error, Unavailable | DeadlineExceeded) or (isinstance(error, CredentialsError) and error.transient):
-        return _OUTAGE_GRACE
-    return _ERROR_GRACE if error.transient or isinstance(error, Unauthenticated) else 0.0
-
-
 class Submission:
     """
-    Submit the job of a try, at most once whatever died before.
+    Sends jobs to one site.
 
-    :param client: client of the site.
-    :param attempt: the try.
-    :param journal: record of earlier tries.
-    :param queue: queue to submit to.
-    :param job_set_id: job set to submit to.
-    :param build: makes the request item for an identity.
-    :param reattach: what a retry does with the job of an earlier try, one of
-        :data:`~airflow_armada.task.arguments.checks.REATTACH_POLICIES`.
-    :param resubmissions: how often an earlier try may have submitted its job again.
-    :param killed: tells whether the task was killed, so that nothing may be submitted any more.
+    :param lookup: asks the site.
+    :param settings: the site, for cancels.
+    :param journal: where intents and ids are noted.
+    :param kill: tells whether the task was killed, so that nothing may be submitted any more.
+    :ivar unsettled: what may have been submitted, and is not in the hands of the caller yet; its job id is empty while
+        it is not known.
     """
 
-    def __init__(
-        self,
-        client: ArmadaClient,
-        attempt: Attempt,
-        journal: Journal,
-        *,
-        queue: str,
-        job_set_id: str,
-        build: Callable[[JobIdentity], submit_pb2.JobSubmitRequestItem],
-        reattach: str = RUNNING_OR_SUCCEEDED,
-        resubmissions: int = 0,
-        killed: Callable[[], bool] = lambda: False,
-    ) -> None:
-        self._client = client
-        self._attempt = attempt
+    def __init__(self, lookup: Lookup, settings: Callable[[], SiteSettings], journal: Journal, kill: Kill) -> None:
+        self.unsettled: JobRecord | None = None
+        self._lookup = lookup
+        self._settings = settings
         self._journal = journal
-        self._queue = queue
-        self._job_set_id = job_set_id
-        self._build = build
-        self._reattach = reattach
-        self._resubmissions = resubmissions
-        self._killed = killed
+        self._kill = kill
+        self._answer: Future[str] | None = None
+        self._in_doubt = False
 
-    def acquire(self) -> Submitted:
+    def send(self, record: JobRecord, item: submit_pb2.JobSubmitRequestItem, *, in_doubt: bool = False) -> JobRecord:
         """
-        Find the job of an earlier try that may be taken over, or submit one.
+        Note the intent, submit, note the id: a death in between leaves what the next try needs to find the job.
 
-        :return: the job.
+        :param record: the intent.
+        :param item: the request.
+        :param in_doubt: whether an earlier attempt may have been accepted.
+        :return: the record with the id of the job.
         :raises ArmadaRefused: when Armada would refuse it again.
         :raises ArmadaUnavailable: when Armada does not answer; the next try goes on from here.
+        :raises AirflowException: when the task was killed, or Airflow has given up the try.
         """
-        previous = None if self._attempt.is_first else self._journal.read() or self._earlier_try()
-        kept = self._settle(previous) if previous else None
-        return kept or Submitted(self.submit(0))
-
-    def submit(self, resubmission: int) -> JobRecord:
-        """
-        Submit the job under the identity of this try.
-
-        :param resubmission: how often it was resubmitted within the try.
-        :return: the record of the job.
-        :raises ArmadaRefused: when Armada would refuse it again.
-        :raises ArmadaUnavailable: when Armada does not answer.
-        """
-        record = self._send(self._attempt.identity(resubmission))
-        created = created_at(record.job_id)
-        if created is None or created > self._attempt.started_at - _STALE:
-            return record
-        # Deduplication lasts for days: the DAG run was deleted and made again, or another deployment has the same ids.
-        log.warning("Armada took the job for %s, which is older than this try; submitting it anew", record.job_id)
-        identity = self._attempt.identity(resubmission)
-        return self._send(replace(identity, scope=f"{identity.scope}@{self._attempt.started_at}"))
-
-    def _send(self, identity: JobIdentity) -> JobRecord:
-        """Note the intent, submit, note the id: a death in between leaves what the next try needs to find the job."""
-        item = self._build(identity)
-        record = self._intent(identity, self._attempt.epoch)
         self._journal.write(record)
-        return self._journal.write(_with_id(record, self._call_submit(record, item)))
+        self._in_doubt = in_doubt
+        self.unsettled = record if in_doubt else None
+        self.unsettled = record.with_job_id(self._submit(record, item))
+        return self._journal.write(self.unsettled)
 
-    def _intent(self, identity: JobIdentity, epoch: int) -> JobRecord:
-        return JobRecord(
-            try_number=identity.try_number,
-            epoch=epoch,
-            client_id=identity.client_id,
-            external_job_uri=identity.external_job_uri,
-            job=JobRef(self._queue, self._job_set_id, ""),
-            resubmission=identity.resubmission,
-            submitted_at=time.time(),
-        )
-
-    def _call_submit(self, record: JobRecord, item: submit_pb2.JobSubmitRequestItem) -> str:
+    def wait_until_known(self, record: JobRecord) -> dict[str, JobState]:
         """
-        Submit; after a failure that leaves it open whether the server accepted, look for the job before trying again.
+        Wait until the query service knows a job, and so all that was published before it.
 
-        Armada stores a client id only after it has published the job, so the client id alone may make a second one.
-
-        :raises AirflowException: when the task was killed before.
+        :param record: a job whose submission was answered.
+        :return: all jobs of its identity that are known by then, with their states.
         """
-        if self._killed():
-            raise AirflowException("The task was killed before its job was submitted")
-        from airflow_armada.client.errors import ArmadaError, ArmadaRpcError, CredentialsError
-
-        what = f"submit the job to queue {record.job.queue!r}"
-        started, said = time.monotonic(), ""
+        give_up = time.monotonic() + _CERTAIN
         while True:
             try:
-                return self._submit_item(record, item)
+                found = self._lookup.jobs(record)
+            except ArmadaUnavailable as error:
+                log.warning("Armada may have made more than one job of this try, and does not say: %s", error)
+                return {}
+            if record.job_id in found or time.monotonic() >= give_up or self._kill.wait(_PAUSE):
+                return found
+
+    def keep_one(self, record: JobRecord, jobs: Mapping[str, JobState]) -> str:
+        """
+        Choose among several jobs of an identity, as everybody does, and cancel the others.
+
+        :param record: the identity.
+        :param jobs: its jobs with their states.
+        :return: the oldest that was not cancelled.
+        """
+        from airflow_armada.client.typings import JobState
+
+        wanted = [job_id for job_id in sorted(jobs) if jobs[job_id] is not JobState.CANCELLED] or sorted(jobs)
+        for job_id in wanted[1:]:
+            if not jobs[job_id].is_terminal():
+                log.warning("Armada made more than one job of this try; cancelling %s", job_id)
+                self.cancel(record.job._replace(job_id=job_id), SURPLUS)
+        return wanted[0]
+
+    def cancel(self, job: JobRef, reason: str) -> None:
+        """Cancel a job that is not this try's."""
+        cancel(job, self._settings, reason, PATIENCE, self._kill.wait)
+
+    def outcome(self, seconds: float) -> list[JobRef]:
+        """
+        Find out what has come of a submission for which the task can wait no longer.
+
+        :param seconds: how long that may take.
+        :return: its jobs; none where nothing was accepted, or nobody can tell.
+        """
+        record = self.unsettled
+        if record is None:
+            return []
+        if record.job_id:
+            return [record.job]
+        until, found = time.monotonic() + seconds, set[str]()
+        if self._answer is not None:
+            try:
+                found.add(self._answer.result(seconds))
+            except TimeoutError:
+                return []
+            except Exception as error:
+                if not self._in_doubt and not _may_have_been_accepted(error):
+                    return []
+        # The answer tells one; attempts before it may have made others.
+        while not found and time.monotonic() < until:
+            try:
+                found.update(self._lookup.jobs(record))
+            except Exception as error:
+                log.warning("Cannot look for the job that may have been submitted: %s", error)
+            if not found and self._kill.wait(_PAUSE):
+                break
+        return [record.job._replace(job_id=job_id) for job_id in sorted(found)]
+
+    def _submit(self, record: JobRecord, item: submit_pb2.JobSubmitRequestItem) -> str:
+        """Submit until there is one job; after an attempt that may have been accepted, look before the next one."""
+        from airflow_armada.client.errors import ArmadaError, ArmadaRpcError, CredentialsError
+        from airflow_armada.client.typings import JobState
+
+        what, said = f"submit the job to queue {record.job.queue!r}", ""
+        trouble = Trouble(PATIENCE)
+        while True:
+            if self._kill.came:
+                raise AirflowException("The task was killed before its job was submitted")
+            try:
+                job_id = self._call(record, item)
+                break
             except (ArmadaRpcError, CredentialsError) as error:
-                if _grace(error) and str(error) != said:
-                    said = str(error)
-                    log.warning("Could not %s, trying again: %s", what, said)
-                # Without credentials nothing was sent.
-                sent = isinstance(error, ArmadaRpcError)
-                job_id = self._find(record) if sent and error.transient else ""
-                if job_id:
+                self._in_doubt = self._in_doubt or _may_have_been_accepted(error)
+                if not self._in_doubt:
+                    self.unsettled = None
+                elif jobs := self._lookup.young_jobs(record):
+                    job_id = self.keep_one(record, jobs)
                     log.info("The submission was not answered, but Armada has the job %s", job_id)
                     return job_id
-                if time.monotonic() - started >= _grace(error):
+                pause = trouble.pause_after(error, time.monotonic())
+                if pause is None:
                     raise call_error(error, what) from error
-                time.sleep(_PAUSE)
+                if str(error) != said:
+                    said = str(error)
+                    log.warning("Could not %s, trying again: %s", what, said)
+                self._kill.wait(pause)
             except (ArmadaError, ValueError) as error:
+                self.unsettled = record if self._in_doubt else None
                 raise ArmadaRefused(f"Could not {what}: {error}") from error
+        if self._in_doubt:
+            answered = record.with_job_id(job_id)
+            self.unsettled = answered
+            jobs = self.wait_until_known(answered)
+            job_id = self.keep_one(record, {job_id: JobState.UNKNOWN, **jobs})
+        return job_id
+
+    def _call(self, record: JobRecord, item: submit_pb2.JobSubmitRequestItem) -> str:
+        """Make one attempt beside the main thread: its answer is not lost when Airflow's alarm interrupts that."""
+        self.unsettled = record
+        self._answer = begin(lambda: self._submit_item(record, item), "armada-submit")
+        return self._answer.result()
 
     def _submit_item(self, record: JobRecord, item: submit_pb2.JobSubmitRequestItem) -> str:
         from airflow_armada.client.errors import QueueNotFound
 
+        client, (queue, job_set_id, _) = self._lookup.client, record.job
         give_up = time.monotonic() + _QUEUE_GRACE
         while True:
             try:
-                answer = self._client.submit_jobs(
-                    record.job.queue, record.job.job_set_id, [item], find_lost=False
-                ).job_response_items[0]
+                answer = client.submit_jobs(queue, job_set_id, [item], find_lost=False).job_response_items[0]
             except QueueNotFound:
-                if time.monotonic() >= give_up or not self._queue_exists(record.job.queue):
+                if time.monotonic() >= give_up or self._kill.came or not self._queue_exists(queue):
                     raise
                 time.sleep(_PAUSE)
                 continue
@@ -206,150 +212,14 @@ class Submission:
         from airflow_armada.client.errors import ArmadaRpcError, NotFound
 
         try:
-            self._client.get_queue(queue)
+            self._lookup.client.get_queue(queue)
         except NotFound:
             return False
         except ArmadaRpcError:
             return True
         return True
 
-    def _earlier_try(self) -> JobRecord | None:
-        """Without a state store, guess what the try before would have recorded."""
-        number = self._attempt.try_number - 1
-        if self._journal.exists or number < 1:
-            return None
-        epoch = self._attempt.epoch if number > self._attempt.epoch else -1
-        for resubmission in range(self._resubmissions, -1, -1):
-            identity = self._attempt.identity(resubmission, number)
-            record = replace(self._intent(identity, epoch), submitted_at=0.0)
-            # Only the newest may be so young that the query service does not know it yet.
-            job_ids = [self._find(record)] if resubmission == self._resubmissions else self._found(record)
-            if job_id := min(filter(None, job_ids), default=""):
-                return replace(_with_id(record, job_id), submitted_at=created_at(job_id) or time.time())
-        return None
 
-    def _settle(self, previous: JobRecord) -> Submitted | None:
-        """Take over the job of an earlier try, or see to it that it does not run beside the new one."""
-        attempt = self._attempt
-        if previous.try_number == attempt.try_number and previous.epoch == attempt.epoch:
-            return Submitted(self._complete(previous))
-        if previous.epoch != attempt.epoch or self._reattach == NEVER or previous.end in ABANDONED:
-            self._discard(previous)
-            return None
-        if previous.end:
-            return self._adopt(previous) if previous.end == "succeeded" and self._adopts_succeeded else None
-        from airflow_armada.client.typings import JobState
-
-        record = self._complete(previous)
-        state = self._state(record.job_id)
-        adopts = state is JobState.SUCCEEDED and self._adopts_succeeded
-        return self._adopt(record) if adopts or not state.is_terminal() else None
-
-    @property
-    def _adopts_succeeded(self) -> bool:
-        return self._reattach == RUNNING_OR_SUCCEEDED
-
-    def _adopt(self, record: JobRecord) -> Submitted:
-        log.info("Taking over Armada job %s of try %d", record.job_id, record.try_number)
-        return Submitted(record, adopted=True)
-
-    def _complete(self, record: JobRecord) -> JobRecord:
-        """Give a record its job id; where only the intent is known, submitting it again finds or makes the job."""
-        if record.job_id:
-            return record
-        job_id = self._find(record)
-        if not job_id:
-            identity = self._attempt.identity(record.resubmission, record.try_number)
-            item = self._build(identity)
-            item.client_id, item.external_job_uri = record.client_id, record.external_job_uri
-            job_id = self._call_submit(record, item)
-        return self._journal.write(_with_id(record, job_id))
-
-    def _discard(self, record: JobRecord) -> None:
-        """Cancel the job that a user's clear, or the policy, has made obsolete: exactly that one."""
-
-        ended = record.end and record.end not in ABANDONED
-        job_id = "" if ended else record.job_id or self._find(record)
-        # The trigger of the try before may have been quicker, and nobody notes a success.
-        if not job_id or self._state(job_id).is_terminal():
-            return
-        self._patiently(
-            lambda: self._client.cancel_jobs(
-                record.job.queue, record.job.job_set_id, job_id=job_id, reason=_CANCEL_REASON
-            ),
-            f"cancel job {job_id} of try {record.try_number}",
-        )
-        log.info("Cancelled Armada job %s of try %d, which this try replaces", job_id, record.try_number)
-
-    def _find(self, record: JobRecord) -> str:
-        """Look for a job by its external URI; the query service may need a moment to know it."""
-        give_up = time.monotonic() + _LOOKUP_GRACE
-        while True:
-            # A DAG run that was deleted and made again has the same URIs.
-            oldest = record.submitted_at - _STALE
-            job_ids = sorted(one for one in self._found(record) if (created_at(one) or oldest) >= oldest)
-            if job_ids:
-                # Several exist if submissions raced; everybody picks the oldest.
-                self._cancel_surplus(record, job_ids[1:])
-                return job_ids[0]
-            if time.monotonic() >= give_up:
-                return ""
-            time.sleep(_PAUSE)
-
-    def _cancel_surplus(self, record: JobRecord, job_ids: list[str]) -> None:
-        from airflow_armada.client.errors import ArmadaRpcError
-
-        if not job_ids:
-            return
-        log.warning("Armada made more than one job of this try; cancelling %s", ", ".join(job_ids))
-        try:
-            self._client.cancel_jobs(record.job.queue, record.job.job_set_id, job_ids=job_ids, reason=_SURPLUS_REASON)
-        except ArmadaRpcError as error:
-            log.error("Cannot cancel %s: %s", ", ".join(job_ids), error)
-
-    def _found(self, record: JobRecord) -> list[str]:
-        """Ask which jobs have the external URI; only an answer can tell that there is none."""
-        from airflow_armada.client.errors import ArmadaRpcError
-
-        uri = record.external_job_uri
-        try:
-            answer: Any = self._patiently(
-                lambda: self._client.get_job_status_by_external_job_uri(record.job.queue, record.job.job_set_id, uri),
-                f"look for the job of try {record.try_number}",
-            )
-        except ArmadaRefused as error:
-            if isinstance(error.__cause__, ArmadaRpcError) and _grace(error.__cause__) > 0:
-                raise
-            log.debug("Cannot look for %s: %s", uri, error)  # an older server has no such call
-            return []
-        return list(answer.job_states)
-
-    def _state(self, job_id: str) -> JobState:
-        """Ask for the state of a job; what the query service does not know yet counts as unknown, so as running."""
-        from airflow_armada.client.typings import JobState
-
-        what = f"ask for the state of job {job_id}"
-        states = self._patiently(lambda: self._client.get_job_status([job_id]), what).job_states
-        return JobState(states.get(job_id, JobState.UNKNOWN.value))
-
-    def _patiently(self, call: Callable[[], Any], what: str) -> Any:
-        """
-        Make a call that can be repeated, for as long as its failure may pass.
-
-        :param call: makes it.
-        :param what: what is tried, for the message.
-        :return: the answer.
-        :raises ArmadaRefused: when Armada would refuse it again.
-        :raises ArmadaUnavailable: when Armada does not answer.
-        """
-        from airflow_armada.client.errors import ArmadaRpcError
-
-        started = time.monotonic()
-        while True:
-            try:
-                return call()
-            except ArmadaRpcError as error:
-                if time.monotonic() - started >= _grace(error):
-                    raise call_error(error, what) from error
-                log.debug("Could not %s, trying again: %s", what, error)
-            time.sleep(_PAUSE)
+def _may_have_been_accepted(error: Exception) -> bool:
+    """Tell whether Armada may have taken a submission that failed; without credentials nothing was sent."""
+    return bool(getattr(error, "may_have_happened", False))

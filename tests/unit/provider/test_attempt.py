@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
@@ -14,7 +14,7 @@ REGION = UUID("01999999-0000-7000-8000-000000000001")
 
 def attempt(context: dict[str, Any] | None = None, **ti: Any) -> Attempt:
     facts = {"dag_id": "d", "run_id": "r", "task_id": "t", "map_index": -1, "try_number": 1, "max_tries": 2}
-    started = datetime(2026, 11, 27, tzinfo=timezone.utc)
+    started = datetime(2026, 11, 27, tzinfo=UTC)
     return Attempt.of({"ti": SimpleNamespace(**(facts | {"start_date": started} | ti)), **(context or {})}, 2)
 
 

@@ -5,9 +5,17 @@ from __future__ import annotations
 import pickle
 
 import pytest
+from grpc import StatusCode
 
 from airflow_armada import exceptions
 from airflow_armada._compat import AirflowException, AirflowFailException, AirflowTaskTimeout
+from airflow_armada.client.errors import (
+    CredentialsError,
+    InvalidRequest,
+    PermissionDenied,
+    Unauthenticated,
+    Unavailable,
+)
 from airflow_armada.exceptions import job_error
 from airflow_armada.follow.state.outcome import STATUSES, SUCCEEDED, Outcome
 
@@ -135,17 +143,18 @@ def test_survives_airflows_own_serialisation(status: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("transient", "expected"), [(True, exceptions.ArmadaUnavailable), (False, exceptions.ArmadaRefused)]
+    ("failure", "expected"),
+    [
+        (Unavailable(StatusCode.UNAVAILABLE, "away"), exceptions.ArmadaUnavailable),
+        (Unauthenticated(StatusCode.UNAUTHENTICATED, "expired"), exceptions.ArmadaUnavailable),
+        (CredentialsError("no answer", transient=True), exceptions.ArmadaUnavailable),
+        (CredentialsError("no such file"), exceptions.ArmadaRefused),
+        (InvalidRequest(StatusCode.INVALID_ARGUMENT, "no"), exceptions.ArmadaRefused),
+        (PermissionDenied(StatusCode.PERMISSION_DENIED, "no"), exceptions.ArmadaRefused),
+    ],
 )
-def test_a_refused_call_is_not_retried_but_an_unanswered_one_is(transient: bool, expected: type[Exception]) -> None:
-    class CallFailed(Exception):
-        pass
-
-    failure = CallFailed("the server said so")
-    failure.transient = transient  # type: ignore[attr-defined]
-
+def test_a_refused_call_is_not_retried_but_one_that_may_pass_is(failure: Exception, expected: type[Exception]) -> None:
     error = exceptions.call_error(failure, "submit the job to queue 'q'")
 
     assert type(error) is expected
-    assert str(error) == "Could not submit the job to queue 'q': the server said so"
-    assert isinstance(error, AirflowFailException) is not transient
+    assert str(error) == f"Could not submit the job to queue 'q': {failure}"
