@@ -1,7 +1,7 @@
 # Everything sets itself up: `make help` lists what there is.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test lint types contracts proto-check unit integration peer e2e versions chaos-quick chaos-cases chaos bench environment environments proto constraints format clean
+.PHONY: help demo up test lint types contracts proto-check unit integration peer e2e versions chaos-quick chaos-cases chaos bench fuzz docs audit dist environment environments tools proto constraints format clean
 
 # The first Python that is new enough; `make PYTHON=...` chooses another.
 PYTHON ?= $(firstword $(foreach candidate,python3 python3.13 python3.12 python3.11 python3.14,$(shell \
@@ -95,8 +95,23 @@ chaos: environment ## faults by chance while tasks run: SEED=7 MINUTES=20
 bench: environment ## benchmarks/report.md, beside the peer; 27 minutes, QUICK=1 for five minutes, ONLY="follow logs"
 	$(VENV)/python -m benchmarks $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY))
 
+fuzz: environment ## Hypothesis without end, on every parser and state machine: MINUTES=10, ONLY=tests/unit/follow
+	HYPOTHESIS_PROFILE=fuzz FUZZ_MINUTES=$(or $(MINUTES),10) $(PYTEST) $(or $(ONLY),tests/unit) -n 2 -m fuzz --timeout=0
+
+docs: environment tools ## build the site into .cache/site: no warning, no dead link
+	$(VENV)/python -m scripts.docs
+
+audit: environment tools ## look the pinned versions up in an index of vulnerabilities; AUDIT=--strict fails without one
+	@$(VENV)/python -m scripts.audit $(AUDIT)
+
+dist: environment tools ## build the package, check it, test the sdist, install the wheel beside Airflow
+	@$(VENV)/python -m scripts.dist
+
 environment:
 	@$(PYTHON) scripts/environment.py dev
+
+tools:
+	@$(PYTHON) scripts/environment.py tools
 
 environments:
 	@$(PYTHON) scripts/environment.py dev versions peer protobuf

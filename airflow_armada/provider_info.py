@@ -202,7 +202,7 @@ def get_provider_info() -> dict[str, Any]:
     return {
         "package-name": "airflow-armada",
         "name": "Armada",
-        "description": "Tasks that are `Armada <https://armadaproject.io>`__ jobs.",
+        "description": "Tasks that are jobs of `Armada <https://armadaproject.io>`__",
         "versions": [__version__],
         "integrations": [
             {"integration-name": _INTEGRATION, "external-doc-url": "https://armadaproject.io", "tags": ["software"]}

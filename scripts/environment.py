@@ -1,4 +1,4 @@
-"""Make the virtual environments of this project: ``python3 scripts/environment.py [dev|versions|peer|protobuf ...]``.
+"""Make the virtual environments of this project: ``python3 scripts/environment.py [dev|versions|peer|tools ...]``.
 
 Needs nothing but Python 3.11 or newer. A finished environment carries a fingerprint of what it was made from; while
 that is unchanged, the script only looks at it and returns. ``--compile-constraints [NAME ...]`` rewrites
@@ -96,7 +96,7 @@ def pyproject() -> dict[str, Any]:
 
 def project_table() -> str:
     """Return what of ``pyproject.toml`` decides what is installed."""
-    return repr([pyproject()[name] for name in ("build-system", "project", "dependency-groups")])
+    return repr([pyproject()[name] for name in ("build-system", "project")])
 
 
 def group(name: str) -> tuple[str, ...]:
@@ -151,6 +151,8 @@ def environments(name: str) -> list[Environment]:
             return [Environment(ROOT / ".venv", requirements, CONSTRAINTS / f"airflow-{DEVELOPMENT}.txt")]
         case "versions" | "all-versions":
             return airflow_environments(every_python=name == "all-versions")
+        case "tools":
+            return [Environment(ROOT / ".venv-tools", group("tools"), CONSTRAINTS / "tools.txt")]
         case "peer":
             return [Environment(ROOT / ".venv-peer", group("peer"), CONSTRAINTS / "peer.txt")]
         case "protobuf":
@@ -259,7 +261,7 @@ def compile_constraints(names: list[str]) -> None:
     uv = bootstrap_uv(python)
     if uv is None:
         raise SystemExit("environment.py: compiling constraints needs uv")
-    sources = {"peer.txt": group("peer")}
+    sources = {"peer.txt": group("peer"), "tools.txt": group("tools")}
     for number, airflow in AIRFLOWS.items():
         further = (*group("lint"), "uv") if number == DEVELOPMENT else ()
         sources[f"airflow-{number}.txt"] = (
