@@ -29,6 +29,7 @@ ALL_PERMISSIONS = frozenset(
         "delete_queue",
         "cordon_queue",
         "cordon_nodes",
+        "update_executor_settings",
         "create_retry_policy",
         "update_retry_policy",
         "delete_retry_policy",

@@ -100,7 +100,7 @@ class Engine:
 
     def request_cancel_jobs(self, jobs: Iterable[Job], wish: Request) -> None:
         """Note that jobs are to be cancelled because of what they belong to."""
-        self._cancels += [(job, wish, not wish.on_queue) for job in jobs]
+        self._cancels += [(job, wish, not wish.in_bulk) for job in jobs]
         self._settle()
 
     def request_preempt(self, queue: str, job_set_id: str, job_ids: Iterable[str], wish: Request) -> None:
@@ -242,6 +242,6 @@ class Engine:
 
 
 def _preemption(wish: Request) -> str:
-    if wish.on_queue:
+    if wish.in_bulk:
         return "Preempted - preemption requested via API"
     return f"Preempted by {wish.user}" + (f" - {wish.reason}" if wish.reason else "")

@@ -24,6 +24,7 @@ class Scheduler:
     """Keeps the queues and the account of the machine's resources.
 
     :param queue_weight: gives a queue's priority factor, or None if nothing of it may be scheduled now
+    :ivar cordoned: whether the cluster takes no new jobs
     :ivar last: the newest round
     :ivar last_by_queue: the newest round that considered a queue
     :ivar blocked: what the machine lacks for the waiting units of a shape, by the newest round
@@ -36,6 +37,7 @@ class Scheduler:
         self.holders: dict[str, Job] = {}
         self.used: dict[str, Fraction] = dict.fromkeys(self.capacity, NONE)
         self.blocked: dict[Shape, str] = {}
+        self.cordoned = False
         self.last: Round | None = None
         self.last_by_queue: dict[str, Round] = {}
         self._queue_weight = queue_weight
@@ -82,7 +84,7 @@ class Scheduler:
         for queue in self.backlog.queues():
             if self._queue_weight(queue) is not None:
                 self.last_by_queue[queue] = result
-        while unit := self._next(blocked):
+        while unit := None if self.cordoned else self._next(blocked):
             if problem := self._never_fits(unit):
                 self.backlog.take(unit)
                 result.rejected += [(job, problem) for job in unit.jobs]

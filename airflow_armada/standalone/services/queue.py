@@ -122,7 +122,7 @@ class QueueService:
         self._access.require(caller, "preempt_any_jobs", f"preempting jobs on queue {request.name}")
         if not request.name:
             raise unknown("cannot preempt jobs on queue with empty name")
-        engine, wish = self._access.engine, Request(caller.name, "", on_queue=True)
+        engine, wish = self._access.engine, Request(caller.name, "", in_bulk=True)
         await engine.bus.publish(lambda: engine.request_preempt_jobs(self._to_preempt(request), wish))
         return empty_pb2.Empty()
 
@@ -139,7 +139,7 @@ class QueueService:
             raise unknown("cannot cancel jobs on queue with empty name")
         if not ACTIVE_STATES.issuperset(request.jobStates):
             raise unknown("provided job states must be non-terminal")
-        engine, wish = self._access.engine, Request(caller.name, "", on_queue=True)
+        engine, wish = self._access.engine, Request(caller.name, "", in_bulk=True)
         await engine.bus.publish(lambda: engine.request_cancel_jobs(self._to_cancel(request), wish))
         return empty_pb2.Empty()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from airflow_armada.standalone.services.access import Access
 from airflow_armada.standalone.services.binoculars import BinocularsService
 from airflow_armada.standalone.services.event import EventService
+from airflow_armada.standalone.services.executor import ExecutorService
 from airflow_armada.standalone.services.jobs import JobsService
 from airflow_armada.standalone.services.queue import QueueService
 from airflow_armada.standalone.services.reporting import ReportingService
@@ -23,5 +24,6 @@ def routes(access: Access) -> Routes:
         **JobsService(access).routes(),
         **BinocularsService(access).routes(),
         **RetryPolicyService(access).routes(),
+        **ExecutorService(access).routes(),
         **ReportingService(access).routes(),
     }

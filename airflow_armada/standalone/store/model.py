@@ -48,12 +48,13 @@ class Run:
 class Request:
     """Somebody's wish about a job, to be decided on by the scheduler.
 
-    :param on_queue: whether it is about all jobs of a queue; then only its effect is told, in other words
+    :param in_bulk: whether it is about all jobs of a queue, executor or node; then only its effect is told, in other
+        words
     """
 
     user: str
     reason: str
-    on_queue: bool = False
+    in_bulk: bool = False
 
 
 @dataclass(slots=True, eq=False)

@@ -50,8 +50,8 @@ ELSEWHERE = {
     "unknown service": "the same",
     "garbage bytes": "the same",
     "grpc health": "the same",
-    "api.Executor/DeleteExecutor": "",
-    "api.Node/CancelOnNode": "",
+    "api.Executor/DeleteExecutor": "its request is empty, below",
+    "api.Node/CancelOnNode": "the same",
 }
 """What was recorded without a request of its own, why, and where it is tested."""
 
@@ -179,3 +179,16 @@ def test_what_is_no_call_is_refused_as_by_the_real_one(armada: Armada, label: st
 
     assert refused.value.code().name == ANSWERS[label]["code"]
     assert refused.value.details().startswith(ANSWERS[label]["answer"].removesuffix("unexpected EOF"))
+
+
+@pytest.mark.parametrize(
+    ("label", "method"),
+    [
+        ("api.Executor/DeleteExecutor", methods.Executor.DELETE_EXECUTOR),
+        ("api.Node/CancelOnNode", methods.Node.CANCEL_ON_NODE),
+    ],
+)
+def test_executors_and_nodes_have_to_be_named(armada: Armada, label: str, method: Any) -> None:
+    found = outcome(armada, method, method.request())
+
+    assert comparable(label, found) == comparable(label, ANSWERS[label])
