@@ -17,6 +17,7 @@ BINARY_UNITS = {f"{letter}i": Fraction(1024**power) for power, letter in enumera
 _DECIMAL_UNITS = {letter: Fraction(10) ** power for letter, power in zip("num", (-9, -6, -3), strict=True)} | {
     letter: Fraction(1000**power) for power, letter in enumerate("kMGTPE", start=1)
 }
+_MAX_LENGTH = 100  # characters; Kubernetes keeps less than 20 digits
 _UNITS = {"": Fraction(1), **BINARY_UNITS, **_DECIMAL_UNITS}
 
 
@@ -28,9 +29,11 @@ def parse_quantity(text: str) -> Fraction:
     :return: the value in base units
     :raises ValueError: when the text is not a quantity
     """
-    match = _SYNTAX.fullmatch(text)
+    match = _SYNTAX.fullmatch(text) if len(text) <= _MAX_LENGTH else None
     if match is None:
-        raise ValueError(f"{text!r} is not a quantity; write a number with an optional unit, such as 500m, 2 or 1Gi")
+        raise ValueError(
+            f"{text[:_MAX_LENGTH]!r} is not a quantity; write a number with an optional unit, such as 500m, 2 or 1Gi"
+        )
     suffix = match["suffix"]
     unit = _UNITS.get(suffix)
     if unit is None:

@@ -10,6 +10,7 @@ from airflow_armada.api import core_v1_pb2, submit_pb2
 from airflow_armada.jobs import overlay
 from airflow_armada.jobs.job_forms import JobFile, read_job
 from airflow_armada.jobs.job_spec import JobSpec
+from airflow_armada.jobs.kubernetes.scalars import type_name
 from airflow_armada.jobs.kubernetes.schema import find_field
 from airflow_armada.jobs.mounts import CONFIG_MAP, SECRET, Parts, expand
 from airflow_armada.jobs.overlay import MERGE, Laid, lay, lay_value
@@ -134,8 +135,7 @@ def build_request(spec: JobSpec) -> JobRequest:
     base = _read_bases(spec, problems)
     item = base.items[0]
     pod = main_pod_spec(item)
-    _check_container_name(pod, spec, problems)
-    container = main_container(pod, spec.container_name)
+    container = main_container(pod, _container_name(pod, spec, problems))
     _lay_container(container, pod, spec, problems)
     lay(pod, _POD, spec, problems)
     lay(item, _JOB, spec, problems)
@@ -207,12 +207,16 @@ def _read_base(value: Any, path: str, problems: list[Problem]) -> JobFile | None
         return None
 
 
-def _check_container_name(pod: core_v1_pb2.PodSpec, spec: JobSpec, problems: list[Problem]) -> None:
+def _container_name(pod: core_v1_pb2.PodSpec, spec: JobSpec, problems: list[Problem]) -> str:
     """A name that the base does not have makes a new container, if there is an image for it."""
+    if not isinstance(spec.container_name, str):
+        problems.append(Problem("container_name", "", f"expected text, got {type_name(spec.container_name)}"))
+        return ""
     names = [container.name for container in pod.containers]
     if spec.container_name and names and spec.container_name not in names and not spec.image:
         rule, hint = "the job has no container of this name", f"it has {', '.join(names)}; a new one needs an image"
         problems.append(Problem("container_name", repr(spec.container_name), rule, hint))
+    return spec.container_name
 
 
 def _lay_container(container: Any, pod: Any, spec: JobSpec, problems: list[Problem]) -> None:
@@ -254,13 +258,18 @@ def _lay_annotations(item: Any, spec: JobSpec, problems: list[Problem]) -> None:
         value = getattr(spec, argument)
         if isinstance(value, float) and value.is_integer():
             value = int(value)
-        if value not in (None, ""):
-            item.annotations[PREFIX + annotation] = str(value)
+        if value in (None, ""):
+            continue
+        if isinstance(value, bool) or not isinstance(value, str | int):
+            problems.append(Problem(argument, "", f"expected text, got {type_name(value)}"))
+        else:
+            lay_value(item, Laid(argument, "annotations"), {PREFIX + annotation: str(value)}, problems)
     if spec.fail_fast is not None:
-        if str(spec.fail_fast).lower() in ("true", "false"):  # text is what a template renders to
+        if isinstance(spec.fail_fast, bool | str) and str(spec.fail_fast).lower() in ("true", "false"):
             item.annotations[f"{PREFIX}failFast"] = str(spec.fail_fast).lower()
         else:
-            problems.append(Problem("fail_fast", repr(spec.fail_fast), "expected True or False"))
+            shown = repr(spec.fail_fast) if isinstance(spec.fail_fast, str) else type_name(spec.fail_fast)
+            problems.append(Problem("fail_fast", shown, "expected True or False"))
     for laid in (Laid("identity_labels", "labels"), Laid("identity_annotations", "annotations")):
         lay(item, (laid,), spec, problems)
     if item.external_job_uri:

@@ -87,6 +87,8 @@ def _from_secret_object(given: Any) -> dict[str, Any]:
 
 
 def _add(kind: Kind, source: Mapping[str, Any], path: str, parts: Parts, problems: list[Problem]) -> None:
+    if not isinstance(source.get("optional"), bool | None):
+        problems.append(Problem(f"{path}.optional", "", "expected True or False"))
     optional = {"optional": True} if source.get("optional") else {}
     if source.get("mount_path"):
         _add_volume(kind, source, path, optional, parts, problems)

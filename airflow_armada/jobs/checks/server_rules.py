@@ -54,7 +54,7 @@ def rules_from(data: Mapping[str, Any]) -> ServerRules:
         expected, reader = _READERS[name]
         try:
             read[name] = reader(value)
-        except (TypeError, ValueError, AttributeError):
+        except (TypeError, ValueError, AttributeError, OverflowError):
             raise ValueError(f"{name} must be {expected}, not {value!r}") from None
     return replace(DEFAULT_RULES, **read)
 

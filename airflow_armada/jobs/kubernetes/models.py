@@ -8,7 +8,10 @@ from typing import Any, TypeVar
 from google.protobuf.message import Message
 
 from airflow_armada.jobs.kubernetes.convert import message_to_dict
+from airflow_armada.jobs.kubernetes.schema import MAX_DEPTH
 from airflow_armada.jobs.problems import InvalidJob, Problem
+
+_SHOWN_PATH = 100  # characters
 
 M = TypeVar("M", bound=Message)
 
@@ -49,26 +52,30 @@ def message_class_of(value: Any) -> type[Message] | None:
     return None
 
 
-def to_plain(value: Any, path: str) -> Any:
+def to_plain(value: Any, path: str, levels: int = MAX_DEPTH) -> Any:
     """A value with everything in it turned into builtins: models, messages, mappings, lists.
 
     :param value: JSON-like data that may hold ``kubernetes.client`` models or messages at any depth
     :param path: what error messages call it
+    :param levels: of lists and mappings that are followed
     :return: Kubernetes JSON as builtins, models without what is None; what is not recognised is left as it is
-    :raises InvalidJob: for a message that JSON cannot express
+    :raises InvalidJob: for a message that JSON cannot express, and for what is nested too deeply
     """
     if isinstance(value, type):
         return value
+    if levels < 0:
+        rule, hint = f"has more than {MAX_DEPTH} levels of lists and mappings", "does it hold itself?"
+        raise InvalidJob([Problem(path[:_SHOWN_PATH], "", rule, hint)])
     if isinstance(value, Mapping):
-        return {key: to_plain(entry, f"{path}.{key}") for key, entry in value.items()}
+        return {key: to_plain(entry, f"{path}.{key}", levels - 1) for key, entry in value.items()}
     if isinstance(value, list | tuple):
-        return [to_plain(entry, f"{path}[{index}]") for index, entry in enumerate(value)]
+        return [to_plain(entry, f"{path}[{index}]", levels - 1) for index, entry in enumerate(value)]
     if is_message(value):
         return _message_to_plain(value, path)
     if isinstance(getattr(value, "attribute_map", None), Mapping):
-        return _model_to_plain(value, path)
+        return _model_to_plain(value, path, levels)
     if callable(getattr(value, "to_dict", None)):
-        return to_plain(_without_none(value.to_dict()), path)
+        return to_plain(_without_none(value.to_dict()), path, levels - 1)
     return value
 
 
@@ -78,10 +85,10 @@ def _without_none(value: Any) -> Any:
     return [_without_none(entry) for entry in value] if isinstance(value, list) else value
 
 
-def _model_to_plain(model: Any, path: str) -> dict[str, Any]:
+def _model_to_plain(model: Any, path: str, levels: int) -> dict[str, Any]:
     """A model of ``kubernetes.client``: ``attribute_map`` gives each attribute's JSON name."""
     fields = ((json_name, getattr(model, name)) for name, json_name in model.attribute_map.items())
-    return {name: to_plain(value, f"{path}.{name}") for name, value in fields if value is not None}
+    return {name: to_plain(value, f"{path}.{name}", levels - 1) for name, value in fields if value is not None}
 
 
 def _message_to_plain(value: Any, path: str) -> Any:

@@ -12,7 +12,7 @@ from typing import Any
 
 from google.protobuf.descriptor import FieldDescriptor
 
-from airflow_armada.jobs.problems import Problem
+from airflow_armada.jobs.problems import Problem, shorten
 
 _INT_RANGES = {
     FieldDescriptor.TYPE_INT32: (-(2**31), 2**31 - 1),
@@ -75,14 +75,24 @@ def _read_enum(field: Any, value: Any, path: str, problems: list[Problem]) -> An
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    try:
+        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:  # a whole number that no float can hold
+        return False
 
 
 def _refuse(value: Any, path: str, problems: list[Problem], expected: str, suggestion: str = "") -> Any:
     """Note the problem and return None; the value itself is shown only where it cannot be a secret."""
-    shown = repr(value) if isinstance(value, bool | int | float | str) and _may_show(path) else type_name(value)
+    shown = _shown(value) if isinstance(value, bool | int | float | str) and _may_show(path) else type_name(value)
     problems.append(Problem(path, shown, f"expected {expected}", suggestion))
     return None
+
+
+def _shown(value: bool | int | float | str) -> str:
+    try:
+        return shorten(repr(value))
+    except ValueError:  # Python writes no number of more than 4300 digits
+        return "a number of thousands of digits"
 
 
 def _may_show(path: str) -> bool:
@@ -99,7 +109,7 @@ def write_scalar(field: Any, value: Any) -> Any:
     if field.enum_type is not None:
         known = field.enum_type.values_by_number.get(value)
         return value if known is None else known.name
-    if field.type == FieldDescriptor.TYPE_DOUBLE and value.is_integer():
+    if field.type == FieldDescriptor.TYPE_DOUBLE and value.is_integer() and (value or math.copysign(1, value) > 0):
         return int(value)
     return value
 
@@ -149,10 +159,17 @@ def _write_time(message: Any) -> str:
 
 
 def _read_fields_v1(message: Any, value: Any, path: str, problems: list[Problem]) -> None:
-    if isinstance(value, Mapping):
+    try:
         message.Raw = json.dumps(value, separators=(",", ":")).encode()
-    else:
-        _refuse(value, path, problems, "an object")
+    except (TypeError, ValueError, RecursionError):
+        _refuse(None, path, problems, "an object of JSON")
+
+
+def _write_fields_v1(message: Any) -> Any:
+    try:
+        return json.loads(message.Raw or b"{}")
+    except (ValueError, RecursionError):
+        return {}  # a record of who changed what, which no job carries
 
 
 def type_name(value: Any) -> str:
@@ -190,5 +207,5 @@ SPECIAL_WRITERS: Mapping[str, Callable[[Any], Any]] = {
     QUANTITY: lambda message: message.string,
     INT_OR_STRING: _write_int_or_string,
     TIME: _write_time,
-    FIELDS_V1: lambda message: json.loads(message.Raw or b"{}"),
+    FIELDS_V1: _write_fields_v1,
 }

@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+MAX_DEPTH = 100
+"""Levels of lists and mappings that are read; Kubernetes' own objects have about twenty."""
+
 _CORE = "k8s.io.api.core.v1."
 _REFERENCE_HOLDERS = (
     "ConfigMapEnvSource",

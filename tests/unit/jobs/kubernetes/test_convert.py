@@ -14,6 +14,7 @@ from airflow_armada.jobs.kubernetes.convert import (
     pod_spec_from_dict,
     pod_spec_to_dict,
 )
+from airflow_armada.jobs.kubernetes.models import to_plain
 from airflow_armada.jobs.kubernetes.yaml_text import dump, load_documents
 from airflow_armada.jobs.problems import InvalidJob
 from tests.unit.jobs.messages import messages
@@ -179,3 +180,20 @@ def test_times_are_rfc_3339(text: str, seconds: int, nanos: int) -> None:
 def test_other_times_are_refused(text: Any) -> None:
     with pytest.raises(InvalidJob, match="expected a time such as"):
         message_from_dict(core_v1_pb2.PodTemplateSpec, {"metadata": {"creationTimestamp": text}}, "pod")
+
+
+def test_numbers_that_nothing_can_write_are_refused_in_our_words() -> None:
+    with pytest.raises(InvalidJob, match="priority: expected a finite number, got a number of thousands of digits"):
+        message_from_dict(submit_pb2.JobSubmitRequestItem, {"priority": 10**5000}, "")
+
+
+def test_a_list_that_holds_itself_is_refused() -> None:
+    endless: list[Any] = []
+    endless.append(endless)
+    with pytest.raises(InvalidJob, match="has more than 100 levels of lists and mappings; does it hold itself"):
+        to_plain(endless, "volumes")
+
+
+def test_a_negative_zero_survives() -> None:
+    item = message_from_dict(submit_pb2.JobSubmitRequestItem, {"priority": -0.0}, "")
+    assert repr(message_to_dict(item)["priority"]) == "-0.0"
