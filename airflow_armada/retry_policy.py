@@ -105,11 +105,13 @@ class ArmadaRetryPolicy(RetryPolicy):
         :param context: Airflow's context.
         :return: the decision, with the reason that Airflow shows.
         """
-        decision = None
-        if isinstance(exception, ArmadaJobError):
-            outcome = exception.outcome
+        outcome, decision = _outcome(exception), None
+        if outcome is not None:
             decision = self._by_exit_code(outcome) or self._by_category(outcome)
-        return decision or self._by_class(exception) or self._by_status(exception) or RetryDecision.default()
+        decision = decision or self._by_class(exception)
+        if decision is None and outcome is not None:
+            decision = self._by_status(outcome)
+        return decision or RetryDecision.default()
 
     def _by_exit_code(self, outcome: Outcome) -> RetryDecision | None:
         named = {code: self.exit_codes[code] for code in outcome.exit_codes.values() if code in self.exit_codes}
@@ -130,10 +132,17 @@ class ArmadaRetryPolicy(RetryPolicy):
                 return _decision(self.exceptions[cls], cls.__name__)
         return None
 
-    def _by_status(self, exception: BaseException) -> RetryDecision | None:
-        status = exception.outcome.status if isinstance(exception, ArmadaJobError) else ""
-        verdict, reason = self.statuses.get(status, (None, ""))
+    def _by_status(self, outcome: Outcome) -> RetryDecision | None:
+        verdict, reason = self.statuses.get(outcome.status, (None, ""))
         return None if verdict is None else _decision(verdict, reason)
+
+
+def _outcome(exception: BaseException) -> Outcome | None:
+    """Give what is known of the job; an error that somebody else has raised may know nothing."""
+    try:
+        return exception.outcome if isinstance(exception, ArmadaJobError) else None
+    except ValueError:
+        return None
 
 
 def _decision(verdict: Verdict, reason: str) -> RetryDecision:

@@ -124,3 +124,9 @@ def test_an_operator_takes_it() -> None:
         )
 
     assert DagSerialization.to_dict(dag)["dag"]["tasks"]
+
+
+def test_an_error_that_knows_nothing_of_its_job_is_decided_by_its_class() -> None:
+    assert ArmadaRetryPolicy().evaluate(ArmadaJobFailed("of an author's own"), 1, 3).action is RetryAction.DEFAULT
+    decision = ArmadaRetryPolicy(exceptions={ArmadaJobFailed: False}).evaluate(ArmadaJobFailed(), 1, 3)
+    assert decision.action is RetryAction.FAIL
