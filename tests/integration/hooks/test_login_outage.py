@@ -8,7 +8,7 @@ import pytest
 
 from airflow_armada.standalone.auth import Credentials
 from airflow_armada.standalone.server import StandaloneArmada
-from tests.integration.provider.conftest import InlineAirflow
+from tests.integration.operators.conftest import InlineAirflow
 from tests.support.airflow_stack import armada_connection
 from tests.support.token_exchange import token_exchange
 

@@ -12,7 +12,7 @@ import pytest
 
 from airflow_armada.standalone.auth import Credentials
 from airflow_armada.standalone.server import StandaloneArmada
-from tests.integration.provider.conftest import Finished, InlineAirflow
+from tests.integration.operators.conftest import Finished, InlineAirflow
 from tests.support.airflow_stack import armada_connection
 from tests.support.oidc import CLIENT_SECRET, OidcProvider, oidc_provider
 

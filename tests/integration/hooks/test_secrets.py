@@ -13,7 +13,7 @@ import pytest
 
 from airflow_armada.cli.arguments import COMMANDS
 from airflow_armada.client.site.fields import KINDS
-from tests.integration.provider.conftest import Finished, InlineAirflow
+from tests.integration.operators.conftest import Finished, InlineAirflow
 from tests.support.canaries import process_list, traces, traces_in
 from tests.support.guarded_site import PASSWORD, TOKENS, VARIABLE, GuardedSite, guarded_site
 from tests.support.sites import SCRIPT

@@ -11,7 +11,7 @@ import pytest
 from airflow_armada.client.client import ArmadaClient
 from airflow_armada.client.typings import JobState
 from airflow_armada.standalone.server import StandaloneArmada
-from tests.integration.provider.conftest import InlineAirflow
+from tests.integration.operators.conftest import InlineAirflow
 from tests.support.components import wait_until
 
 pytestmark = pytest.mark.timeout(300)

@@ -8,7 +8,7 @@ import grpc
 import pytest
 
 from airflow_armada.standalone.server import StandaloneArmada
-from tests.integration.provider.conftest import InlineAirflow
+from tests.integration.operators.conftest import InlineAirflow
 
 pytestmark = pytest.mark.timeout(300)
 both_modes = pytest.mark.parametrize("deferrable", [True, False], ids=["deferred", "blocking"])

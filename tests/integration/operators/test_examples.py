@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from airflow_armada.client.client import ArmadaClient
-from tests.integration.provider.conftest import Finished, InlineAirflow
+from tests.integration.operators.conftest import Finished, InlineAirflow
 
 pytestmark = pytest.mark.timeout(300)
 README = Path(__file__).resolve().parents[3] / "README.md"

@@ -9,7 +9,7 @@ from urllib.request import urlopen
 import pytest
 
 from airflow_armada.client.client import ArmadaClient
-from tests.integration.provider.conftest import Finished, InlineAirflow
+from tests.integration.operators.conftest import Finished, InlineAirflow
 from tests.support.components import free_port, wait_until
 
 pytestmark = pytest.mark.timeout(300)

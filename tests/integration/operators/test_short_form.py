@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_armada.client.client import ArmadaClient
-from tests.integration.provider.conftest import InlineAirflow
+from tests.integration.operators.conftest import InlineAirflow
 
 pytestmark = pytest.mark.timeout(300)
 

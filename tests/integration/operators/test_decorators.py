@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.integration.provider.conftest import InlineAirflow
+from tests.integration.operators.conftest import InlineAirflow
 
 pytestmark = pytest.mark.timeout(300)
 both_modes = pytest.mark.parametrize("deferrable", [True, False], ids=["deferred", "blocking"])
