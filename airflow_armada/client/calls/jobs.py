@@ -56,6 +56,8 @@ def cancel_jobs_call(
             queue,
         )
         return _cancel_whole(queue, job_set_id, reason)
+    if job_id == "":
+        raise ValueError("an empty job id cancels nothing; for a whole job set call cancel_jobset with no states")
     _require(queue=queue, job_set_id=job_set_id)
     requests = (
         submit_pb2.JobCancelRequest(queue=queue, job_set_id=job_set_id, job_ids=part, reason=_checked(reason))

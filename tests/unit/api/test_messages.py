@@ -77,11 +77,12 @@ def test_the_method_table_is_what_the_services_declare() -> None:
     pool = submit_pb2.DESCRIPTOR.pool
     for full_name, service in methods.SERVICES.items():
         declared = [
-            (f"/{full_name}/{m.name}", m.input_type, m.output_type, m.server_streaming)
+            (f"/{full_name}/{m.name}", m.input_type.full_name, m.output_type.full_name, m.server_streaming)
             for m in pool.FindServiceByName(full_name).methods
         ]
         table = [
-            (m.path, m.request.DESCRIPTOR, m.response.DESCRIPTOR, m.streaming) for m in methods.methods_of(service)
+            (m.path, m.request.DESCRIPTOR.full_name, m.response.DESCRIPTOR.full_name, m.streaming)
+            for m in methods.methods_of(service)
         ]
         assert table == declared
 
