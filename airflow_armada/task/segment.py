@@ -31,6 +31,7 @@ from airflow_armada.task.end.unfinished import UnfinishedJob
 from airflow_armada.task.kill import Kill
 from airflow_armada.task.request.attempt import Attempt
 from airflow_armada.task.submit.record import JobRecord, Journal
+from airflow_armada.wait.cancel import OVERDUE
 from airflow_armada.wait.job_wait import JobWait, infrastructure_end, result_collector
 from airflow_armada.wait.metrics import count_end
 
@@ -46,6 +47,7 @@ _FIRST_BACK_OFF = 1.0
 _MAX_BACK_OFF = 30.0
 _AFTER_ALARM = 0.5  # s
 _LAST_WORDS = 30.0  # s; what is left of the log is read meanwhile
+_MAX_ERRORS = 3
 _RESUBMIT_REASONS = {"preempted": "was preempted", "evicted": "was evicted", "lease_expired": "lost its lease"}
 
 log = logging.getLogger("airflow.task.operators.airflow_armada")
@@ -102,6 +104,7 @@ class Segment:
         wait = self._take(JobWait.from_dict(event["wait"]))
         with self._answering():
             if "error" in event:
+                self._follow_again(wait, str(event["error"]))
                 raise ArmadaUnavailable(f"Armada job {wait.job_id} cannot be followed any further: {event['error']}")
             return self._conclude(wait, event)
 
@@ -124,7 +127,7 @@ class Segment:
     def _conclude(self, wait: JobWait, event: Mapping[str, Any]) -> Any:
         outcome = Outcome.from_dict(event["outcome"])
         count_end(wait, outcome)
-        self._end_at_deadline(wait, outcome)
+        self._end_at_deadline(wait, outcome, cancelled=bool(event.get("cancelled")))
         collector = result_collector(wait, event.get("result"))
         outcome, rest = self._rest_of_log(wait, outcome, event, collector)
         last_lines = [*(event.get("last_lines") or ()), *rest]
@@ -141,14 +144,22 @@ class Segment:
             outcome = replace(outcome, reason=f"{error.type}: {error.message}")
         raise job_error(outcome, job_url=wait.job_url, last_lines=last_lines)
 
-    def _end_at_deadline(self, wait: JobWait, outcome: Outcome) -> None:
+    def _follow_again(self, wait: JobWait, error: str) -> None:
+        """Defer once more after an error of a trigger, which says nothing about the job; but not for ever."""
+        if self._defers and wait.errors < _MAX_ERRORS:
+            log.warning("Armada job %s could not be followed, trying it again: %s", wait.job_id, error)
+            self._defer(replace(wait, errors=wait.errors + 1))
+
+    def _end_at_deadline(self, wait: JobWait, outcome: Outcome, *, cancelled: bool) -> None:
         """
         Cancel a job whose time is up, before anything else: Airflow arms ``execution_timeout`` anew for each segment.
 
-        A job that is spared leaves no end behind: a retry takes it over.
+        A trigger mostly has done it. A job that is spared leaves no end behind: a retry takes it over.
         """
-        if outcome.status == "queued_too_long":
-            self._unfinished.end("queued_timeout has passed", outcome.status)
+        if cancelled:
+            self._note_end(wait, outcome.status)
+        elif outcome.status == "queued_too_long":
+            self._unfinished.end(OVERDUE[outcome.status], outcome.status)
         elif outcome.status == "timed_out":
             self._unfinished.leave(AirflowTaskTimeout())
         elif outcome.status != "succeeded":

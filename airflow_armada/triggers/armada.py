@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 from airflow.triggers.base import BaseTrigger, TaskSuccessEvent, TriggerEvent
 
 from airflow_armada._compat import TRIGGERS_HEAR_OF_KILLS, event_hold
-from airflow_armada._detached import start_detached
+from airflow_armada._detached import run_detached, start_detached
 from airflow_armada.client.failure import SettingsError
 from airflow_armada.client.foreign_text import storable_value
 from airflow_armada.client.patience import Kind, Patience, retry_async
 from airflow_armada.hooks.armada import ArmadaHook
 from airflow_armada.triggers.killed import is_taken_away, was_killed
-from airflow_armada.wait.cancel import cancel_async
+from airflow_armada.wait.cancel import OVERDUE, cancel_async
 from airflow_armada.wait.job_wait import JobWait, make_error_event, make_event, result_collector, wait_for_job
 from airflow_armada.wait.metrics import count_end
 from airflow_armada.wait.task_log import TaskLogReporter
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from airflow_armada.jobs.results import ResultCollector
 
 _PATIENCE = Patience(outage=600.0, first=2.0, most=15.0)  # with a connection that cannot be read or used
+_OVERDUE_PATIENCE = Patience(outage=600.0, error=600.0, first=1.0, most=15.0)
 _MAX_HOLD = 120.0
 _READ_BOUND = 15.0  # s; hundreds of jobs that end together are read within a second or two
 _TAKEN_AWAY = (
@@ -75,7 +76,8 @@ class ArmadaJobTrigger(BaseTrigger):
             await self._hold(started)
             self._ended = True
             return TriggerEvent(make_error_event(self.wait, error))  # type: ignore[no-untyped-call]
-        self._ended = outcome.status not in ("timed_out", "queued_too_long")
+        self._ended = outcome.status not in OVERDUE
+        cancelled = await self._cancel_overdue(outcome)
         await self._hold(started)
         if not_read := await reporter.not_read(_READ_BOUND):
             outcome = replace(outcome, logs_complete=False, log_positions=outcome.log_positions | not_read)
@@ -83,7 +85,10 @@ class ArmadaJobTrigger(BaseTrigger):
         if self._leaves_nothing(outcome):
             count_end(self.wait, outcome)
             return TaskSuccessEvent()
-        return TriggerEvent(make_event(self.wait, outcome, reporter, result))  # type: ignore[no-untyped-call]
+        event = make_event(self.wait, outcome, reporter, result)
+        if cancelled:
+            event["cancelled"] = True
+        return TriggerEvent(event)  # type: ignore[no-untyped-call]
 
     async def _follow(self, reporter: TaskLogReporter, collector: ResultCollector | None) -> Outcome:
         """Follow the job as soon as its connection can be used: a file or a secrets backend may be away for long."""
@@ -99,6 +104,20 @@ class ArmadaJobTrigger(BaseTrigger):
                 start_detached(self.log.awarning("Armada job %s cannot be followed yet: %s", self.wait.job_id, said))
 
         return await retry_async(attempt, _PATIENCE, kind=_unusable_settings_may_pass, told=told)
+
+    async def _cancel_overdue(self, outcome: Outcome) -> bool:
+        """Cancel a job whose time is up: a worker that resumes has few seconds for it, and here there is time."""
+        spared = outcome.status == "timed_out" and not self.wait.cancel_on_kill
+        if outcome.status not in OVERDUE or spared:
+            return False
+        try:
+            work = cancel_async(self.wait.job, self._settings, OVERDUE[outcome.status], _OVERDUE_PATIENCE)
+            await run_detached(work)
+        except Exception as error:
+            await self.log.aerror("Armada job %s could not be cancelled: %s", self.wait.job_id, error)
+            return False
+        await self.log.ainfo("Cancelled Armada job %s: %s", self.wait.job_id, OVERDUE[outcome.status])
+        return True
 
     def _leaves_nothing(self, outcome: Outcome) -> bool:
         """Tell whether the task can end here; ``dag.test()`` takes no such end, and resumes with it."""

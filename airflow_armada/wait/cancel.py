@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 KILLED = "Airflow task was killed"
 """Reason given to Armada, which takes at most 50 bytes."""
 
+OVERDUE = {"timed_out": "execution_timeout has passed", "queued_too_long": "queued_timeout has passed"}
+"""Reasons given to Armada, by the status of the wait's end."""
+
 SURPLUS = "second job of one try of the task"
 
 ON_WORKER = Patience(outage=600.0, error=600.0, first=1.0, most=5.0)

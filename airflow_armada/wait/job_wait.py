@@ -52,6 +52,7 @@ class JobWait:
     :param spent: how many of its resubmissions the try has used up.
     :param client_id: its deduplication id, by which other jobs of the same identity are known.
     :param resubmit_on: ends after which it will be resubmitted again.
+    :param errors: how often a trigger had to give up following it.
     :param adopted: whether it was submitted by an earlier try.
     :param not_before: a trigger must not fire before that time, in seconds since the epoch.
     :param end_in_trigger: whether a trigger may end the task where nothing is left for a worker to do.
@@ -75,6 +76,7 @@ class JobWait:
     spent: int = 0
     client_id: str = ""
     resubmit_on: tuple[str, ...] = ()
+    errors: int = 0
     adopted: bool = False
     not_before: float = 0.0
     end_in_trigger: bool = False

@@ -169,7 +169,7 @@ def test_a_server_that_is_away_hears_of_the_kill_when_it_is_back(world: World) -
     place.armada.disconnect()
 
     run.mark_task("work", "failed")
-    wait_until(lambda: "was the task killed?" in run.log_text("work"), "the trigger to be told", 60)
+    wait_until(lambda: "Airflow has taken the trigger" in run.log_text("work"), "the trigger to be told", 60)
     time.sleep(5)  # calls fail meanwhile
     place.armada.reconnect()
 
