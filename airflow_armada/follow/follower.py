@@ -237,10 +237,10 @@ class _Follower:
         self._explaining = asyncio.create_task(self._ask_scheduler())
 
     async def _ask_scheduler(self) -> None:
-        reason = await self._site.explain(self._job.job_id)
+        reason = await self._site.queue_reasons.ask(self._job)
         if reason and reason != self._reason and self._tracked.state.phase in _IN_QUEUE:
             self._reason = reason
-            self._say(f"still queued; the scheduler says: {reason}")
+            self._say(f"still queued: {reason}")
 
     def _follow_log(self) -> None:
         wanted = self._options.get_logs and self._log_task is None
@@ -280,7 +280,8 @@ class _Follower:
         await self._learn_of_the_run()
         result = to_outcome(self._job, self._tracked.state, status)
         if status == outcomes.QUEUED_TOO_LONG:
-            result = replace(result, reason=await self._site.explain(self._job.job_id) or self._reason or result.reason)
+            told = await self._site.queue_reasons.ask(self._job)
+            result = replace(result, reason=told or self._reason or result.reason)
         if not self._options.get_logs or not (result.ran or self._log_task):
             shown = {key: list(at) for key, at in self._options.log_positions.items()}
             return replace(result, log_positions=shown) if shown else result

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from airflow_armada.client.errors import ArmadaError
 from airflow_armada.client.settings import SiteSettings
 from airflow_armada.follow import background
 from airflow_armada.follow.followed_job import FollowedJob
-from airflow_armada.follow.log.budget import TokenBucket
 from airflow_armada.follow.log.log_service import SiteLogs
+from airflow_armada.follow.queue_reasons import QueueReasons
 from airflow_armada.follow.settings_source import FileState, SettingsSource, tls_files
 from airflow_armada.follow.site_channels import SiteCalls, StreamChannels
 from airflow_armada.follow.start_pace import StartPace
-from airflow_armada.follow.state.texts import scheduler_reason
 from airflow_armada.follow.stream.job_set_watch import JobSetWatch
 from airflow_armada.follow.stream.outages import look_after
 from airflow_armada.follow.stream.snapshots import Snapshots
@@ -29,9 +26,6 @@ logger = logging.getLogger(__name__)
 
 STARTS_AT_ONCE = 50
 """Followers that begin in one turn of the event loop, so that a restarted triggerer does not block it."""
-
-REPORTS_PER_SECOND = 1.0
-"""Requests for the scheduler's reasons, over all jobs of a site."""
 
 
 class Site:
@@ -52,7 +46,7 @@ class Site:
         self._retiring: set[asyncio.Task[None]] = set()
         self.snapshots = Snapshots(self._calls, self.watches, timings)
         self._pace = StartPace(STARTS_AT_ONCE)
-        self._reports = TokenBucket(REPORTS_PER_SECOND, 20)
+        self.queue_reasons = QueueReasons(self._calls)
         self._tasks = (
             background.spawn(self.snapshots.run(), f"armada snapshots {settings.target}"),
             background.spawn(self._look_after(), f"armada site {settings.target}"),
@@ -72,16 +66,6 @@ class Site:
         if tracked.followers == 1:
             self.snapshots.joined(watch, tracked)
         return watch, tracked
-
-    async def explain(self, job_id: str) -> str:
-        """Ask the scheduler why a job waits; "" when it does not say, or when too much was asked already."""
-        if self._reports.available(time.monotonic()) < 1:
-            return ""
-        self._reports.take(1)
-        try:
-            return scheduler_reason(await self._calls.get_job_report(job_id))
-        except ArmadaError:
-            return ""
 
     @property
     def silent(self) -> bool:
@@ -120,6 +104,7 @@ class Site:
     async def close(self) -> None:
         """End all tasks, let cancelled calls drain, and close the channels."""
         await background.end(*self._tasks, *self._retiring)
+        await self.queue_reasons.close()
         await asyncio.gather(*(watch.close() for watch in self.watches.values()))
         self.watches.clear()
         # grpc 1.62 and 1.76 hang when the loop ends right after many streams were cancelled.

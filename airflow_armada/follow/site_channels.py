@@ -46,6 +46,14 @@ class SiteCalls:
         """See :meth:`ArmadaAsyncIOClient.get_job_report`."""
         return await self._client.get_job_report(job_id)
 
+    async def get_queue_report(self, queue: str) -> str:
+        """See :meth:`ArmadaAsyncIOClient.get_queue_report`."""
+        return await self._client.get_queue_report(queue)
+
+    async def get_queue(self, name: str) -> Any:
+        """See :meth:`ArmadaAsyncIOClient.get_queue`."""
+        return await self._client.get_queue(name)
+
 
 class StreamChannels:
     """Channels for streams; unary calls have one of their own.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from airflow_armada.api import job_pb2
 from airflow_armada.cli.output import OK, Output
@@ -12,6 +13,10 @@ from airflow_armada.client.client import ArmadaClient
 from airflow_armada.client.errors import ArmadaRpcError
 from airflow_armada.client.foreign_text import printable
 from airflow_armada.client.typings import JobState
+from airflow_armada.follow.state.queue_reason import queue_reason
+from airflow_armada.follow.state.reasons import readable
+
+T = TypeVar("T")
 
 _WAITING = {JobState.QUEUED, JobState.SUBMITTED}
 
@@ -44,17 +49,30 @@ def _explanation(client: ArmadaClient, details: job_pb2.JobDetails, state: JobSt
         by = f"cancelled by {details.cancel_user}" if details.cancel_user else "cancelled"
         return f"{by}: {details.cancel_reason}" if details.cancel_reason else by, "query API"
     if state in _WAITING:
-        return _report(client, details.job_id), "scheduler"
+        return _waits(client, details), "queue and scheduler"
     if state.is_terminal() and state is not JobState.SUCCEEDED:
-        return client.get_job_errors([details.job_id]).job_errors.get(details.job_id, ""), "query API"
+        return readable(client.get_job_errors([details.job_id]).job_errors.get(details.job_id, "")), "query API"
     return "", ""
 
 
-def _report(client: ArmadaClient, job_id: str) -> str:
-    try:
-        return client.get_job_report(job_id).strip()
-    except ArmadaRpcError as error:
-        return f"the scheduler gives no report: {error.details() or error.code().name}"
+def _waits(client: ArmadaClient, details: job_pb2.JobDetails) -> str:
+    unanswered: list[str] = []
+
+    def ask(what: str, call: Callable[[], T], otherwise: T) -> T:
+        try:
+            return call()
+        except ArmadaRpcError as error:
+            unanswered.append(f"{what} cannot be asked: {error.details() or error.code().name}")
+            return otherwise
+
+    reason = queue_reason(
+        details.job_id,
+        details.queue,
+        cordoned=ask("the queue", lambda: client.get_queue(details.queue).cordoned, False),
+        job_report=ask("the scheduler", lambda: client.get_job_report(details.job_id), ""),
+        queue_report=ask("the scheduler", lambda: client.get_queue_report(details.queue), ""),
+    )
+    return "\n".join([*([reason] if reason else []), *dict.fromkeys(unanswered)])
 
 
 def _print(value: dict[str, Any], output: Output) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from airflow_armada.client.timestamps import rfc3339
-from airflow_armada.follow.state import outcome
+from airflow_armada.follow.state import outcome, reasons
 from airflow_armada.follow.state.progress import (
     ENDED,
     LEASED,
@@ -143,6 +143,8 @@ def _failed(state: JobProgress, body: Any) -> JobProgress:
     rejected = body.cause == CAUSES.index("Rejected")
     end = outcome.REJECTED if rejected else outcome.PREEMPTED if state.preempted_at else outcome.FAILED
     exit_codes = {status.name: status.exitCode for status in body.container_statuses}
+    told = reasons.failure(body.reason) if not exit_codes else reasons.Failure(exit_codes, "")
+    by, reason = reasons.preemption(body.reason) if end == outcome.PREEMPTED else ("", reasons.readable(body.reason))
     at = rfc3339(body.created)
     return changed(
         state,
@@ -150,19 +152,21 @@ def _failed(state: JobProgress, body: Any) -> JobProgress:
         end=end,
         at=at,
         finished_at=at,
-        reason=body.reason or state.reason,
-        cause="" if end == outcome.PREEMPTED else _cause(body),
-        exit_codes=exit_codes,
+        reason=reason or state.reason,
+        requestor=state.requestor or by,
+        cause="" if end == outcome.PREEMPTED else _cause(body, told),
+        exit_codes=told.exit_codes,
         failure_category=body.failure_category,
         failure_subcategory=body.failure_subcategory,
-        ran=state.ran or bool(exit_codes),
+        ran=state.ran or bool(told.exit_codes),
         **_places(state, body, body.node_name),
     )
 
 
-def _cause(body: Any) -> str:
+def _cause(body: Any, told: reasons.Failure) -> str:
     """Name the cause; a number that a newer server invented counts as a plain error."""
-    return CAUSES[body.cause] if 0 <= body.cause < len(CAUSES) else CAUSES[0]
+    named = CAUSES[body.cause] if 0 <= body.cause < len(CAUSES) else CAUSES[0]
+    return told.cause or named if named == CAUSES[0] else named
 
 
 def _succeeded(state: JobProgress, body: Any) -> JobProgress:
@@ -174,8 +178,7 @@ def _succeeded(state: JobProgress, body: Any) -> JobProgress:
 def _cancelled(state: JobProgress, body: Any) -> JobProgress:
     at = rfc3339(body.created)
     who = body.requestor or state.requestor
-    reason = body.reason or (f"cancelled by {who}" if who else "cancelled")
-    return changed(state, phase=ENDED, end=outcome.CANCELLED, at=at, finished_at=at, requestor=who, reason=reason)
+    return changed(state, phase=ENDED, end=outcome.CANCELLED, at=at, finished_at=at, requestor=who, reason=body.reason)
 
 
 def _preempted(state: JobProgress, body: Any) -> JobProgress:
@@ -183,17 +186,18 @@ def _preempted(state: JobProgress, body: Any) -> JobProgress:
     at = rfc3339(body.created) or "-"
     if at == state.preempted_at or state.end not in ("", outcome.FAILED):
         return state
+    by, reason = reasons.preemption(body.reason)
     known = changed(
         state,
         preempted_at=at,
-        reason=body.reason or state.reason,
+        reason=reason or state.reason,
         run_id=body.run_id or state.run_id,
-        requestor=body.requestor or state.requestor,
+        requestor=body.requestor or by or state.requestor,
         preempting_job_id=body.preempting_job_id,
     )
     if state.end:
-        return changed(known, end=outcome.PREEMPTED, cause="")
-    return _noted(known, f"preempted{_because(body.reason)}")
+        return changed(known, end=outcome.PREEMPTED, cause="", reason=reason)
+    return _noted(known, f"preempted{_by(known.requestor)}{_because(reason)}")
 
 
 def _preempting(state: JobProgress, body: Any) -> JobProgress:
@@ -225,6 +229,10 @@ def _ingress_info(state: JobProgress, body: Any) -> JobProgress:
 
 def _noted(state: JobProgress, note: str) -> JobProgress:
     return state if note == state.note else changed(state, note=note, notes=state.notes + 1)
+
+
+def _by(who: str) -> str:
+    return f" by {who}" if who else ""
 
 
 def _because(reason: str) -> str:

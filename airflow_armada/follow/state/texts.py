@@ -5,7 +5,6 @@ from __future__ import annotations
 from airflow_armada.follow.state import outcome, progress
 from airflow_armada.follow.state.progress import JobProgress
 
-_MAX_REPORT_LINES = 12
 _WAITING = {progress.UNKNOWN: "", progress.SUBMITTED: "is submitted", progress.QUEUED: "is queued"}
 
 
@@ -39,23 +38,9 @@ def _end_text(state: JobProgress) -> str:
     }[state.end]
     if state.cause not in ("", "Error", "Rejected"):
         verb += f" ({state.cause})"
-    codes = ", ".join(f"{name} exited with {code}" for name, code in state.exit_codes.items())
-    parts = [part for part in (state.reason.strip(), codes) if part]
+    if state.end in (outcome.CANCELLED, outcome.PREEMPTED) and state.requestor:
+        verb += f" by {state.requestor}"
+    parts = [line.strip() for line in state.reason.splitlines() if line.strip()]
+    if "exit code" not in state.reason:
+        parts += [f"{name} exited with {code}" for name, code in state.exit_codes.items()]
     return f"{verb}: {'; '.join(parts)}" if parts else verb
-
-
-def scheduler_reason(report: str) -> str:
-    """Shorten the scheduler's report on a job to why it is not running.
-
-    A report has a part for each pool, with a line ``UnschedulableReason`` where the scheduler has one
-    (``internal/scheduler/scheduling/context/job.go``).
-
-    :param report: the answer of GetJobReport
-    :return: the reasons, else the beginning of the report, else ""
-    """
-    reasons = [line.partition(":")[2].strip() for line in report.splitlines() if "UnschedulableReason:" in line]
-    found = list(dict.fromkeys(reason for reason in reasons if reason not in ("", "none")))
-    if found:
-        return "; ".join(found)
-    lines = [line.strip() for line in report.splitlines() if line.strip()]
-    return "; ".join(lines[:_MAX_REPORT_LINES])

@@ -129,6 +129,16 @@ def test_why_a_job_waits(armada: StandaloneArmada) -> None:
     assert why["explanation"]
 
 
+def test_why_a_job_of_a_cordoned_queue_waits(armada: StandaloneArmada) -> None:
+    run("cordon", "q", server=armada)
+    job = submitted(armada)
+
+    why = values(run("why", job, "--json", server=armada))[0]
+
+    assert (why["state"], why["source"]) == ("QUEUED", "queue and scheduler")
+    assert why["explanation"].startswith("queue q is cordoned")
+
+
 def test_queues_are_listed(armada: StandaloneArmada) -> None:
     done = run("queues", server=armada)
 

@@ -17,7 +17,15 @@ from typing import Any
 import grpc
 import grpc.aio
 
-from airflow_armada.api import binoculars_pb2, event_pb2, job_pb2, methods, scheduler_reporting_pb2, timestamp_pb2
+from airflow_armada.api import (
+    binoculars_pb2,
+    event_pb2,
+    job_pb2,
+    methods,
+    scheduler_reporting_pb2,
+    submit_pb2,
+    timestamp_pb2,
+)
 from airflow_armada.client.settings import SiteSettings
 from airflow_armada.client.timestamps import nanoseconds
 
@@ -43,6 +51,8 @@ class ScriptedArmada:
         self.details: dict[str, Any] = {}
         self.errors: dict[str, str] = {}
         self.reports: dict[str, str] = {}
+        self.queue_reports: dict[str, str] = {}
+        self.cordoned: set[str] = set()
         self.logs: dict[tuple[str, str], list[tuple[str, bytes]]] = {}
         self.page_bytes = 2_000_000
         self.token = ""
@@ -132,6 +142,9 @@ class ScriptedArmada:
             jobs.GET_JOB_DETAILS: self._get_details,
             jobs.GET_JOB_ERRORS: self._get_errors,
             reporting.GET_JOB_REPORT: self._get_report,
+            reporting.GET_QUEUE_REPORT: self._get_queue_report,
+            methods.Submit.GET_QUEUE: self._get_queue,
+            methods.QueueService.GET_QUEUE: self._get_queue,
             methods.Binoculars.LOGS: self._get_logs,
         }
         handlers = {
@@ -199,6 +212,12 @@ class ScriptedArmada:
 
     async def _get_report(self, request: Any, context: Any) -> Any:
         return scheduler_reporting_pb2.JobReport(report=self.reports.get(request.job_id, ""))
+
+    async def _get_queue_report(self, request: Any, context: Any) -> Any:
+        return scheduler_reporting_pb2.QueueReport(report=self.queue_reports.get(request.queue_name, ""))
+
+    async def _get_queue(self, request: Any, context: Any) -> Any:
+        return submit_pb2.Queue(name=request.name, cordoned=request.name in self.cordoned)
 
     async def _get_logs(self, request: Any, context: Any) -> Any:
         lines = self.logs.get((request.job_id, request.log_options.container))

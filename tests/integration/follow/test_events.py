@@ -201,7 +201,7 @@ async def test_followers_of_one_job_all_get_its_end(armada: ScriptedArmada) -> N
 
 async def test_deadlines_end_the_wait_and_not_the_job(armada: ScriptedArmada) -> None:
     job = a_job()
-    armada.reports[job.job_id] = "pool cpu:\n  UnschedulableReason: no room for 64 cpu\n"
+    armada.reports[job.job_id] = "cpu:\n  UnschedulableReason: no room for 64 cpu\n"
     async with shared_site(armada.settings(), QUICK) as site:
         queued = FollowOptions(get_logs=False, queued_deadline=time.time() + 0.1)
         waiting = await within(follow(site, job, Remembering(), queued))
@@ -216,7 +216,7 @@ async def test_a_job_that_waits_long_is_explained_once_in_the_schedulers_words(
     armada: ScriptedArmada, reporter: Remembering
 ) -> None:
     job = a_job()
-    armada.reports[job.job_id] = "pool cpu:\n  UnschedulableReason: no room for 64 cpu\n"
+    armada.reports[job.job_id] = "cpu:\n  UnschedulableReason: no room for 64 cpu\n"
     options = FollowOptions(get_logs=False, explain_after=0.05)
     async with shared_site(armada.settings(), replace(QUICK, explain_interval=0.05)) as site:
         task = asyncio.create_task(follow(site, job, reporter, options))
@@ -227,6 +227,39 @@ async def test_a_job_that_waits_long_is_explained_once_in_the_schedulers_words(
 
     assert sum("no room for 64 cpu" in text for text in reporter.states) == 1
     assert (outcome.status, outcome.requestor) == ("cancelled", "ann")
+
+
+async def test_a_cordoned_queue_is_named_and_asked_for_once_however_many_jobs_wait(armada: ScriptedArmada) -> None:
+    jobs, reporters = [a_job(number) for number in range(20)], [Remembering() for _ in range(20)]
+    armada.cordoned.add(QUEUE)
+    options = FollowOptions(get_logs=False, explain_after=0.05)
+    async with shared_site(armada.settings(), QUICK) as site:
+        tasks = [
+            asyncio.create_task(follow(site, job, each, options)) for job, each in zip(jobs, reporters, strict=True)
+        ]
+        for job in jobs:
+            armada.emit(QUEUE, JOB_SET, job.job_id, "queued")
+        await until(lambda: all(any("is cordoned" in text for text in each.states) for each in reporters))
+        for job in jobs:
+            armada.emit(QUEUE, JOB_SET, job.job_id, "succeeded")
+        await asyncio.gather(*(within(task) for task in tasks))
+
+    assert sum(armada.calls[path] for path in armada.calls if path.endswith("/GetQueue")) == 1
+    assert not any(path.endswith("/GetJobReport") for path in armada.calls)
+
+
+async def test_a_scheduler_that_has_no_answer_is_not_quoted(armada: ScriptedArmada, reporter: Remembering) -> None:
+    job = a_job()
+    armada.reports[job.job_id] = f"default:\n Most recent scheduling round that affected job {job.job_id}: none\n"
+    options = FollowOptions(get_logs=False, explain_after=0.05)
+    async with shared_site(armada.settings(), replace(QUICK, explain_interval=0.05)) as site:
+        task = asyncio.create_task(follow(site, job, reporter, options))
+        armada.emit(QUEUE, JOB_SET, job.job_id, "queued")
+        await until(lambda: armada.calls["/schedulerobjects.SchedulerReporting/GetJobReport"] >= 3)
+        armada.emit(QUEUE, JOB_SET, job.job_id, "succeeded")
+        await within(task)
+
+    assert not any("still queued" in text for text in reporter.states)
 
 
 async def test_many_streams_are_spread_over_connections(armada: ScriptedArmada) -> None:

@@ -151,7 +151,7 @@ def test_a_preemption_keeps_who_and_why() -> None:
 def test_a_cancellation_keeps_who_asked_for_it() -> None:
     known = folded(event("cancelling", requestor="ann"), event("cancelled"))
 
-    assert (known.requestor, known.reason) == ("ann", "cancelled by ann")
+    assert (known.requestor, known.reason) == ("ann", "")
 
 
 def test_resource_use_keeps_the_highest_of_each() -> None:

@@ -4,18 +4,34 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_armada.follow.state.texts import scheduler_reason
+from airflow_armada.follow.state import outcome
+from airflow_armada.follow.state.progress import ENDED, JobProgress
+from airflow_armada.follow.state.texts import phase_text
 
 
 @pytest.mark.parametrize(
-    ("report", "expected"),
+    ("known", "text"),
     [
-        ("", ""),
-        ("cpu:\n\tUnschedulableReason: no room\n", "no room"),
-        ("a:\n UnschedulableReason: x\nb:\n UnschedulableReason: x\nc:\n UnschedulableReason: y\n", "x; y"),
-        ("cpu:\n\tMost recent round: none\n", "cpu:; Most recent round: none"),
-        ("cpu:\n UnschedulableReason: none\n Node: n1\n", "cpu:; UnschedulableReason: none; Node: n1"),
+        ({"end": outcome.SUCCEEDED}, "succeeded"),
+        ({"end": outcome.CANCELLED}, "was cancelled"),
+        ({"end": outcome.CANCELLED, "requestor": "ann"}, "was cancelled by ann"),
+        ({"end": outcome.CANCELLED, "requestor": "ann", "reason": "too big"}, "was cancelled by ann: too big"),
+        ({"end": outcome.PREEMPTED, "requestor": "ann", "reason": "urgent"}, "was preempted by ann: urgent"),
+        (
+            {
+                "end": outcome.FAILED,
+                "cause": "OOM",
+                "reason": "Container c failed with exit code 137",
+                "exit_codes": {"c": 137},
+            },
+            "failed (OOM): Container c failed with exit code 137",
+        ),
+        (
+            {"end": outcome.FAILED, "cause": "OOM", "reason": "c failed with exit code 137", "exit_codes": {"c": 137}},
+            "failed (OOM): c failed with exit code 137",
+        ),
+        ({"end": outcome.FAILED, "reason": "a\n\nb\n", "exit_codes": {"c": 3}}, "failed: a; b; c exited with 3"),
     ],
 )
-def test_the_schedulers_report_is_shortened_to_its_reason(report: str, expected: str) -> None:
-    assert scheduler_reason(report) == expected
+def test_an_end_tells_who_and_why_once(known: dict[str, object], text: str) -> None:
+    assert phase_text(JobProgress(phase=ENDED, **known)) == text  # type: ignore[arg-type]

@@ -1,0 +1,100 @@
+"""Why a job is still queued, in one sentence, from reports as the real scheduler writes them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_armada.follow.state.queue_reason import queue_reason
+from tests.support.recordings import FOLDER, recordings
+
+CALLS = json.loads((FOLDER / "calls.json").read_text())
+JOB = "01m8dtxqsk08p714kpa50mkneg"
+
+
+def recorded(call: str) -> str:
+    return str(CALLS[call]["answer"]["report"])
+
+
+def report(reason: str, *excluded: str, nodes: int = 6) -> str:
+    rows = "".join(f"\n   {one}" for one in excluded) if excluded else "             none"
+    return (
+        f"default:\n Most recent scheduling round that affected job {JOB}:\n  Time:                2026-11-27\n"
+        f"  Job ID:              {JOB}\n  UnschedulableReason: {reason}\n  Node:                       none\n"
+        f"  Number of nodes in cluster: {nodes}\n  Excluded nodes:{rows}\n"
+    )
+
+
+def why(job_report: str = "", queue_report: str = "", *, cordoned: bool = False, job_id: str = JOB) -> str:
+    return queue_reason(job_id, "dq", cordoned=cordoned, job_report=job_report, queue_report=queue_report)
+
+
+def test_a_cordoned_queue_is_the_reason_whatever_the_scheduler_says() -> None:
+    assert why(recorded("job report unknown"), cordoned=True).startswith("queue dq is cordoned")
+
+
+@pytest.mark.parametrize("text", [one.report for one in recordings() if one.report])
+def test_what_is_no_answer_is_not_shown(text: str) -> None:
+    assert why(text) == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (
+            report("job does not fit on any node", "6: node does not match pod NodeSelector: label disk not set"),
+            "no node can ever run it: node does not match pod NodeSelector: label disk not set (6 of 6)",
+        ),
+        (
+            report(
+                "job does not fit on any node",
+                "5: pod requires 8 cpu, but only 2 is available",
+                "1: taint a not tolerated",
+            ),
+            "no node has room for it now: pod requires 8 cpu, but only 2 is available (5 of 6); "
+            "taint a not tolerated (1 of 6)",
+        ),
+        (report("job does not fit on any node"), "no node has room for it now"),
+        (
+            report("maximum total resources for this queue exceeded"),
+            "its queue has used up the resources that it may have",
+        ),
+        (
+            report("queue scheduling rate limit exceeded"),
+            "jobs are started at a limited rate (queue scheduling rate limit exceeded)",
+        ),
+        (
+            report("unable to schedule gang since minimum cardinality not met"),
+            "its gang cannot be placed as a whole (unable to schedule gang since minimum cardinality not met)",
+        ),
+        (report("something new"), "something new"),
+    ],
+)
+def test_the_report_on_the_job_is_put_into_words(text: str, sentence: str) -> None:
+    assert why(text) == sentence
+
+
+def test_the_pools_are_told_apart_where_they_differ() -> None:
+    one, other = report("something new"), report("something else").replace("default:", "gpu:")
+
+    assert why(one + other) == "in pool default something new; in pool gpu something else"
+    assert why(one + one.replace("default:", "gpu:")) == "something new"
+
+
+def test_a_job_that_the_scheduler_has_not_come_to_is_explained_by_its_queue() -> None:
+    nothing = recorded("job report unknown")
+
+    assert why(nothing, recorded("queue report")) == "no node has room for it now"
+    assert why(nothing, recorded("queue report"), job_id="another").startswith(
+        "the scheduler has not come to it yet; of "
+    )
+    assert why(nothing, recorded("queue report missing")) == "the scheduler has not looked at queue dq yet"
+    assert why(nothing) == ""
+
+
+@given(st.text(max_size=300), st.text(max_size=300))
+def test_any_text_is_a_report(job_report: str, queue_report: str) -> None:
+    why(job_report, queue_report)

@@ -1,0 +1,82 @@
+"""What the texts tell in which Armada says why a job ended."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_armada.follow.state.reasons import failure, preemption, readable
+
+POLICY = "Retry policy: policy retry limit exceeded (2/2)\n\nFinal run error:\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "exit_codes", "cause"),
+    [
+        (
+            POLICY + "Container main failed with exit code 137 because OOMKilled: \n\nmain exited with code 137: ",
+            137,
+            "OOM",
+        ),
+        (POLICY + "Container main failed with exit code 3 because Error: \n\nmain exited with code 3: ", 3, ""),
+        ("Container main failed with exit code 137 because OOMKilled: \n", 137, "OOM"),
+        ("Container main failed with exit code 137 because Error: \n", 137, ""),
+        ("The node was low on resource: memory. Container main was using 1Gi.", None, "Evicted"),
+        ("Pod was active on the node longer than the specified deadline", None, "DeadlineExceeded"),
+        ("Lease expired", None, ""),
+        ("", None, ""),
+    ],
+)
+def test_a_failure_is_read_from_its_fixed_text(text: str, exit_codes: int | None, cause: str) -> None:
+    assert failure(text) == ({} if exit_codes is None else {"main": exit_codes}, cause)
+
+
+@pytest.mark.parametrize("words", ["Container main failed with exit code 137 because OOMKilled: ", "OOMKilled", POLICY])
+def test_what_the_job_itself_wrote_is_not_believed(words: str) -> None:
+    text = f"Container main failed with exit code 3 because Error: \n\n\n{words}"
+
+    assert failure(text).cause == ""
+    assert "137" not in str(failure(text).exit_codes)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Preempted by anna - make room", ("anna", "make room")),
+        ("Preempted by anna", ("anna", "")),
+        ("Preempted - preemption requested via API", ("", "preemption requested via API")),
+        ("by a more urgent job", ("", "by a more urgent job")),
+        ("", ("", "")),
+    ],
+)
+def test_who_preempted_a_job_and_why(text: str, expected: tuple[str, str]) -> None:
+    assert preemption(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("exit 1", "exit 1"),
+        ("Error:\n\n\ntry again later\n", "Error: try again later"),
+        ("Traceback:\n  File x\nValueError", "Traceback: File x\nValueError"),
+        (
+            "pool a:\njob/gang requests resources (memory=107374182400k,cpu=1) which exceeds the total limit of "
+            "(memory=342339092480,cpu=74) for its queue/priority class\n\n---\npool b:\nNode:   none\n"
+            "Number of nodes in cluster: 6\nExcluded nodes:\n 4: taint gpu=true:NoSchedule not tolerated\n"
+            " 2: node does not match pod NodeSelector: label disk not set\n\n---\n",
+            "pool a: requests memory=97.7Ti, more than the limit of 318.8Gi for its queue or priority class\n"
+            "pool b: no node can ever run it: taint gpu=true:NoSchedule not tolerated (4 of 6); "
+            "node does not match pod NodeSelector: label disk not set (2 of 6)",
+        ),
+    ],
+)
+def test_a_reason_is_written_as_a_person_wants_it(text: str, expected: str) -> None:
+    assert readable(text) == expected
+
+
+@given(st.text(max_size=300))
+def test_any_text_is_a_reason(text: str) -> None:
+    assert len(readable(text)) <= len(text) + 1
+    failure(text)
+    preemption(text)
