@@ -132,8 +132,36 @@ def _connection_type() -> dict[str, Any]:
     }
 
 
+def _allowed(description: str, example: str) -> dict[str, Any]:
+    return {
+        "description": description,
+        "version_added": "0.1.0",
+        "type": "string",
+        "example": example,
+        "default": "",
+    }
+
+
 def _options() -> dict[str, Any]:
     return {
+        "allowed_credentials": _allowed(
+            "Kinds of credentials that connections may take from Airflow's machines, separated by commas: token_file, "
+            "token_variable, token_command, oidc_login, oidc_kubernetes, kubernetes, armadactl. Whoever may edit "
+            "connections chooses where they are sent. Kinds that are in the connection itself are always allowed.",
+            "kubernetes, token_file",
+        ),
+        "allowed_credential_files": _allowed(
+            "Paths that token_file, armadactl and oidc_token_cache may name, separated by commas; * is any text.",
+            "/run/secrets/armada/*",
+        ),
+        "allowed_credential_variables": _allowed(
+            "Environment variables that token_variable may name and token_command_environment may set, as patterns.",
+            "ARMADA_*",
+        ),
+        "allowed_credential_commands": _allowed(
+            "Programs that token_command may run, each with its arguments; a last * stands for any arguments.",
+            "/opt/get-token --audience armada",
+        ),
         "connection_cache_ttl": {
             "description": "Seconds for which a process remembers the settings of an Armada connection.",
             "version_added": "0.1.0",

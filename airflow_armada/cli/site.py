@@ -13,6 +13,7 @@ from airflow_armada.cli.output import UsageError
 from airflow_armada.client.address import is_loopback
 from airflow_armada.client.failure import SettingsError
 from airflow_armada.client.settings import SiteSettings
+from airflow_armada.client.site.allowed_credentials import EVERYTHING
 from airflow_armada.client.site.armadactl import read_armadactl
 from airflow_armada.hooks.settings import site_settings
 
@@ -97,7 +98,8 @@ def settings_of_uri(uri: str, source: str) -> SiteSettings:
             login=None if parts.username is None else unquote(parts.username),
             password=None if parts.password is None else unquote(parts.password),
             extra_dejson=extra,
-        )
+        ),
+        EVERYTHING,
     )
 
 

@@ -19,6 +19,7 @@ from airflow_armada.client.failure import ArmadaError, SettingsError
 if TYPE_CHECKING:
     from airflow_armada.client.client import ArmadaClient
     from airflow_armada.client.settings import SiteSettings
+    from airflow_armada.client.site.allowed_credentials import AllowedCredentials
 
 _DEFAULT_TTL = 60.0
 
@@ -55,6 +56,14 @@ def connection_cache_ttl() -> float:
     """
     ttl: float = conf.getfloat("armada", "connection_cache_ttl", fallback=_DEFAULT_TTL)
     return ttl
+
+
+def _allowed() -> AllowedCredentials:
+    """Read from Airflow's configuration what connections may take from its machines."""
+    from airflow_armada.client.site.allowed_credentials import allowed_credentials
+
+    options = ("credentials", "credential_variables", "credential_files", "credential_commands")
+    return allowed_credentials(*(conf.get("armada", f"allowed_{option}", fallback="") or "" for option in options))
 
 
 def _mask(settings: SiteSettings) -> None:
@@ -113,7 +122,7 @@ class ArmadaHook(BaseHook):
     def _look_up(self) -> SiteSettings:
         from airflow_armada.hooks.settings import site_settings
 
-        settings = site_settings(self.get_connection(self.armada_conn_id))
+        settings = site_settings(self.get_connection(self.armada_conn_id), _allowed())
         _mask(settings)
         # Here too, because a task that only waits for its job hardly makes a call.
         settings.credentials.announce()
@@ -198,13 +207,21 @@ class ArmadaHook(BaseHook):
         """
         Try the way to the site step by step: address, TLS, credentials, queues, log service.
 
+        Airflow calls it in the API server, for anybody who may edit connections: so it never uses credentials that are
+        taken from the machine.
+
         :return: whether it works, and a line to show: what works, or what does not and how to mend it.
         """
+        from airflow_armada.client.site.allowed_credentials import AllowedCredentials
         from airflow_armada.client.site.diagnose import diagnose
+        from airflow_armada.hooks.settings import site_settings
 
         forget_connections()
+        elsewhere = f"run `airflow-armada check --conn-id {self.armada_conn_id}` on a worker, as Test never uses them"
         try:
-            diagnosis = diagnose(self.settings())
+            settings = site_settings(self.get_connection(self.armada_conn_id), AllowedCredentials(refusal=elsewhere))
+            _mask(settings)
+            diagnosis = diagnose(settings)
         except (ArmadaError, AirflowNotFoundException) as error:
             return False, str(error)
         return diagnosis.ok, diagnosis.summary

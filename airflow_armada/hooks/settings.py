@@ -9,6 +9,7 @@ from airflow_armada.client.address import Address, check_web_address, is_loopbac
 from airflow_armada.client.auth.credentials import Anonymous
 from airflow_armada.client.failure import ArmadaError, SettingsError
 from airflow_armada.client.settings import SiteSettings, TlsSettings
+from airflow_armada.client.site.allowed_credentials import NOTHING, AllowedCredentials
 from airflow_armada.client.site.field_values import FieldValues
 from airflow_armada.client.site.fields import credentials_from
 
@@ -41,17 +42,18 @@ def _tls(extra: FieldValues, default: bool, switch: str = "tls") -> TlsSettings 
     return TlsSettings(**{name: extra.text(name) for name in names})
 
 
-def site_settings(connection: ConnectionLike) -> SiteSettings:
+def site_settings(connection: ConnectionLike, allowed: AllowedCredentials = NOTHING) -> SiteSettings:
     """
     Read a connection.
 
     :param connection: an Airflow connection of type ``armada``.
+    :param allowed: what it may take from this machine.
     :return: the settings of the Armada site.
     :raises SettingsError: when the connection cannot work as it is; the text names the connection, no secret.
     """
     try:
         extra = FieldValues(connection.login or "", connection.password or "", _extra_of(connection))
-        base = _base(connection, extra)
+        base = _base(connection, extra, allowed)
         return replace(
             base,
             allow_plaintext_credentials=extra.flag("allow_plaintext_credentials", base.allow_plaintext_credentials),
@@ -76,15 +78,15 @@ def _extra_of(connection: ConnectionLike) -> dict[str, Any]:
     return extra
 
 
-def _base(connection: ConnectionLike, extra: FieldValues) -> SiteSettings:
+def _base(connection: ConnectionLike, extra: FieldValues, allowed: AllowedCredentials) -> SiteSettings:
     """Find server and credentials: in the connection itself, in a file of armadactl, or where Lookout says."""
     if extra.text("armadactl"):
-        return _from_armadactl(connection, extra)
+        return _from_armadactl(connection, extra, allowed)
     if not (connection.host or "").strip() and extra.text("lookout_url"):
-        return _from_lookout(connection, extra)
+        return _from_lookout(extra, allowed)
     server = _server(connection)
     tls = _tls(extra, not server.plain)
-    return SiteSettings(target=server.target, tls=tls, credentials=credentials_from(extra))
+    return SiteSettings(target=server.target, tls=tls, credentials=credentials_from(extra, allowed))
 
 
 def _log_services(extra: FieldValues, base: SiteSettings) -> dict[str, Any]:
@@ -100,19 +102,20 @@ def _log_services(extra: FieldValues, base: SiteSettings) -> dict[str, Any]:
     return found
 
 
-def _from_armadactl(connection: ConnectionLike, extra: FieldValues) -> SiteSettings:
+def _from_armadactl(connection: ConnectionLike, extra: FieldValues, allowed: AllowedCredentials) -> SiteSettings:
     from airflow_armada.client.site.armadactl import read_armadactl
 
     if connection.host or connection.login or connection.password or extra.text("auth"):
         raise SettingsError("extra 'armadactl' gives server and credentials: leave host, login, password, auth empty")
+    allowed.check("armadactl", extra)
     settings = read_armadactl(extra.text("armadactl")).settings(extra.text("armadactl_context"))
     return settings if settings.tls is None else replace(settings, tls=_tls(extra, True))
 
 
-def _from_lookout(connection: ConnectionLike, extra: FieldValues) -> SiteSettings:
+def _from_lookout(extra: FieldValues, allowed: AllowedCredentials) -> SiteSettings:
     from airflow_armada.client.site.lookout_discovery import discovered, read_config
 
-    credentials, use_proxy = credentials_from(extra), extra.flag("use_proxy", True)
+    credentials, use_proxy = credentials_from(extra, allowed), extra.flag("use_proxy", True)
     lookout = check_web_address(extra.text("lookout_url"), "the Lookout URL")
     if lookout.scheme == "http" and not is_loopback(lookout.host) and not isinstance(credentials, Anonymous):
         raise SettingsError(

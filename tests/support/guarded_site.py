@@ -13,6 +13,7 @@ from typing import Any
 from airflow_armada.client.auth.oidc import cache_key
 from airflow_armada.client.auth.oidc_login import device_login
 from airflow_armada.client.auth.token_cache import TokenCache
+from airflow_armada.client.site.allowed_credentials import HOST_KINDS
 from airflow_armada.standalone.auth import Credentials, Principal
 from airflow_armada.standalone.server import StandaloneArmada
 from tests.support.oidc import CLIENT_SECRET, USER, OidcProvider, Person, oidc_provider
@@ -27,6 +28,13 @@ SERVICE_ACCOUNT_TOKEN = "CANARY-service-account-0123456789"
 WRONG = "CANARY-wrong-password-0123456789"
 COMMAND_SECRET = "CANARY-command-environment-0123456789"
 VARIABLE = "GUARDED_SITE_TOKEN"
+ALLOWED = {
+    "AIRFLOW__ARMADA__ALLOWED_CREDENTIALS": ", ".join(HOST_KINDS),
+    "AIRFLOW__ARMADA__ALLOWED_CREDENTIAL_FILES": "*",
+    "AIRFLOW__ARMADA__ALLOWED_CREDENTIAL_VARIABLES": "*",
+    "AIRFLOW__ARMADA__ALLOWED_CREDENTIAL_COMMANDS": "* *",
+}
+"""Airflow's configuration that lets connections use what is on the machine."""
 
 
 @dataclass

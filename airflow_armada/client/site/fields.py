@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from typing import TYPE_CHECKING
 
 from airflow_armada.client.failure import ArmadaError, SettingsError
+from airflow_armada.client.site.allowed_credentials import NOTHING, AllowedCredentials
 from airflow_armada.client.site.field_values import FieldValues
 
 if TYPE_CHECKING:
@@ -44,9 +45,21 @@ FIELDS = (
         "The kind of credentials. Basic needs login and password; every other kind the fields that bear its name.",
     ),
     Field("token", "Bearer token", "Sent as it is; nothing renews it.", secret=True),
-    Field("token_file", "Bearer token file", "Path on workers and triggerers, read again whenever it changes."),
-    Field("token_variable", "Bearer token variable", "Environment variable of workers and triggerers that holds it."),
-    Field("token_command", "Token command", "Program that prints a bearer token, like armadactl's execAuth."),
+    Field(
+        "token_file",
+        "Bearer token file",
+        "Path on workers and triggerers, read for every call. [armada] allowed_credentials must allow it.",
+    ),
+    Field(
+        "token_variable",
+        "Bearer token variable",
+        "Variable of workers and triggerers. [armada] allowed_credentials must allow it.",
+    ),
+    Field(
+        "token_command",
+        "Token command",
+        "Program that prints a bearer token. [armada] allowed_credentials must allow it.",
+    ),
     Field("token_command_arguments", "Token command arguments", 'JSON list, such as ["--get-token"].'),
     Field("token_command_environment", "Token command environment", "JSON object of further variables.", secret=True),
     Field("oidc_provider_url", "OpenID provider", "Its issuer, such as https://login.example.com/realms/main."),
@@ -59,21 +72,27 @@ FIELDS = (
     Field("oidc_token_cache", "OpenID login file", "Where `airflow-armada login` kept the login; empty: its default."),
     Field("kubernetes_service_account", "Service account", "For kubernetes; empty: the pod's mounted token."),
     Field("kubernetes_namespace", "Service account namespace", "For kubernetes; empty: the pod's."),
-    Field("armadactl", "armadactl file", "Path of an .armadactl.yaml that gives server and credentials instead."),
+    Field(
+        "armadactl",
+        "armadactl file",
+        "Path of an .armadactl.yaml to use instead. [armada] allowed_credentials must allow it.",
+    ),
     Field("armadactl_context", "armadactl context", "Context of that file; empty: its current one."),
 )
 
 
-def credentials_from(values: FieldValues) -> Credentials:
+def credentials_from(values: FieldValues, allowed: AllowedCredentials = NOTHING) -> Credentials:
     """
     Make the one kind of credentials that a connection gives.
 
     :param values: the connection's fields
-    :raises SettingsError: when the kind is not known, incomplete or not clear; the text holds no secret
+    :param allowed: what the connection may take from this machine
+    :raises SettingsError: when the kind is not known, not allowed, incomplete or not clear; the text holds no secret
     """
     name = values.text(AUTH).lower().replace("-", "_") or _implied(values)
     if name not in KINDS:
         raise SettingsError(f"extra {AUTH!r} must be one of {', '.join(KINDS)}, not {name[:40]!r}")
+    allowed.check(name, values)
     try:
         return KINDS[name](values)
     except SettingsError:

@@ -205,7 +205,7 @@ async def test_a_stream_that_was_refused_is_opened_with_the_renewed_token(tmp_pa
 
 async def test_a_token_that_cannot_be_had_is_an_error_of_its_own(tmp_path: Path) -> None:
     with scripted_server(Health=accepting()) as server:
-        settings = plain(server, TokenFile(str(tmp_path / "nothing")))
+        settings = plain(server, TokenFile(str(tmp_path)))
         client = ArmadaClient(open_channel(settings))
         with client, pytest.raises(errors.CredentialsError, match="cannot read the token file"):
             client.submit_health()

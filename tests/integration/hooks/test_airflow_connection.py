@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 import time
 from pathlib import Path
 
@@ -12,12 +13,14 @@ import pytest
 
 from airflow_armada.client.auth.credentials import BearerToken
 from airflow_armada.client.auth.oidc import OidcClientCredentials
+from airflow_armada.client.failure import SettingsError
 from airflow_armada.hooks.armada import ArmadaHook, forget_connections
 from airflow_armada.standalone.auth import Credentials
 from airflow_armada.standalone.server import StandaloneArmada
 from airflow_armada.wait.job_wait import connection_origin
 from tests.support.components import wait_until
 from tests.support.following import counting, followed, submitted
+from tests.support.guarded_site import ALLOWED
 from tests.support.oidc import CLIENT_SECRET, oidc_provider
 from tests.support.sites import plain
 
@@ -100,8 +103,29 @@ def test_the_secrets_of_armadactls_file_are_masked_like_those_of_the_connection(
     file.write_text("armadaUrl: armada:443\nbasicAuth: {username: ada, password: CANARY-in-the-file}\n")
     connection = {"conn_type": "armada", "extra": {"armadactl": str(file)}}
     monkeypatch.setenv("AIRFLOW_CONN_FROM_A_FILE", json.dumps(connection))
+    with pytest.raises(SettingsError, match="kind armadactl are not allowed"):
+        ArmadaHook("from_a_file").settings()
+    for name, value in ALLOWED.items():
+        monkeypatch.setenv(name, value)
 
     assert ArmadaHook("from_a_file").settings().target == "armada:443"
 
     masker = pytest.importorskip("airflow.sdk._shared.secrets_masker", reason="elsewhere before Airflow 3.2")
     assert masker.redact("the password is CANARY-in-the-file") == "the password is ***"
+
+
+def test_test_never_uses_what_is_on_the_api_servers_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name, value in ALLOWED.items():
+        monkeypatch.setenv(name, value)
+    trace = tmp_path / "it-ran"
+    with StandaloneArmada() as server:
+        for extra in (
+            {"token_command": sys.executable, "token_command_arguments": ["-c", f"open({str(trace)!r}, 'w')"]},
+            {"token_variable": "AIRFLOW__CORE__FERNET_KEY"},
+            {"token_file": "/etc/shadow"},
+            {"auth": "kubernetes"},
+        ):
+            works, text = press_test(monkeypatch, server, **extra)
+            assert (works, "airflow-armada check --conn-id tested" in text) == (False, True)
+
+    assert not trace.exists()

@@ -10,6 +10,7 @@ from airflow_armada.standalone.auth import Credentials
 from airflow_armada.standalone.server import StandaloneArmada
 from tests.integration.operators.conftest import InlineAirflow
 from tests.support.airflow_stack import armada_connection
+from tests.support.guarded_site import ALLOWED
 from tests.support.token_exchange import token_exchange
 
 pytestmark = pytest.mark.timeout(300)
@@ -39,7 +40,7 @@ def test_tasks_wait_for_a_login_provider_that_is_busy(tmp_path: Path) -> None:
             oidc_client_id="airflow",
             token_file=str(tmp_path / "service-account"),
         )
-        with InlineAirflow(tmp_path / "airflow", {"AIRFLOW_CONN_BUSY": connection}) as airflow:
+        with InlineAirflow(tmp_path / "airflow", {"AIRFLOW_CONN_BUSY": connection, **ALLOWED}) as airflow:
             run = airflow.run(DAG)
 
     assert run.state == "success"

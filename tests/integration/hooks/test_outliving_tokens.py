@@ -14,6 +14,7 @@ from airflow_armada.standalone.auth import Credentials
 from airflow_armada.standalone.server import StandaloneArmada
 from tests.integration.operators.conftest import Finished, InlineAirflow
 from tests.support.airflow_stack import armada_connection
+from tests.support.guarded_site import ALLOWED
 from tests.support.oidc import CLIENT_SECRET, OidcProvider, oidc_provider
 
 pytestmark = pytest.mark.timeout(600)
@@ -77,7 +78,7 @@ def run(provider: OidcProvider, tmp_path_factory: pytest.TempPathFactory) -> Ite
             f"AIRFLOW_CONN_{name}": armada_connection(server.target, allow_plaintext_credentials=True, **extra)
             for name, extra in (("OIDC", oidc), ("FILE", file))
         }
-        with InlineAirflow(tmp_path_factory.mktemp("airflow"), connections) as airflow:
+        with InlineAirflow(tmp_path_factory.mktemp("airflow"), {**connections, **ALLOWED}) as airflow:
             yield airflow.run(DAG)
 
 

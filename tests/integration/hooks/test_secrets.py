@@ -15,7 +15,7 @@ from airflow_armada.cli.arguments import COMMANDS
 from airflow_armada.client.site.fields import KINDS
 from tests.integration.operators.conftest import Finished, InlineAirflow
 from tests.support.canaries import process_list, traces, traces_in
-from tests.support.guarded_site import PASSWORD, TOKENS, VARIABLE, GuardedSite, guarded_site
+from tests.support.guarded_site import ALLOWED, PASSWORD, TOKENS, VARIABLE, GuardedSite, guarded_site
 from tests.support.sites import SCRIPT
 
 pytestmark = pytest.mark.timeout(600)
@@ -72,7 +72,7 @@ def runs(site: GuardedSite, home: Path) -> Runs:
     """Run jobs that succeed, jobs that fail and jobs that are refused, with every kind of credentials."""
     connections = {f"AIRFLOW_CONN_GOOD_{kind.upper()}": site.connection(one) for kind, one in site.good.items()}
     connections |= {f"AIRFLOW_CONN_BAD_{kind.upper()}": site.connection(one) for kind, one in site.bad.items()}
-    environment = {**connections, **LOUD, VARIABLE: TOKENS["variable"]}
+    environment = {**connections, **ALLOWED, **LOUD, VARIABLE: TOKENS["variable"]}
     with process_list() as seen, InlineAirflow(home, environment) as airflow:
         runs = {
             "works": airflow.run(dag("works", "echo fine", site.good)),

@@ -22,6 +22,7 @@ from airflow_armada.cli.site import settings_from, settings_of_uri
 from airflow_armada.client.auth.credentials import BearerToken, TokenFile
 from airflow_armada.client.failure import ArmadaError, CredentialsError, SettingsError
 from airflow_armada.client.settings import SiteSettings
+from airflow_armada.client.site.allowed_credentials import EVERYTHING
 from airflow_armada.client.site.fields import FIELDS, KINDS
 from airflow_armada.hooks.settings import site_settings
 
@@ -71,7 +72,7 @@ def test_any_connection(
     host: str | None, port: int | None, login: str | None, password: str | None, extra: Any
 ) -> None:
     try:
-        found = site_settings(FuzzedConnection(host, port, login, password, extra))
+        found = site_settings(FuzzedConnection(host, port, login, password, extra), EVERYTHING)
     except SettingsError as error:
         assert_one_clear_line(error, "'fuzzed'")
     else:

@@ -11,6 +11,7 @@ from airflow.sdk import Connection
 from airflow_armada.client.auth.credentials import Anonymous, Basic, BearerToken, TokenFile
 from airflow_armada.client.failure import SettingsError
 from airflow_armada.client.settings import TlsSettings
+from airflow_armada.client.site.allowed_credentials import EVERYTHING
 from airflow_armada.hooks.settings import site_settings
 
 
@@ -76,7 +77,7 @@ def test_a_plain_web_address_is_a_choice_for_plain_text() -> None:
     ],
 )
 def test_credentials_are_what_the_connection_gives(fields: Any, extra: Any, credentials: Any) -> None:
-    assert site_settings(connection(extra, **fields)).credentials == credentials
+    assert site_settings(connection(extra, **fields), EVERYTHING).credentials == credentials
 
 
 @pytest.mark.parametrize(
