@@ -86,7 +86,9 @@ class Config:
     :param cycle: seconds between something to decide and the scheduler's decision on it
     :param query_lag: seconds by which the query API is behind the events
     :param utilisation_interval: seconds between two ``utilisation`` events of a running job
-    :param log_limit: bytes of log kept for a container; older lines give way
+    :param log_limit: bytes of memory for a container's log; older lines give way
+    :param log_limit_in_all: bytes of memory for all logs together
+    :param disk_left: part of the disk that the jobs' folders leave free; if they do not, the largest job is evicted
     :param lease_attempts: runs that a job may have before a returned lease fails it
     :param priority_classes: the priority classes by name
     """
@@ -97,6 +99,8 @@ class Config:
     query_lag: float = 0.0
     utilisation_interval: float = 300.0
     log_limit: int = 64 * 2**20
+    log_limit_in_all: int = 1024 * 2**20
+    disk_left: float = 0.05
     lease_attempts: int = 4
     retention: Retention = field(default_factory=Retention)
     priority_classes: Mapping[str, PriorityClass] = field(default_factory=lambda: PRIORITY_CLASSES)

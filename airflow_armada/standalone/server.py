@@ -6,8 +6,6 @@ import asyncio
 import json
 import logging
 import secrets
-import shutil
-import tempfile
 import threading
 from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -28,6 +26,7 @@ from airflow_armada.standalone.auth import ANONYMOUS, Authenticator, Credentials
 from airflow_armada.standalone.config import Config, Retention
 from airflow_armada.standalone.disruptions import Disruptions
 from airflow_armada.standalone.faults import Faults
+from airflow_armada.standalone.runner.work_folder import WorkFolder
 from airflow_armada.standalone.scheduling.engine import Engine
 from airflow_armada.standalone.scheduling.watchdog import Watchdog
 from airflow_armada.standalone.services.access import Access
@@ -145,9 +144,8 @@ class StandaloneArmada:
 
     async def _main(self) -> None:
         self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
-        folder = self._work_dir or Path(tempfile.mkdtemp(prefix="armada-standalone-"))
-        folder.mkdir(parents=True, exist_ok=True)
-        engine = self._engine = Engine(self.config, folder, self.faults, temporary=self._work_dir is None)
+        folder = WorkFolder(self._work_dir)
+        engine = self._engine = Engine(self.config, folder, self.faults)
         self._routes = routes(Access(engine, self.authenticator, self.faults))
         self.faults.listen(lambda: self._call_soon(self._faults_changed))
         work = [asyncio.create_task(part) for part in (engine.run(), Watchdog(engine).run())]
@@ -162,8 +160,7 @@ class StandaloneArmada:
             for task in work:
                 task.cancel()
             await asyncio.gather(*work, return_exceptions=True)
-            if self._work_dir is None:
-                shutil.rmtree(folder, ignore_errors=True)
+            folder.close()
 
     async def _listen(self) -> None:
         server = grpc.aio.server(options=_OPTIONS)

@@ -47,9 +47,9 @@ class Terminated:
 class RunningContainer:
     """A container from its start to its end."""
 
-    def __init__(self, job: Job, spec: Container, folder: Path, log_limit: int) -> None:
+    def __init__(self, job: Job, spec: Container, folder: Path, log: ContainerLog) -> None:
         self.spec = spec
-        self.log = ContainerLog(log_limit)
+        self.log = log
         self.terminated: Terminated | None = None
         self._job = job
         self._folder = folder

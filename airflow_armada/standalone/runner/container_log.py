@@ -11,14 +11,31 @@ NEWLINE = b"\n"
 _STAMP_BYTES = len("2006-01-02T15:04:05.000000000Z ")
 
 
-class ContainerLog:
-    """What a container has written.
+LINE_COST = 128
+"""Bytes that the shortest line takes, with its time and its newline."""
 
-    :param limit: bytes kept; the oldest lines give way to new ones
+
+class LogSpace:
+    """What all logs may take together.
+
+    :param limit: bytes
     """
 
     def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.used = 0
+
+
+class ContainerLog:
+    """What a container has written.
+
+    :param limit: bytes kept, every line with what it costs; the oldest lines give way to new ones
+    :param space: shared with other logs; where it is full, whoever writes loses lines
+    """
+
+    def __init__(self, limit: int, space: LogSpace | None = None) -> None:
         self._limit = limit
+        self._space = space or LogSpace(limit)
         self._stamps: list[int] = []
         self._lines: list[bytes] = []
         self._size = 0
@@ -44,15 +61,22 @@ class ContainerLog:
         stamp = time.time_ns()
         self._stamps.append(max(stamp, self._stamps[-1] + 1) if self._stamps else stamp)
         self._lines.append(line)
-        self._size += len(line)
-        if self._size > self._limit:
-            self._drop_half()
+        self._count(len(line) + LINE_COST)
+        if self._size > self._limit or self._space.used > self._space.limit:
+            self._drop((len(self._lines) + 1) // 2)
 
-    def _drop_half(self) -> None:
-        middle = (len(self._lines) + 1) // 2
-        del self._stamps[:middle]
-        del self._lines[:middle]
-        self._size = sum(map(len, self._lines))
+    def _count(self, size: int) -> None:
+        self._size += size
+        self._space.used += size
+
+    def _drop(self, count: int) -> None:
+        self._count(-sum(len(line) + LINE_COST for line in self._lines[:count]))
+        del self._stamps[:count]
+        del self._lines[:count]
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._drop(len(self._lines))
 
     def page(self, since: int, tail: int | None, limit: int) -> list[tuple[int, bytes]]:
         """Return the lines that Kubernetes would return for a log request.

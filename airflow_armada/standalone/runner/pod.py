@@ -13,11 +13,13 @@ from typing import Any
 from airflow_armada.api import event_pb2
 from airflow_armada.api.core_v1_pb2 import Container
 from airflow_armada.standalone.runner.container import RunningContainer, Terminated
+from airflow_armada.standalone.runner.container_log import ContainerLog
 from airflow_armada.standalone.runner.environment import HOME, TEMPORARY, CannotStart
 from airflow_armada.standalone.runner.processes import Processes
 from airflow_armada.standalone.store.event_messages import Failure
 from airflow_armada.standalone.store.model import Job
 
+NewLog = Callable[[], ContainerLog]
 UNABLE_TO_START = "Unable to start pod - encountered an unrecoverable problem\n"
 PAST_DEADLINE = "Pod was active on the node longer than the specified deadline"
 
@@ -35,21 +37,22 @@ class Pod:
     """A job's run on this machine.
 
     :param folder: the pod's private folder, made by this and removed by :meth:`remove`
+    :param new_log: makes the log of a container
     """
 
-    def __init__(self, job: Job, processes: Processes, folder: Path, log_limit: int) -> None:
+    def __init__(self, job: Job, processes: Processes, folder: Path, new_log: NewLog) -> None:
         self.job = job
         self.folder = folder
-        self.init_containers = self._containers(job.pod_spec.initContainers, log_limit)
-        self.containers = self._containers(job.pod_spec.containers, log_limit)
+        self.init_containers = self._containers(job.pod_spec.initContainers, new_log)
+        self.containers = self._containers(job.pod_spec.containers, new_log)
         self.usage = Usage()
         self._processes = processes
         self._end: Failure | None = None
         self._stopping = False
         self._sidecars: list[asyncio.Task[Terminated]] = []
 
-    def _containers(self, specs: Iterable[Container], log_limit: int) -> list[RunningContainer]:
-        return [RunningContainer(self.job, spec, self.folder, log_limit) for spec in specs]
+    def _containers(self, specs: Iterable[Container], new_log: NewLog) -> list[RunningContainer]:
+        return [RunningContainer(self.job, spec, self.folder, new_log()) for spec in specs]
 
     @property
     def all_containers(self) -> list[RunningContainer]:
@@ -175,8 +178,13 @@ class Pod:
         return usage
 
     def remove(self) -> None:
-        """Delete the pod's folder."""
+        """Delete the pod's folder; its logs stay."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def forget_logs(self) -> None:
+        """Give the space of the logs back."""
+        for container in self.all_containers:
+            container.log.clear()
 
 
 def _sentence(status: event_pb2.ContainerStatus) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from pathlib import Path
 from typing import Any
 
 from airflow_armada.standalone.config import Config
+from airflow_armada.standalone.runner.container_log import ContainerLog, LogSpace
 from airflow_armada.standalone.runner.pod import Pod
 from airflow_armada.standalone.runner.processes import Processes
+from airflow_armada.standalone.runner.work_folder import WorkFolder
 from airflow_armada.standalone.store.event_messages import INTERNAL, Failure
 from airflow_armada.standalone.store.model import Job
 
@@ -18,13 +19,13 @@ class Pods:
     """All pods by the id of their job.
 
     :param folder: where pods have their private folders
-    :param temporary: whether the folder is removed at the end, whatever the end
     """
 
-    def __init__(self, config: Config, folder: Path, temporary: bool) -> None:
+    def __init__(self, config: Config, folder: WorkFolder) -> None:
         self._config = config
-        self._folder = folder
-        self._processes = Processes(folder if temporary else None)
+        self._folder = folder.pods
+        self._space = LogSpace(config.log_limit_in_all)
+        self._processes = Processes(folder.path if folder.temporary else None)
         self._pods: dict[str, Pod] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -49,17 +50,23 @@ class Pods:
         :param on_running: called when its containers run
         :param on_end: called when it has ended by itself, with the failure if it has failed
         """
-        pod = Pod(job, self._processes, self._folder / job.run.pod_id, self._config.log_limit)
+        pod = Pod(job, self._processes, self._folder / job.run.pod_id, self._log)
         self._pods[job.id] = pod
         self._background(self._run(pod, on_running, on_end))
+
+    def _log(self) -> ContainerLog:
+        return ContainerLog(self._config.log_limit, self._space)
 
     async def _run(self, pod: Pod, on_running: Callable[[], None], on_end: Callable[[Failure | None], None]) -> None:
         await self._processes.start()
         try:
             failure = await pod.run(on_running)
-        except OSError as error:
+        except Exception as error:
+            # Whatever it was: a job whose pod is not watched any more would wait for ever.
+            await pod.stop(0)
             failure = Failure(f"Unable to start pod - {error}", category=INTERNAL, subcategory="job-creation-failed")
         on_end(failure)
+        pod.remove()
         asyncio.get_running_loop().call_later(self._config.retention.pods, self._remove, pod)
 
     def delete(self, job: Job) -> None:
@@ -75,6 +82,7 @@ class Pods:
         if self._pods.get(pod.job.id) is pod:
             del self._pods[pod.job.id]
         pod.remove()
+        pod.forget_logs()
 
     def kill(self, job: Job) -> None:
         """Kill a job's processes and let its pod end by itself."""

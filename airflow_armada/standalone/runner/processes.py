@@ -16,7 +16,6 @@ from typing import Any
 from airflow_armada.standalone.runner.supervisor import kill_marked
 
 SUPERVISOR = Path(__file__).with_name("supervisor.py")
-MARK = "ARMADA_STANDALONE_CONTAINER"
 
 
 class SupervisorLost(Exception):
@@ -94,7 +93,7 @@ class Processes:
     ) -> Process:
         """Ask for a process.
 
-        :param key: the process's own name, unused so far
+        :param key: the process's own name, a UUID, unused so far
         :param log: a FIFO that somebody reads, for both output streams
         :param memory: bytes above which it is killed, 0 for no limit
         :return: its ``started`` ends with an ``OSError`` if the command cannot be executed
@@ -105,7 +104,7 @@ class Processes:
             "do": "start",
             "id": key,
             "argv": list(argv),
-            "env": {**env, MARK: key},
+            "env": dict(env),
             "cwd": str(cwd),
             "log": str(log),
             "memory": memory,

@@ -8,12 +8,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 from airflow_armada.api import event_pb2
 from airflow_armada.standalone.config import Config
 from airflow_armada.standalone.faults import Faults
 from airflow_armada.standalone.runner.pods import Pods
+from airflow_armada.standalone.runner.work_folder import WorkFolder
 from airflow_armada.standalone.scheduling.bus import MessageBus
 from airflow_armada.standalone.scheduling.scheduler import Scheduler
 from airflow_armada.standalone.scheduling.transitions import Transitions
@@ -32,16 +32,15 @@ class Engine:
     """Jobs, their events and what moves them.
 
     :param folder: where pods have their private folders
-    :param temporary: whether the folder is removed at the end, whatever the end
     """
 
-    def __init__(self, config: Config, folder: Path, faults: Faults, *, temporary: bool = False) -> None:
+    def __init__(self, config: Config, folder: WorkFolder, faults: Faults) -> None:
         self.config = config
         self.queues = QueueStore()
         self.events = EventStore(lambda: faults.repeat_events)
         self.store = JobStore(config.retention)
         self.scheduler = Scheduler(config, self.queues.weight)
-        self.pods = Pods(config, folder, temporary)
+        self.pods = Pods(config, folder)
         self._outbox = Outbox(self.events)
         self.transitions = Transitions(self.store, self.scheduler, self.pods, self._outbox)
         self.bus = MessageBus(lambda: faults.bus_away)

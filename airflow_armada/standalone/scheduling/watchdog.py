@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import time
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -45,8 +46,8 @@ class Watchdog:
             pods = [pod for pod in self._engine.pods.all() if pod.job.state == model.RUNNING]
             for pod in pods:
                 self._measure(pod)
-            for pod in await asyncio.to_thread(_overfull, pods):
-                self._engine.evict(pod.job, "Pod ephemeral local storage usage exceeds the total limit of containers")
+            for pod, reason in await asyncio.to_thread(_to_evict, pods, self._engine.config.disk_left):
+                self._engine.evict(pod.job, reason)
             self._forget({pod.job.run.id for pod in pods})
 
     def _measure(self, pod: Pod) -> None:
@@ -71,8 +72,19 @@ class Watchdog:
             del self._periods[run_id]
 
 
-def _overfull(pods: list[Pod]) -> list[Pod]:
-    return [pod for pod in pods if _folder_size(pod.folder) > _storage_limit(pod)]
+def _to_evict(pods: list[Pod], disk_left: float) -> list[tuple[Pod, str]]:
+    """Return the pods that fill more than they may, or else the one that fills most of a disk that is full."""
+    sizes = {pod: _folder_size(pod.folder) for pod in pods}
+    own = [pod for pod, size in sizes.items() if size > _storage_limit(pod)]
+    if own or not sizes:
+        return [(pod, "Pod ephemeral local storage usage exceeds the total limit of containers") for pod in own]
+    largest = max(sizes, key=lambda pod: sizes[pod])
+    try:
+        disk = shutil.disk_usage(largest.folder)
+    except OSError:
+        return []
+    full = disk.free < disk.total * disk_left and sizes[largest] > 2**20
+    return [(largest, "The node was low on resource: ephemeral-storage.")] if full else []
 
 
 def _storage_limit(pod: Pod) -> Fraction:

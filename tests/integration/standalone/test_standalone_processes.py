@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -202,6 +203,24 @@ def test_what_a_job_leaves_running_ends_with_its_main_process(armada: Armada, ma
     wait_until(lambda: not marked(marker))
 
 
+def test_so_does_what_has_left_its_session_and_forgotten_its_environment(armada: Armada) -> None:
+    script = "env -i setsid sleep 1000 </dev/null >/dev/null 2>&1 & echo $!; sleep 0.2"
+    (job_id,) = armada.submit(job(shell(script)))
+
+    assert kind_of(armada.end_of(job_id)) == "succeeded"
+
+    wait_until(lambda: not alive([int(armada.text(job_id))]))
+
+
+def test_a_pod_that_cannot_be_started_for_whatever_reason_fails(armada: Armada) -> None:
+    (job_id,) = armada.submit(job(container("true", workingDir="a\0b")))
+
+    failed = armada.end_of(job_id)
+
+    assert kind_of(failed) == "failed"
+    assert "Unable to start pod" in failed.reason
+
+
 def test_stopping_the_server_leaves_no_process(marker: str) -> None:
     with StandaloneArmada() as server:
         server.create_queue(QUEUE)
@@ -239,6 +258,37 @@ def test_a_server_that_is_killed_leaves_no_process_and_no_folder(
     assert process.wait(timeout=20) == (-signal.SIGKILL if number == signal.SIGKILL else 0)
     wait_until(lambda: not marked(marker))
     wait_until(lambda: list(tmp_path.iterdir()) == [])
+
+
+def test_what_a_killed_server_and_its_supervisor_left_is_removed_at_the_next_start(
+    server_process: tuple[subprocess.Popen[str], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process, target = server_process
+    (job_id,) = Armada(target).submit(job(shell("echo $PPID; sleep 1000")))
+    wait_until(lambda: Armada(target).log_code(job_id).name == "OK" and Armada(target).text(job_id) != "")
+    supervisor = int(Armada(target).text(job_id))
+    os.kill(supervisor, signal.SIGSTOP)
+    process.kill()
+    process.wait(20)
+    os.kill(supervisor, signal.SIGKILL)
+    (left,) = tmp_path.iterdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+
+    with StandaloneArmada():
+        assert not left.exists()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_work_folder_is_one_servers_and_is_swept_at_its_start(tmp_path: Path) -> None:
+    (tmp_path / "pods" / "left over").mkdir(parents=True)
+    (tmp_path / "of somebody else").touch()
+
+    with StandaloneArmada(work_dir=tmp_path):
+        assert list((tmp_path / "pods").iterdir()) == []
+        with pytest.raises(OSError, match="is used by another embedded Armada"):
+            StandaloneArmada(work_dir=tmp_path).start()
+    assert {path.name for path in tmp_path.iterdir()} == {"of somebody else", ".lock"}
 
 
 FORKING_SERVER = f"""

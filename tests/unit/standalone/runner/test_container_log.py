@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_armada.standalone.runner.container_log import ContainerLog, rfc3339
+from airflow_armada.standalone.runner.container_log import LINE_COST, ContainerLog, LogSpace, rfc3339
 
 STAMP = len(rfc3339(0)) + 1
 EVERYTHING = 10**9
@@ -79,15 +79,38 @@ def test_an_unfinished_line_appears_when_the_log_is_closed() -> None:
 
 
 def test_the_oldest_lines_give_way() -> None:
-    log = ContainerLog(100)
+    log = ContainerLog(10 * (9 + LINE_COST))
     for number in range(1000):
         log.feed(b"%09d\n" % number)
 
     lines = texts(log)
 
     assert lines[-1] == b"000000999"
-    assert sum(map(len, lines)) <= 100
+    assert len(lines) <= 10
 
 
 def test_times_are_written_with_nine_digits() -> None:
     assert rfc3339(1_700_000_000_000_000_001) == "2023-11-14T22:13:20.000000001Z"
+
+
+def test_lines_without_text_take_space_too() -> None:
+    log = ContainerLog(10_000)
+
+    log.feed(b"\n" * 100_000)
+
+    assert len(log.page(0, None, 2**30)) <= 10_000 / LINE_COST
+
+
+def test_all_logs_together_stay_within_their_space() -> None:
+    space = LogSpace(20_000)
+    logs = [ContainerLog(10_000, space) for _ in range(5)]
+
+    for _ in range(100):
+        for log in logs:
+            log.feed(b"x" * 400 + b"\n")
+
+    assert space.used <= 20_000
+    logs[0].clear()
+    for log in logs[1:]:
+        log.clear()
+    assert space.used == 0
