@@ -1,7 +1,7 @@
 # Everything sets itself up: `make help` lists what there is.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test lint types contracts proto-check unit integration peer e2e versions chaos-quick chaos-cases chaos bench fuzz docs audit dist environment environments tools proto constraints format clean
+.PHONY: help demo up test lint types contracts proto-check unit integration peer e2e versions chaos-quick chaos-cases scale chaos bench fuzz docs audit dist environment environments tools proto constraints format clean
 
 # The first Python that is new enough; `make PYTHON=...` chooses another.
 PYTHON ?= $(firstword $(foreach candidate,python3 python3.13 python3.12 python3.11 python3.14,$(shell \
@@ -27,7 +27,7 @@ up: environment ## Airflow with its UI, the examples and the embedded Armada, un
 
 test: environments ## everything: lint, types, import contracts, generated code, unit, integration, peer, end to end, every Airflow, chaos
 	@rm -rf $(REPORTS)
-	@for stage in lint types contracts proto-check unit integration peer e2e versions chaos-quick; do \
+	@for stage in lint types contracts proto-check unit integration peer e2e versions chaos-quick scale; do \
 		echo "=== $$stage"; $(MAKE) --no-print-directory $$stage || { echo "make test: FAILED in the stage '$$stage'"; exit 1; }; \
 	done
 	@$(VENV)/python -m scripts.summary $(REPORTS)
@@ -81,6 +81,11 @@ chaos-quick: environment ## the quickest chaos cases: workers killed, tasks kill
 	@mkdir -p .cache
 	$(PYTEST) $(CHAOS)/test_submits.py $(CHAOS)/test_worker_killed.py $(CHAOS)/test_killed_by_user.py \
 		--basetemp=.cache/chaos-quick --junit-xml=$(REPORTS)/chaos.xml
+
+# Seeds what `defer` leaves, which takes Airflow a worker each; N=300 in `make test`.
+scale: environment ## many deferred tasks killed, or ending, at once: N=1500
+	@mkdir -p .cache
+	SCALE_N=$(or $(N),300) $(PYTEST) -s tests/scale --basetemp=.cache/scale --junit-xml=$(REPORTS)/scale.xml
 
 chaos-cases: environment ## every named chaos case, TIMES=10 in a row; SHORT=many_short for 100 jobs of each length
 	@mkdir -p .cache

@@ -12,7 +12,7 @@ from pathlib import Path
 from benchmarks import guide, report
 from benchmarks.plan import FULL, QUICK, Plan
 
-SCENARIOS = ("imports", "follow", "growth", "logs", "submit", "end_to_end")
+SCENARIOS = ("imports", "follow", "growth", "logs", "submit", "end_to_end", "scale")
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:

@@ -25,6 +25,7 @@ class Plan:
     :param tasks: tasks of the end-to-end DAG
     :param job_seconds: length of their jobs
     :param e2e_runs: runs of the end-to-end DAGs
+    :param scale: tasks that are deferred at a time
     :param poll_interval: s between the peer's polls; 30 is its default
     :param clock: how much faster than real time a job of a day passes
     :param lengths: of jobs whose calls are counted, in s
@@ -45,6 +46,7 @@ class Plan:
     tasks: int = 50
     job_seconds: int = 60
     e2e_runs: int = 2
+    scale: int = 1_500
     poll_interval: float = 30.0
     clock: float = 2_000.0
     lengths: tuple[int, ...] = (60, 600, 3_600, 21_600, 86_400)
@@ -67,6 +69,7 @@ QUICK = Plan(
     tasks=4,
     job_seconds=20,
     e2e_runs=1,
+    scale=300,
     poll_interval=10.0,
     clock=2_500.0,
     lengths=(60, 3_600, 21_600),

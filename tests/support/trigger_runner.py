@@ -104,10 +104,15 @@ class Runner:
         """Those of the triggers."""
         return [details["task"] for details in self.airflow.triggers.values()]
 
-    async def cancel_all(self, *, every: float = 0.0) -> None:
-        """Cancel all triggers as a supervisor does: again and again until they have ended."""
+    async def cancel_all(self, *, every: float = 0.0, taken_over: bool = False) -> None:
+        """Cancel all triggers as a supervisor does: again and again until they have ended.
+
+        :param every: s between two rounds
+        :param taken_over: whether another triggerer has them now, which Airflow tells from 3.4 on
+        """
+        queue = getattr(self.airflow, "to_release", self.airflow.to_cancel) if taken_over else self.airflow.to_cancel
         while not all(task.done() for task in self.tasks):
-            self.airflow.to_cancel.extend(self.airflow.triggers)
+            queue.extend(self.airflow.triggers)
             await self.airflow.cancel_triggers()  # type: ignore[no-untyped-call]
             await asyncio.sleep(every)
 

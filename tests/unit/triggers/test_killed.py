@@ -84,6 +84,7 @@ async def test_those_who_give_up_leave_no_question_behind() -> None:
 
 
 async def test_an_error_is_not_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(killed, "TRIGGERS_HEAR_OF_TAKEOVERS", False)
     monkeypatch.setattr(killed, "_PATIENCE", killed.Patience(outage=30.0, first=0.01, most=0.01))
     supervisor = Supervisor({"run": {"a": "failed"}})
     supervisor.failures = 3
@@ -92,6 +93,7 @@ async def test_an_error_is_not_an_answer(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 async def test_a_task_whose_state_cannot_be_had_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(killed, "TRIGGERS_HEAR_OF_TAKEOVERS", False)
     monkeypatch.setattr(killed, "_PATIENCE", killed.Patience(outage=0.1, first=0.01, most=0.01))
     supervisor = Supervisor({"run": {"a": "failed"}})
     supervisor.failures = 1000

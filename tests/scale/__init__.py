@@ -1,0 +1,1 @@
+"""Hundreds of deferred tasks at a time, on a whole Airflow."""
