@@ -21,6 +21,7 @@ from airflow_armada.client.log_client import JobLogAsyncIOClient, JobLogClient
 from airflow_armada.client.permissions import Permissions, Subject
 from airflow_armada.client.settings import SiteSettings
 from airflow_armada.client.typings import EventType, JobState
+from airflow_armada.standalone.config import CLUSTER, NODE
 from airflow_armada.standalone.server import StandaloneArmada
 
 SERVING = health_pb2.HealthCheckResponse(status=health_pb2.HealthCheckResponse.SERVING)
@@ -225,6 +226,21 @@ async def test_a_job_set_is_cancelled_by_state(client: Any, queue: str) -> None:
     await done(client.cancel_jobset(queue, "set", [JobState.RUNNING], reason="a test"))
 
     await in_state(client, running, JobState.CANCELLED)
+
+
+@pytest.mark.parametrize("where", ["executor", "node"])
+async def test_an_administrator_cancels_the_jobs_of_a_queue_on_an_executor_or_a_node(
+    client: Any, queue: str, where: str
+) -> None:
+    job_id = await submit(client, queue, "sleep 60")
+    await in_state(client, job_id, JobState.RUNNING)
+
+    if where == "executor":
+        await done(client.cancel_on_executor(CLUSTER, [queue], priority_classes=["armada-default"]))
+    else:
+        await done(client.cancel_on_node(NODE, CLUSTER, [queue], priority_classes=["armada-default"]))
+
+    await in_state(client, job_id, JobState.CANCELLED)
 
 
 async def test_cancelling_without_an_id_cancels_the_job_set(client: Any, queue: str) -> None:
