@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import grpc
 
 from airflow_armada.client.failure import ArmadaError, CredentialsError, SettingsError
+from airflow_armada.client.foreign_text import printable
 
 __all__ = [
     "ArmadaError",
@@ -72,7 +73,8 @@ class ArmadaRpcError(ArmadaError, grpc.RpcError):
         return not self.refused and _is_transient(self._code, self._details, self.method)
 
     def __str__(self) -> str:
-        text = f"{self.method or 'call'} failed with {self._code.name}: {' '.join(self._details.split()) or 'no text'}"
+        told = printable(" ".join(self._details.split())) or "no text"
+        text = f"{self.method or 'call'} failed with {self._code.name}: {told}"
         if self.request_id:
             text += f" (request {self.request_id})"
         if self.may_have_happened:

@@ -7,12 +7,10 @@ from typing import Any
 
 from airflow_armada.api import core_v1_pb2 as core_v1
 from airflow_armada.api import event_pb2, submit_pb2
+from airflow_armada.api.annotations import EXTERNAL_JOB_URI
 from airflow_armada.client.calls.messages import adopt, adopt_all
 from airflow_armada.client.event import Event
 from airflow_armada.client.permissions import Permissions
-
-EXTERNAL_JOB_URI = "armadaproject.io/externalJobUri"
-"""The annotation in which servers before v0.20.39 look for the external job URI."""
 
 
 class RequestBuilders:

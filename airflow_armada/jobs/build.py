@@ -7,6 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_armada.api import core_v1_pb2, submit_pb2
+from airflow_armada.api.annotations import (
+    EXTERNAL_JOB_URI,
+    FAIL_FAST,
+    GANG_CARDINALITY,
+    GANG_ID,
+    GANG_UNIFORMITY_LABEL,
+)
 from airflow_armada.jobs import overlay
 from airflow_armada.jobs.job_forms import JobFile, read_job
 from airflow_armada.jobs.job_spec import JobSpec
@@ -17,7 +24,6 @@ from airflow_armada.jobs.overlay import MERGE, Laid, lay, lay_value
 from airflow_armada.jobs.problems import InvalidJob, Problem, raise_if_any
 from airflow_armada.jobs.resources import complete_resources
 
-PREFIX = "armadaproject.io/"
 DEFAULT_CONTAINER = "base"
 DEFAULT_NAMESPACE = "default"
 
@@ -80,9 +86,9 @@ LAID_ARGUMENTS = {
 }
 """The field that each argument is laid over."""
 _GANG = (
-    ("gang_id", "gangId"),
-    ("gang_cardinality", "gangCardinality"),
-    ("gang_node_uniformity_label", "gangNodeUniformityLabel"),
+    ("gang_id", GANG_ID),
+    ("gang_cardinality", GANG_CARDINALITY),
+    ("gang_node_uniformity_label", GANG_UNIFORMITY_LABEL),
 )
 
 
@@ -263,10 +269,10 @@ def _lay_annotations(item: Any, spec: JobSpec, problems: list[Problem]) -> None:
         if isinstance(value, bool) or not isinstance(value, str | int):
             problems.append(Problem(argument, "", f"expected text, got {type_name(value)}"))
         else:
-            lay_value(item, Laid(argument, "annotations"), {PREFIX + annotation: str(value)}, problems)
+            lay_value(item, Laid(argument, "annotations"), {annotation: str(value)}, problems)
     if spec.fail_fast is not None:
         if isinstance(spec.fail_fast, bool | str) and str(spec.fail_fast).lower() in ("true", "false"):
-            item.annotations[f"{PREFIX}failFast"] = str(spec.fail_fast).lower()
+            item.annotations[FAIL_FAST] = str(spec.fail_fast).lower()
         else:
             shown = repr(spec.fail_fast) if isinstance(spec.fail_fast, str) else type_name(spec.fail_fast)
             problems.append(Problem("fail_fast", shown, "expected True or False"))
@@ -274,7 +280,7 @@ def _lay_annotations(item: Any, spec: JobSpec, problems: list[Problem]) -> None:
         lay(item, (laid,), spec, problems)
     if item.external_job_uri:
         # Servers before v0.20.39 know only the annotation.
-        item.annotations[f"{PREFIX}externalJobUri"] = item.external_job_uri
+        item.annotations[EXTERNAL_JOB_URI] = item.external_job_uri
 
 
 def _lay_context(pod: core_v1_pb2.PodSpec, spec: JobSpec) -> None:

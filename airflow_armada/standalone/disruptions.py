@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 from airflow_armada.api import job_pb2
+from airflow_armada.api.annotations import FAIL_FAST
 from airflow_armada.standalone.scheduling.engine import Engine
 from airflow_armada.standalone.store import event_messages, model
 from airflow_armada.standalone.store.event_messages import INTERNAL, Failure
-from airflow_armada.standalone.store.gangs import FAIL_FAST
 from airflow_armada.standalone.store.model import Job
 
 ResultT = TypeVar("ResultT")

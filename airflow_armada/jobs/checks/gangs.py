@@ -7,12 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from airflow_armada.api import submit_pb2
+from airflow_armada.api.annotations import FAIL_FAST, GANG_CARDINALITY, GANG_ID, GANG_UNIFORMITY_LABEL
 from airflow_armada.jobs.problems import Problem
-
-GANG_ID = "armadaproject.io/gangId"
-CARDINALITY = "armadaproject.io/gangCardinality"
-UNIFORMITY = "armadaproject.io/gangNodeUniformityLabel"
-FAIL_FAST = "armadaproject.io/failFast"
 
 _INTEGER = re.compile(r"[+-]?[0-9]+", re.ASCII)
 _MAX_INT64 = 2**63 - 1
@@ -51,7 +47,7 @@ def annotation_path(prefix: str, key: str) -> str:
 def _member(item: submit_pb2.JobSubmitRequestItem, prefix: str, found: list[Problem]) -> _Member | None:
     annotations = item.annotations
     if GANG_ID not in annotations:
-        if CARDINALITY in annotations or UNIFORMITY in annotations:
+        if GANG_CARDINALITY in annotations or GANG_UNIFORMITY_LABEL in annotations:
             hint = "set gang_id, or leave the gang out"
             found.append(
                 Problem(annotation_path(prefix, GANG_ID), "", "is missing, but other gang settings are there", hint)
@@ -67,15 +63,15 @@ def _member(item: submit_pb2.JobSubmitRequestItem, prefix: str, found: list[Prob
         rule = "a gang must fail fast"
         hint = "leave fail_fast out"
         found.append(Problem(annotation_path(prefix, FAIL_FAST), annotations[FAIL_FAST], rule, hint))
-    return _Member(cardinality, _priority_class(item), annotations.get(UNIFORMITY, ""))
+    return _Member(cardinality, _priority_class(item), annotations.get(GANG_UNIFORMITY_LABEL, ""))
 
 
 def _cardinality(item: submit_pb2.JobSubmitRequestItem, prefix: str, found: list[Problem]) -> int:
-    text = item.annotations.get(CARDINALITY, "")
+    text = item.annotations.get(GANG_CARDINALITY, "")
     number = int(text) if _INTEGER.fullmatch(text) and len(text) < 30 else 0
     if not 0 < number <= _MAX_INT64:
         rule = "must be the number of jobs in the gang, a whole number above 0"
-        found.append(Problem(annotation_path(prefix, CARDINALITY), text, rule, "set gang_cardinality"))
+        found.append(Problem(annotation_path(prefix, GANG_CARDINALITY), text, rule, "set gang_cardinality"))
         return 0
     return number
 
@@ -88,9 +84,9 @@ def _priority_class(item: submit_pb2.JobSubmitRequestItem) -> str:
 
 def _differences(first: _Member, member: _Member, gang: str, prefix: str) -> list[Problem]:
     compared = (
-        (annotation_path(prefix, CARDINALITY), first.cardinality, member.cardinality),
+        (annotation_path(prefix, GANG_CARDINALITY), first.cardinality, member.cardinality),
         (f"{prefix}podSpec.priorityClassName", first.priority_class, member.priority_class),
-        (annotation_path(prefix, UNIFORMITY), first.uniformity, member.uniformity),
+        (annotation_path(prefix, GANG_UNIFORMITY_LABEL), first.uniformity, member.uniformity),
     )
     return [
         Problem(path, repr(found), f"all members of gang {gang!r} must agree", f"the first member says {expected!r}")

@@ -6,10 +6,10 @@ import math
 from collections.abc import Iterator
 
 from airflow_armada.api import submit_pb2
+from airflow_armada.api.annotations import PRICE_BAND
 from airflow_armada.jobs.checks.gangs import annotation_path
 from airflow_armada.jobs.problems import Problem
 
-PRICE_BAND = "armadaproject.io/priceBand"
 _MAX_CLIENT_ID = 100
 _PRICE_BANDS = "ABCDEFGH"
 _MAX_UINT32 = 2**32 - 1

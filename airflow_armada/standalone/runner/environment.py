@@ -9,12 +9,12 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 from pathlib import Path
 
+from airflow_armada.api.annotations import GANG_UNIFORMITY_LABEL
 from airflow_armada.api.core_v1_pb2 import Container, EnvVar, EnvVarSource, ResourceFieldSelector
 from airflow_armada.standalone.config import NODE
 from airflow_armada.standalone.ids import pod_name
 from airflow_armada.standalone.resource_amounts import amount_of
 from airflow_armada.standalone.runner.expansion import expand
-from airflow_armada.standalone.store import gangs
 from airflow_armada.standalone.store.model import Job
 
 # What a command needs to be found and to print text. The rest of the server's environment may hold secrets.
@@ -60,7 +60,7 @@ def _armada_variables(job: Job) -> dict[str, str]:
     variables = {"ARMADA_JOB_ID": job.id, "ARMADA_QUEUE": job.queue, "ARMADA_JOB_SET_ID": job.job_set_id}
     if job.gang is None:
         return variables
-    label = job.spec.annotations.get(gangs.GANG_UNIFORMITY_LABEL, "")
+    label = job.spec.annotations.get(GANG_UNIFORMITY_LABEL, "")
     return variables | {
         "ARMADA_GANG_ID": job.gang.id,
         "ARMADA_GANG_CARDINALITY": str(job.gang.cardinality),

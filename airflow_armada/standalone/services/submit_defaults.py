@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, MutableMapping
 from fractions import Fraction
 
 from airflow_armada.api import submit_pb2
+from airflow_armada.api.annotations import EXTERNAL_JOB_URI, FAIL_FAST, GANG_UNIFORMITY_LABEL
 from airflow_armada.api.core_v1_pb2 import Container, PodSpec, Toleration
 from airflow_armada.standalone.config import DEFAULT_PRIORITY_CLASS, GPU_RESOURCES
 from airflow_armada.standalone.ids import timestamp
@@ -23,7 +24,6 @@ DEFAULT_DEADLINE = 72 * 3600
 DEFAULT_GPU_DEADLINE = 336 * 3600
 DEFAULT_GRACE = 1
 DEFAULT_UNIFORMITY_LABEL = "armadaproject.io/clusterName"
-EXTERNAL_URI = "armadaproject.io/externalJobUri"
 TOLERATED_CLASSES = ("armada-default", "armada-preemptible")
 MAX_PRIORITY = 2**32 - 1
 
@@ -45,7 +45,7 @@ def accept(
         spec=spec,
         requests=requests,
         gang=gang,
-        external_uri=(item.external_job_uri or item.annotations.get(EXTERNAL_URI, ""))[:1024],
+        external_uri=(item.external_job_uri or item.annotations.get(EXTERNAL_JOB_URI, ""))[:1024],
         priority=int(spec.priority),
         serial=serial,
     )
@@ -84,7 +84,7 @@ def _fill_annotations(spec: submit_pb2.Job, gang: Gang | None) -> None:
     for values in (spec.annotations, spec.labels):
         _insert_job_id(values, spec.id)
     if gang is not None:
-        for name, default in ((gangs.GANG_UNIFORMITY_LABEL, DEFAULT_UNIFORMITY_LABEL), (gangs.FAIL_FAST, "true")):
+        for name, default in ((GANG_UNIFORMITY_LABEL, DEFAULT_UNIFORMITY_LABEL), (FAIL_FAST, "true")):
             if name not in spec.annotations:
                 spec.annotations[name] = default
 

@@ -8,19 +8,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from fractions import Fraction
 
+from airflow_armada.api.annotations import FAIL_FAST, PRICE_BAND
 from airflow_armada.api.core_v1_pb2 import Container, PodSpec
 from airflow_armada.api.quantity import milli_value, parse_quantity, whole_value
 from airflow_armada.api.submit_pb2 import JobSubmitRequest, JobSubmitRequestItem
 from airflow_armada.standalone.resource_amounts import amount_of, amounts, canonical
 from airflow_armada.standalone.services.affinity_rules import affinity_problem
-from airflow_armada.standalone.store.gangs import FAIL_FAST, Gang, gang_of
+from airflow_armada.standalone.store.gangs import Gang, gang_of
 
 MAX_JOB_SET_ID = 1024
 MAX_CLIENT_ID = 100
 MAX_POD_SPEC = 65535
 MAX_GRACE = 300
 MIN_RESOURCES = {"memory": "1Mi"}
-PRICE_BAND = "armadaproject.io/priceBand"
 
 
 class InvalidRequest(ValueError):

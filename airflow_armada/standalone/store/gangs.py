@@ -6,10 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
-GANG_ID = "armadaproject.io/gangId"
-GANG_CARDINALITY = "armadaproject.io/gangCardinality"
-GANG_UNIFORMITY_LABEL = "armadaproject.io/gangNodeUniformityLabel"
-FAIL_FAST = "armadaproject.io/failFast"
+from airflow_armada.api.annotations import GANG_CARDINALITY, GANG_ID, GANG_UNIFORMITY_LABEL
 
 
 class Gang(NamedTuple):

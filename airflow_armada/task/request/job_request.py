@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_armada._compat import is_sensitive_name
+from airflow_armada.api.annotations import GANG_ID
 from airflow_armada.exceptions import ArmadaRefused
 from airflow_armada.hooks.site_rules import site_rules
 from airflow_armada.task.arguments.declared import JOB_ARGUMENTS
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from airflow_armada.task.arguments.task_arguments import TaskArguments
     from airflow_armada.task.request.identity import JobIdentity
 
-GANG_ID = "armadaproject.io/gangId"
 _LONGEST_SHOWN = 1000  # characters of a variable; @task.armada carries its function in one
 
 

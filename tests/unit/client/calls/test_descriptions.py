@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from airflow_armada.api import core_v1_pb2, submit_pb2
+from airflow_armada.api.annotations import EXTERNAL_JOB_URI
 from airflow_armada.client.calls import executors, jobs, queries, queues, retry_policies
 from airflow_armada.client.calls.call import Call
 from airflow_armada.client.permissions import Permissions, Subject
-from airflow_armada.client.requests import EXTERNAL_JOB_URI, RequestBuilders
+from airflow_armada.client.requests import RequestBuilders
 from airflow_armada.client.typings import JobState
 
 
