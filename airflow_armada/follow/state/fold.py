@@ -143,7 +143,7 @@ def _failed(state: JobProgress, body: Any) -> JobProgress:
     rejected = body.cause == CAUSES.index("Rejected")
     end = outcome.REJECTED if rejected else outcome.PREEMPTED if state.preempted_at else outcome.FAILED
     exit_codes = {status.name: status.exitCode for status in body.container_statuses}
-    told = reasons.failure(body.reason) if not exit_codes else reasons.Failure(exit_codes, "")
+    told = reasons.failure(body.reason) if not exit_codes else reasons.Failure(exit_codes)
     by, reason = reasons.preemption(body.reason) if end == outcome.PREEMPTED else ("", reasons.readable(body.reason))
     at = rfc3339(body.created)
     return changed(
@@ -157,7 +157,7 @@ def _failed(state: JobProgress, body: Any) -> JobProgress:
         cause="" if end == outcome.PREEMPTED else _cause(body, told),
         exit_codes=told.exit_codes,
         failure_category=body.failure_category,
-        failure_subcategory=body.failure_subcategory,
+        failure_subcategory=body.failure_subcategory or told.subcategory,
         ran=state.ran or bool(told.exit_codes),
         **_places(state, body, body.node_name),
     )

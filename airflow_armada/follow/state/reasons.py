@@ -20,6 +20,7 @@ _CAUSES = {
     "The node was low on resource": "Evicted",
     "Pod was active on the node longer than the specified deadline": "DeadlineExceeded",
 }
+_SUBCATEGORIES = {"Lease expired": "lease-expired"}
 
 
 class Failure(NamedTuple):
@@ -27,10 +28,12 @@ class Failure(NamedTuple):
 
     :param exit_codes: exit code of each container that it names
     :param cause: "" or one of OOM, Evicted, DeadlineExceeded
+    :param subcategory: "" or the failure's subcategory
     """
 
     exit_codes: dict[str, int]
-    cause: str
+    cause: str = ""
+    subcategory: str = ""
 
 
 def failure(text: str) -> Failure:
@@ -44,7 +47,7 @@ def failure(text: str) -> Failure:
     _, marker, last = text.partition(_FINAL_RUN)
     lines = (last if marker else text).strip().splitlines()
     if not lines:
-        return Failure({}, "")
+        return Failure({})
     exit_codes: dict[str, int] = {}
     for line in reversed(lines):
         exited = _EXITED.fullmatch(line)
@@ -55,7 +58,7 @@ def failure(text: str) -> Failure:
     if container := _CONTAINER.match(lines[0]):
         exit_codes[container[1]] = int(container[2])
         cause = "OOM" if container[3] == "OOMKilled" else ""
-    return Failure(exit_codes, cause)
+    return Failure(exit_codes, cause, _SUBCATEGORIES.get(lines[0].strip(), ""))
 
 
 def preemption(text: str) -> tuple[str, str]:

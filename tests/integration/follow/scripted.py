@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -85,6 +85,14 @@ class ScriptedArmada:
     def emit_raw(self, queue: str, job_set_id: str, raw: bytes) -> None:
         """Append something to a job set that is sent as it is."""
         self._history[queue, job_set_id].append(((int(time.time() * 1000), 9, 0), raw))
+        self._wake()
+
+    def replay(self, messages: Iterable[Any], at: float | None = None) -> None:
+        """Append recorded messages to their job sets, as if they had been stored at a time."""
+        for message in messages:
+            body = getattr(message.message, message.message.WhichOneof("events"))
+            history = self._history[body.queue, body.job_set_id]
+            history.append(((int((time.time() if at is None else at) * 1000), len(history), 0), message.message))
         self._wake()
 
     def know(self, job_id: str, state: str, at: float | None = None) -> Any:

@@ -29,7 +29,11 @@ POLICY = "Retry policy: policy retry limit exceeded (2/2)\n\nFinal run error:\n"
     ],
 )
 def test_a_failure_is_read_from_its_fixed_text(text: str, exit_codes: int | None, cause: str) -> None:
-    assert failure(text) == ({} if exit_codes is None else {"main": exit_codes}, cause)
+    assert failure(text)[:2] == ({} if exit_codes is None else {"main": exit_codes}, cause)
+
+
+def test_a_lease_that_has_expired_is_told_from_its_text() -> None:
+    assert failure("Lease expired").subcategory == "lease-expired"
 
 
 @pytest.mark.parametrize("words", ["Container main failed with exit code 137 because OOMKilled: ", "OOMKilled", POLICY])

@@ -19,7 +19,6 @@ from airflow_armada.follow.state.texts import phase_text
 from tests.support.recordings import FOLDER, Recording, recordings
 
 EXPECTED = json.loads((FOLDER / "outcomes.json").read_text())
-ONLY_EVENTS_TELL = {"pod", "pool", "failure_category", "failure_subcategory"}
 SCENARIOS = pytest.mark.parametrize("recording", recordings(), ids=lambda recording: recording.name)
 
 
