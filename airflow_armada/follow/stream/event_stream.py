@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
+import math
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -12,6 +12,8 @@ from typing import Any
 import grpc
 
 from airflow_armada.client.errors import ArmadaError, InvalidRequest, from_grpc
+from airflow_armada.client.events.resuming import Resuming
+from airflow_armada.client.patience import Kind, Patience
 from airflow_armada.follow.stream.slim_events import open_events, time_of
 from airflow_armada.follow.timings import Timings
 
@@ -47,7 +49,15 @@ class EventStream:
         receive: Callable[[Sequence[Any]], None],
         timings: Timings,
     ) -> None:
-        self.position = position
+        patience = Patience(math.inf, math.inf, timings.first_back_off, timings.max_back_off)
+        # Whoever follows a job waits on whatever the server says; others decide when that makes no sense any more.
+        self._resuming = Resuming(
+            position,
+            patience,
+            missing=math.inf,
+            kind=lambda error: Kind.OUTAGE,
+            healthy_after=timings.max_back_off,
+        )
         self._received_at = 0.0
         self.events = 0
         self.opened = 0
@@ -69,8 +79,13 @@ class EventStream:
         self._warned = False
         self._opened_wall = 0.0
         self._arrived_at = 0.0
-        self._silent = 0
+        self._first_pause = patience.pause(0)
         self._timers: dict[str, asyncio.TimerHandle] = {}
+
+    @property
+    def position(self) -> str:
+        """The id of the last message, after which the stream goes on."""
+        return self._resuming.position
 
     @property
     def lag(self) -> float:
@@ -85,18 +100,14 @@ class EventStream:
 
     async def run(self) -> None:
         """Read until cancelled."""
-        failures = 0
         while True:
-            before = self.events
+            self._resuming.opened(self._clock())
             error = await self._read_safely()
-            progress = self.events > before
-            self._silent = 0 if progress else self._silent + 1
-            # Proxies end silent streams every minute or so: one that was open for a while did not fail.
-            lasted = self._clock() - self.opened_at >= self._timings.max_back_off
-            failures = 0 if progress or lasted or self._cut else failures + 1
-            if not self._cut:
+            if self._cut:
+                await asyncio.sleep(self._first_pause)
+            else:
                 self._went_down(error)
-            await asyncio.sleep(self._back_off(failures))
+                await asyncio.sleep(self._resuming.broken(error, self._clock()) or 0.0)
 
     def reopen(self) -> None:
         """Open the stream again from where it stands: it has missed something, or waited too long for nothing."""
@@ -176,7 +187,7 @@ class EventStream:
             self._arrived.clear()
             self.events += len(batch)
             readable = [message.id for message in batch if message.id]
-            self.position = readable[-1] if readable else self.position
+            self._resuming.received(readable[-1] if readable else "")
             if len(readable) < len(batch) and not self._warned:
                 self._warned = True
                 logger.warning("Events of job set %s that cannot be decoded are skipped", self._job_set_id)
@@ -187,12 +198,12 @@ class EventStream:
     def _judge(self, error: ArmadaError) -> ArmadaError:
         if isinstance(error, InvalidRequest):
             # The server does not take this id; the beginning of the history it always takes.
-            self.position = ""
+            self._resuming.position = ""
         return error
 
     def _watch_over(self) -> None:
         loop = asyncio.get_running_loop()
-        idle = min(self._timings.idle * 2 ** min(self._silent, 10), self._timings.max_idle) * random.uniform(0.8, 1.2)
+        idle = self._resuming.idle(self._timings.idle, self._timings.max_idle)
 
         def check_idle(seen: int) -> None:
             if self.events == seen:
@@ -222,7 +233,3 @@ class EventStream:
         self.error = error
         if self.down_since is None:
             self.down_since = self._clock()
-
-    def _back_off(self, failures: int) -> float:
-        longest = min(self._timings.first_back_off * 2 ** min(failures, 16), self._timings.max_back_off)
-        return random.uniform(longest / 2, longest)
