@@ -54,10 +54,10 @@ class QueueReasons:
 
         :param job: a job that is queued
         """
-        queue = await self._queue(job.queue)
+        queue = await self._queue(job.ref.queue)
         report = "" if queue.cordoned else await self._job_report(job.job_id)
         return queue_reason(
-            job.job_id, job.queue, cordoned=queue.cordoned, job_report=report, queue_report=queue.report
+            job.job_id, job.ref.queue, cordoned=queue.cordoned, job_report=report, queue_report=queue.report
         )
 
     async def close(self) -> None:

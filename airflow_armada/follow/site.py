@@ -58,7 +58,7 @@ class Site:
 
     def join(self, job: FollowedJob) -> tuple[JobSetWatch, TrackedJob]:
         """Begin to follow a job; answered by ``watch.leave(tracked)``."""
-        key = (job.queue, job.job_set_id)
+        key = (job.ref.queue, job.ref.job_set_id)
         watch = self.watches.get(key)
         if watch is None:
             watch = self.watches[key] = JobSetWatch(*key, self._streams.take(), self.timings)

@@ -115,9 +115,7 @@ def followed_job(wait: JobWait) -> FollowedJob:
     from airflow_armada.follow.followed_job import FollowedJob
 
     return FollowedJob(
-        queue=wait.job.queue,
-        job_set_id=wait.job.job_set_id,
-        job_id=wait.job.job_id,
+        ref=wait.job,
         submitted_at=wait.submitted_at,
         namespace=wait.namespace,
         containers=wait.containers,

@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from airflow_armada.client.job_ref import JobRef
 from airflow_armada.client.settings import SiteSettings
 from airflow_armada.follow.followed_job import FollowedJob
 from airflow_armada.follow.follower import FollowOptions, follow
@@ -91,7 +92,7 @@ class Run:
         """Make the jobs, and load everything that is imported or opened at the first use."""
         self.control.do("reset")
         warm = self.control.do("create", job_sets=["warm"], jobs=1, kind="succeeded", first=10**8, age=AGE)
-        job = FollowedJob(QUEUE, "warm", warm["jobs"]["warm"][0], warm["now"])
+        job = FollowedJob(JobRef(QUEUE, "warm", warm["jobs"]["warm"][0]), warm["now"])
         async with shared_site(self.settings) as site:
             await follow(site, job, Noting("", {}), FollowOptions(get_logs=False))
         names = [f"set-{number}" for number in range(self.job_sets)]
@@ -99,7 +100,7 @@ class Run:
         if history:
             self.control.do("history", job_set=names[0], events=history, seconds=86_400)
         self.control.do("forget")
-        return [FollowedJob(QUEUE, names[n % self.job_sets], job_id(n), begun) for n in range(self.jobs)]
+        return [FollowedJob(JobRef(QUEUE, names[n % self.job_sets], job_id(n)), begun) for n in range(self.jobs)]
 
     async def start(self, site: Site, jobs: list[FollowedJob]) -> list[asyncio.Task[str]]:
         """Start all followers, as a restarted triggerer does, and wait until each knows where its job stands."""

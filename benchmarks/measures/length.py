@@ -7,6 +7,7 @@ import dataclasses
 import time
 from typing import Any
 
+from airflow_armada.client.job_ref import JobRef
 from airflow_armada.client.settings import SiteSettings
 from airflow_armada.follow.followed_job import FollowedJob
 from airflow_armada.follow.follower import FollowOptions, follow
@@ -50,7 +51,7 @@ async def _measure(target: str, jobs: int, seconds: float, clock: float, silent:
     begun = time.time()
     async with shared_site(SiteSettings(target, tls=None), faster(clock)) as site:
         options = FollowOptions(get_logs=False)
-        followed = [FollowedJob(QUEUE, "long", job_id(number), begun) for number in range(jobs)]
+        followed = [FollowedJob(JobRef(QUEUE, "long", job_id(number)), begun) for number in range(jobs)]
         tasks = [asyncio.create_task(follow(site, job, Silent(), options)) for job in followed]
         await asyncio.sleep(0.05)
         everybody = [job.job_id for job in followed]

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from airflow_armada.client.job_ref import JobRef
 from airflow_armada.client.settings import SiteSettings
 from airflow_armada.follow.followed_job import FollowedJob
 from airflow_armada.follow.follower import FollowOptions, follow
@@ -48,7 +49,7 @@ async def _measure(target: str, jobs: int, seconds: float, rate: float, budget: 
     control.do("create", job_sets=["logs"], jobs=jobs, kind="running")
     now = time.time()
     settings = SiteSettings(target, tls=None, binoculars=target)
-    followed = [FollowedJob(QUEUE, "logs", job_id(number), now) for number in range(jobs)]
+    followed = [FollowedJob(JobRef(QUEUE, "logs", job_id(number)), now) for number in range(jobs)]
     readers = [Reading() for _ in followed]
     live = LogBudget() if budget else None
     cpu = time.process_time()

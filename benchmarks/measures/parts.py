@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Any
 
 from airflow_armada.api import event_pb2
+from airflow_armada.client.job_ref import JobRef
 from airflow_armada.client.settings import SiteSettings
 from airflow_armada.follow.followed_job import FollowedJob
 from airflow_armada.follow.follower import FollowOptions, follow
@@ -41,7 +42,9 @@ async def _followed(events: Sequence[Opened], jobs: int) -> float:
     """Let followers say what events change; their server is nowhere, and nobody is asked."""
     options, now = FollowOptions(get_logs=False), time.time()
     async with shared_site(SiteSettings("127.0.0.1:9", tls=None)) as site:
-        wanted = [FollowedJob(synthetic.QUEUE, "parts", synthetic.job_id(number), now) for number in range(jobs)]
+        wanted = [
+            FollowedJob(JobRef(synthetic.QUEUE, "parts", synthetic.job_id(number)), now) for number in range(jobs)
+        ]
         followers = [asyncio.create_task(follow(site, job, Silent(), options)) for job in wanted]
         await until(lambda: site.watches and len(next(iter(site.watches.values())).jobs) == jobs, 60)
         tracked = next(iter(site.watches.values())).jobs

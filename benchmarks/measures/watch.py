@@ -12,6 +12,7 @@ from typing import Any
 import grpc
 
 from airflow_armada.client.channel import open_aio_channel
+from airflow_armada.client.job_ref import JobRef
 from airflow_armada.client.settings import SiteSettings
 from airflow_armada.follow.followed_job import FollowedJob
 from airflow_armada.follow.follower import FollowOptions, follow
@@ -37,7 +38,7 @@ class Silent:
 
 def _jobs(count: int, begin: int = 0) -> list[FollowedJob]:
     now = time.time()
-    return [FollowedJob(QUEUE, JOB_SET, job_id(begin + number), now) for number in range(count)]
+    return [FollowedJob(JobRef(QUEUE, JOB_SET, job_id(begin + number)), now) for number in range(count)]
 
 
 async def _tracked(run: Run, jobs: list[FollowedJob]) -> dict[str, float]:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from airflow_armada.client.channel import open_channel
 from airflow_armada.client.client import ArmadaClient
+from airflow_armada.client.job_ref import JobRef
 from airflow_armada.client.settings import SiteSettings
 from airflow_armada.follow.followed_job import FollowedJob
 from airflow_armada.follow.follower import follow
@@ -38,7 +39,7 @@ def submitted(settings: SiteSettings, program: str) -> FollowedJob:
     file = read_jobs(SCRIPT.replace("print('hello from the job')", program), "test")
     with ArmadaClient(open_channel(settings)) as client:
         (answer,) = client.submit_jobs("q", "set", file.items).job_response_items
-    return FollowedJob("q", "set", answer.job_id, time.time(), containers=("main",))
+    return FollowedJob(JobRef("q", "set", answer.job_id), time.time(), containers=("main",))
 
 
 def followed(settings: SiteSettings, job: FollowedJob, timeout: float = 90.0) -> tuple[str, list[str]]:

@@ -139,8 +139,8 @@ def to_outcome(job: FollowedJob, state: JobProgress, status: str) -> Outcome:
     return Outcome(
         status=status,
         job_id=job.job_id,
-        queue=job.queue,
-        job_set_id=job.job_set_id,
+        queue=job.ref.queue,
+        job_set_id=job.ref.job_set_id,
         reason=state.reason if state.end else state.note,
         exit_codes=dict(state.exit_codes),
         cause=state.cause,

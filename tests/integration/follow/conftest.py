@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 
 import pytest
 
+from airflow_armada.client.job_ref import JobRef
 from airflow_armada.follow.followed_job import FollowedJob
 from airflow_armada.follow.timings import Timings
 from tests.integration.follow.scripted import ScriptedArmada, scripted_armada
@@ -56,7 +57,7 @@ class Remembering:
 
 
 def a_job(number: int = 1, *, job_set: str = JOB_SET, submitted_at: float | None = None) -> FollowedJob:
-    return FollowedJob(QUEUE, job_set, f"{number:026d}", time.time() if submitted_at is None else submitted_at)
+    return FollowedJob(JobRef(QUEUE, job_set, f"{number:026d}"), time.time() if submitted_at is None else submitted_at)
 
 
 async def until(condition: Callable[[], object], seconds: float = 20.0) -> None:

@@ -12,6 +12,7 @@ import pytest
 from airflow_armada.api import core_v1_pb2, resource_pb2, submit_pb2
 from airflow_armada.client.asyncio_client import ArmadaAsyncIOClient
 from airflow_armada.client.channel import open_aio_channel
+from airflow_armada.client.job_ref import JobRef
 from airflow_armada.client.settings import SiteSettings
 from airflow_armada.follow.followed_job import FollowedJob
 from airflow_armada.follow.follower import follow
@@ -51,7 +52,9 @@ async def submit(server: StandaloneArmada, *scripts: str) -> list[FollowedJob]:
     async with ArmadaAsyncIOClient(open_aio_channel(settings(server))) as client:
         answer = await client.submit_jobs("q", JOB_SET, [shell(script) for script in scripts])
     now = time.time()
-    return [FollowedJob("q", JOB_SET, item.job_id, now, containers=("main",)) for item in answer.job_response_items]
+    return [
+        FollowedJob(JobRef("q", JOB_SET, item.job_id), now, containers=("main",)) for item in answer.job_response_items
+    ]
 
 
 async def follow_all(server: StandaloneArmada, jobs: list[FollowedJob], reporters: list[Remembering]) -> list[Outcome]:

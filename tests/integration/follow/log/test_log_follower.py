@@ -9,6 +9,7 @@ from functools import partial
 
 import grpc
 
+from airflow_armada.client.job_ref import JobRef
 from airflow_armada.follow.followed_job import FollowedJob
 from airflow_armada.follow.follower import FollowOptions, follow
 from airflow_armada.follow.log.budget import SHORT_TAIL, LogBudget
@@ -95,7 +96,7 @@ async def test_a_log_of_many_pages_is_read_in_one_go(armada: ScriptedArmada, rep
 
 
 async def test_each_container_has_its_own_place(armada: ScriptedArmada, reporter: Remembering) -> None:
-    job = FollowedJob(QUEUE, JOB_SET, a_job().job_id, time.time(), containers=("main", "side"))
+    job = FollowedJob(JobRef(QUEUE, JOB_SET, a_job().job_id), time.time(), containers=("main", "side"))
     write(armada, job, "a", "b", container="main")
     write(armada, job, "c", container="side")
     async with shared_site(armada.settings(), QUICK) as site:

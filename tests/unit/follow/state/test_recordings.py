@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from airflow_armada.client.job_ref import JobRef
 from airflow_armada.follow.followed_job import FollowedJob
 from airflow_armada.follow.state import job_details
 from airflow_armada.follow.state.fold import fold
@@ -30,7 +31,7 @@ def replayed(recording: Recording, job_id: str) -> JobProgress:
 
 
 def facts(recording: Recording, job_id: str, known: JobProgress) -> dict[str, Any]:
-    job = FollowedJob(recording.queue, recording.job_set, job_id, 0.0)
+    job = FollowedJob(JobRef(recording.queue, recording.job_set, job_id), 0.0)
     return to_outcome(job, known, known.end or "timed_out").to_dict()
 
 
