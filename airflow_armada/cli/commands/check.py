@@ -6,6 +6,7 @@ from argparse import Namespace
 
 from airflow_armada.cli.output import BAD, OK, Output
 from airflow_armada.cli.site import settings_from
+from airflow_armada.client.foreign_text import printable
 from airflow_armada.client.site.diagnose import diagnose
 
 _MARKS = {"ok": "ok", "warning": "warning", "failed": "FAILED", "skipped": "skipped"}
@@ -18,6 +19,6 @@ def check(arguments: Namespace, output: Output) -> int:
     output.table(("RESULT", "WHAT", "FOUND"), rows)
     for found in diagnosis.findings:
         if found.fix:
-            output.line(f"{found.check}: {found.fix}")
+            output.line(printable(f"{found.check}: {found.fix}"))
     output.value(diagnosis.to_dict())
     return OK if diagnosis.ok else BAD

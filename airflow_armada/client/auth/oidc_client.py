@@ -154,7 +154,8 @@ def _read_discovery(client: OidcClient) -> dict[str, Any]:
     document = _request(client, url, None, {})
     issuer = document.get("issuer")
     if not isinstance(issuer, str) or issuer.rstrip("/") != provider:
-        raise OidcError(f"{url} belongs to the issuer {_text(issuer)!r}: set the provider URL to exactly that")
+        shown = struck(_text(issuer), [client.client_secret])
+        raise OidcError(f"{url} belongs to the issuer {shown!r}: set the provider URL to exactly that")
     return document
 
 

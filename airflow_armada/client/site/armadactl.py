@@ -16,10 +16,11 @@ from airflow_armada.client.address import is_loopback, parse_address
 from airflow_armada.client.failure import SettingsError
 from airflow_armada.client.settings import SiteSettings, TlsSettings
 from airflow_armada.client.site.armadactl_credentials import credentials_of
+from airflow_armada.client.site.armadactl_yaml import read_yaml
+from airflow_armada.client.small_file import read_file
 
 DEFAULT_PATH = "~/.armadactl.yaml"
 DEFAULT_URL = "localhost:50051"
-_LARGEST_FILE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -80,10 +81,10 @@ def read_armadactl(path: str = "") -> ArmadactlFile:
     """
     file = Path(path or DEFAULT_PATH).expanduser()
     try:
-        with file.open("rb") as opened:
-            content = opened.read(_LARGEST_FILE)
-    except OSError as error:
-        raise SettingsError(f"cannot read the armadactl configuration {file}: {error.strerror}") from None
+        content = read_file(str(file))
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "its name cannot be used"
+        raise SettingsError(f"cannot read the armadactl configuration {file}: {reason}") from None
     return parse_armadactl(content, str(file))
 
 
@@ -95,7 +96,7 @@ def parse_armadactl(content: bytes, path: str) -> ArmadactlFile:
     :param path: where it comes from, for errors
     :raises SettingsError: when it is not a configuration of armadactl
     """
-    document = _lower(_load(content, path))
+    document = read_yaml(content, path)
     if not isinstance(document, dict):
         raise SettingsError(
             f"{path} is not an armadactl configuration: it holds {_kind(document)}, not keys and values"
@@ -123,33 +124,6 @@ _KNOWN_KEYS = (
     "execauth",
     "forcenotls",
 )
-
-
-def _load(content: bytes, path: str) -> Any:
-    import yaml
-
-    try:
-        return yaml.safe_load(content.decode("utf-8"))
-    except UnicodeDecodeError:
-        raise SettingsError(f"{path} is not an armadactl configuration: it is not text") from None
-    except yaml.YAMLError as error:
-        # The text of a YAML error quotes the file, and with it perhaps a password.
-        mark = getattr(error, "problem_mark", None)
-        line = f" (line {mark.line + 1})" if mark else ""
-        raise SettingsError(f"{path} is not an armadactl configuration: it is not valid YAML{line}") from None
-    except (ValueError, RecursionError):
-        raise SettingsError(f"{path} is not an armadactl configuration: it holds a value that cannot be read") from None
-
-
-def _lower(value: Any, depth: int = 0) -> Any:
-    """Lower all keys, like the library that armadactl reads its files with; deeper than any real file is left out."""
-    if depth > 8:
-        return None
-    if isinstance(value, dict):
-        return {str(key).lower(): _lower(inner, depth + 1) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_lower(inner, depth + 1) for inner in value]
-    return value
 
 
 def _kind(value: Any) -> str:
@@ -182,9 +156,9 @@ def _seconds(value: Any, where: str) -> float | None:
 
     if value is None:
         return None
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return float(value) / 1e9
-    parts = re.findall(r"(\d+(?:\.\d+)?)(ms|s|m|h)", str(value))
+    if re.fullmatch(r"\d{1,18}", str(value)):
+        return int(value) / 1e9
+    parts = re.findall(r"(\d{1,9}(?:\.\d{1,9})?)(ms|s|m|h)", str(value))
     if not parts or "".join(number + unit for number, unit in parts) != str(value):
         raise SettingsError(f"{where}: grpcKeepAliveTime must be a duration such as 30s, not {str(value)[:40]!r}")
     return sum(float(number) * _UNITS[unit] for number, unit in parts)

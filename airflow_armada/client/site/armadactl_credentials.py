@@ -67,7 +67,7 @@ def credentials_of(details: Mapping[str, Any], where: str) -> Credentials:
     """
     for key, filled_in, make in _KINDS:
         section = _Section(details, key, where)
-        if section.text(filled_in) not in ("", "False"):
+        if section.text(filled_in).lower() not in ("", "false"):
             try:
                 return make(section)
             except SettingsError:
@@ -108,7 +108,7 @@ def _openid_kubernetes(section: _Section) -> Credentials:
 
 def _kubernetes_native(section: _Section) -> Credentials:
     expiry = section.text("expiry")
-    if expiry and not expiry.isdigit():
+    if expiry and not (expiry.isascii() and expiry.isdigit() and len(expiry) < 10):
         raise SettingsError(f"{section.where}.expiry must be a number of seconds")
     return KubernetesNative(expiry=int(expiry)) if expiry else KubernetesNative()
 
@@ -118,7 +118,7 @@ def _exec(section: _Section) -> Credentials:
         program=section.needed("cmd"),
         arguments=section.texts("args"),
         environment=section.pairs("env"),
-        interactive=section.text("interactive") == "True",
+        interactive=section.text("interactive").lower() == "true",
     )
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -103,7 +105,7 @@ def test_keepalive_is_a_duration_of_at_least_ten_seconds(value: str, seconds: fl
         ("- a\n- b", "it holds a list"),
         ("apiVersion: v1\nkind: Config", "neither contexts nor armadaUrl"),
         ("{broken: CANARY", "not valid YAML"),
-        ("a: !!python/object/apply:os.system ['CANARY']", "not valid YAML"),
+        ("a: !!python/object/apply:os.system ['CANARY']", "has neither contexts nor armadaUrl"),
         ("contexts: [a]", "must be a mapping"),
         ("contexts: {a: 1}", "must be a mapping"),
         ("contexts: {a: {}}", "names no currentContext; contexts there: a"),
@@ -158,3 +160,42 @@ def test_no_values_crash_it(details: dict[str, object]) -> None:
     text = yaml.safe_dump({"currentContext": "c", "contexts": {"c": details}}, allow_unicode=True)
     with suppress(ArmadaError):
         settings(text)
+
+
+def doubling(first: str, more: str) -> str:
+    """Return a document in which each level refers ten times to the one before."""
+    lines = [f"a: &a {first}"]
+    for before, after in pairwise("abcdefgh"):
+        refers = ", ".join(f"*{before}" for _ in range(10))
+        lines.append(f"{after}: &{after} {more.format(refers)}")
+    return "\n".join(lines)
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    "text",
+    [
+        doubling("[x, x, x]", "[{}]"),
+        doubling("{x: 1}", "{{<<: [{}]}}"),
+        "a: &a [*a]",
+        "a: " + "[" * 100_000,
+        "a: " + "{b: " * 5_000,
+        "- " * 50_000,
+        "armadaUrl: a:1\nx: " + "1:" * 100_000 + "1",
+        "armadaUrl: a:1\nx: !!int ''\ny: !!bool z\nz: !!timestamp z\nn: " + "9" * 100_000,
+        "armadaUrl: a:1\nx: !!python/object/apply:os.system ['CANARY']",
+        "? [a]\n: b",
+    ],
+)
+def test_what_would_take_long_or_do_something_ends_at_once(text: str) -> None:
+    began = time.process_time()
+    with suppress(SettingsError):
+        settings(text)
+
+    assert time.process_time() - began < 5.0
+
+
+def test_numbers_and_nulls_are_the_texts_that_they_are() -> None:
+    made = settings("armadaUrl: a:1\nforceNoTls: true\nbasicAuth: {username: 0123, password: 1e5}\ncontexts: ~")
+
+    assert made.credentials == Basic("0123", "1e5")
