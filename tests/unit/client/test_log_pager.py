@@ -119,3 +119,14 @@ def test_a_second_that_fills_a_page_does_not_stop_the_rest(log: list[LogLine]) -
 def second_size(log: list[LogLine], line: LogLine) -> int:
     second = second_of(line.timestamp)
     return sum(len(one.timestamp) + len(one.line) + 2 for one in log if second_of(one.timestamp) == second)
+
+
+@given(st.lists(st.tuples(st.text(max_size=40), st.binary(max_size=20)), max_size=20), st.integers(1, 3))
+def test_whatever_a_service_calls_a_time_is_read_to_the_end(entries: list[tuple[str, bytes]], reads: int) -> None:
+    page = [LogLine(timestamp=timestamp, line=text) for timestamp, text in entries]
+    pager = LogPager()
+
+    read = [one.line for _ in range(reads) for one in pager.take(page)]
+
+    assert read[: len(entries)] == [text for _, text in entries]
+    assert pager.finished

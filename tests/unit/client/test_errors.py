@@ -113,3 +113,31 @@ def test_an_error_survives_pickling() -> None:
     error = from_grpc(GrpcError(Code.UNAVAILABLE, "gone"), "GetQueues")
 
     assert str(pickle.loads(pickle.dumps(error))) == str(error)
+
+
+def test_an_error_is_one_line_that_plays_no_tricks_on_a_terminal() -> None:
+    error = classified(Code.INTERNAL, "one\ntwo \x1b[31mred\x00 " + "x" * 100_000)
+
+    assert str(error).isprintable()
+    assert len(str(error)) < 10_000
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "expected"),
+    [
+        (Code.INTERNAL, "grpc: error unmarshalling request: unexpected EOF", errors.InvalidRequest),
+        (Code.RESOURCE_EXHAUSTED, "Decompressed message larger than max", errors.RequestTooLarge),
+        (Code.RESOURCE_EXHAUSTED, "grpc: trying to send message larger than max (5 vs. 4)", errors.RequestTooLarge),
+    ],
+)
+def test_what_would_be_the_same_a_second_time_is_refused(
+    code: grpc.StatusCode, text: str, expected: type[ArmadaRpcError]
+) -> None:
+    error = classified(code, text)
+
+    assert type(error) is expected
+    assert error.refused
+
+
+def classified(code: grpc.StatusCode, text: str) -> ArmadaRpcError:
+    return classify(code, text)(code, text, "SubmitJobs")

@@ -1,0 +1,1 @@
+"""Tests of the event streams of the client over real sockets."""
