@@ -199,9 +199,10 @@ def _options() -> dict[str, Any]:
         "server_rules": {
             "description": (
                 "What the Armada servers of this deployment accept where they differ from Armada's own defaults, as "
-                "JSON: priority_classes (list, or null for any), max_pod_spec_bytes, oversubscription, min_resources, "
-                "termination_grace, fractional_init_cpu, restricted_tolerations; and connections, which maps the id "
-                "of a connection to such an object of its own. Jobs are checked against it before they are submitted."
+                "JSON: priority_classes (list, or null where they are not known), max_pod_spec_bytes, "
+                "oversubscription, min_resources, termination_grace, fractional_init_cpu, "
+                "restricted_tolerations; and connections, which maps the id of a connection to such an object of its "
+                "own. Jobs are checked against it before they are submitted."
             ),
             "version_added": "0.1.0",
             "type": "string",

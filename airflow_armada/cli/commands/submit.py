@@ -7,7 +7,6 @@ import sys
 import time
 import uuid
 from argparse import Namespace
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from airflow_armada.client.failure import ArmadaError, SettingsError
 from airflow_armada.client.job_ref import created_at
 from airflow_armada.client.settings import SiteSettings
 from airflow_armada.jobs.build import complete
-from airflow_armada.jobs.checks.check import request_problems
+from airflow_armada.jobs.checks.check import request_problems, warnings
 from airflow_armada.jobs.checks.server_rules import DEFAULT_RULES, ServerRules
 from airflow_armada.jobs.job_forms import JobFile, read_jobs
 from airflow_armada.jobs.problems import InvalidJob, raise_if_any
@@ -62,7 +61,9 @@ def _read(arguments: Namespace) -> JobFile:
     for item in file.items:
         item.namespace = arguments.namespace or item.namespace
         file.notes += complete(item)
-    raise_if_any(request_problems(file.items, file.queue, file.job_set_id, _rules(arguments)))
+    rules = _rules(arguments)
+    raise_if_any(request_problems(file.items, file.queue, file.job_set_id, rules))
+    file.notes += dict.fromkeys(text for item in file.items for text in warnings(item, rules))
     return file
 
 
@@ -81,7 +82,7 @@ def _rules(arguments: Namespace) -> ServerRules:
     """What Airflow's configuration says of its connections; which priority classes other sites have is not known."""
     connection = connection_of(arguments)
     if not connection:
-        return replace(DEFAULT_RULES, priority_classes=None)
+        return DEFAULT_RULES
     from airflow_armada.hooks.site_rules import site_rules  # imports Airflow, which takes a second
 
     return site_rules(connection)

@@ -10,11 +10,12 @@ from collections.abc import Sequence
 
 from airflow_armada.api import submit_pb2
 from airflow_armada.jobs.checks.container_resources import resource_problems
+from airflow_armada.jobs.checks.fields import field_problems
 from airflow_armada.jobs.checks.gangs import gang_problems
 from airflow_armada.jobs.checks.job import job_problems
 from airflow_armada.jobs.checks.names import name_problems
 from airflow_armada.jobs.checks.pod import pod_problems
-from airflow_armada.jobs.checks.server_rules import DEFAULT_RULES, ServerRules
+from airflow_armada.jobs.checks.server_rules import DEFAULT_RULES, SHIPPED_PRIORITY_CLASSES, ServerRules
 from airflow_armada.jobs.problems import InvalidJob, Problem, raise_if_any
 
 __all__ = ["DEFAULT_RULES", "InvalidJob", "Problem", "ServerRules", "check", "problems", "request_problems"]
@@ -75,6 +76,23 @@ def container_problems(item: submit_pb2.JobSubmitRequestItem, names: Sequence[st
     return [Problem(argument, repr(name), rule, hint) for name in names if name not in known]
 
 
+def warnings(item: submit_pb2.JobSubmitRequestItem, rules: ServerRules = DEFAULT_RULES) -> list[str]:
+    """What may be wrong with a job, as far as the rules of its site are known.
+
+    :param item: the job
+    :param rules: what the site accepts
+    :return: one sentence each
+    """
+    pod = item.pod_spec if item.HasField("pod_spec") else next(iter(item.pod_specs), item.pod_spec)
+    name = pod.priorityClassName
+    if not name or rules.priority_classes is not None or name in SHIPPED_PRIORITY_CLASSES:
+        return []
+    return [
+        f"priority class {name!r} is not one that Armada ships ({', '.join(sorted(SHIPPED_PRIORITY_CLASSES))}); "
+        "a site that does not have it refuses the job. Airflow's option [armada] server_rules may name the site's own."
+    ]
+
+
 def check(
     item: submit_pb2.JobSubmitRequestItem,
     queue: str | None = None,
@@ -114,5 +132,6 @@ def _item_problems(item: submit_pb2.JobSubmitRequestItem, prefix: str, rules: Se
     else:
         return found
     found += pod_problems(pod, path, rules)
+    found += field_problems(pod, path)
     found += resource_problems(pod, path, rules)
     return found + name_problems(item, pod, prefix, path)

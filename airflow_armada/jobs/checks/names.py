@@ -87,8 +87,6 @@ def _env(container: core_v1_pb2.Container, path: str) -> Iterator[Problem]:
             yield Problem(f"{where}.name", repr(variable.name), names.ENV_RULE)
         if variable.value and variable.HasField("valueFrom"):
             yield Problem(where, repr(variable.name), "has both a value and a source of it", "keep value or valueFrom")
-        elif variable.HasField("valueFrom") and len(variable.valueFrom.ListFields()) != 1:
-            yield Problem(f"{where}.valueFrom", "", "must name exactly one source", "give one of the ...Ref fields")
 
 
 def _mounts(container: core_v1_pb2.Container, path: str, volumes: set[str]) -> Iterator[Problem]:

@@ -9,16 +9,14 @@ from typing import Any
 
 from airflow_armada.api.quantity import parse_quantity
 
-SHIPPED_PRIORITY_CLASSES = frozenset(
-    {"armada-default", "armada-preemptible", "armada-resilient", "armada-high-priority"}
-)
+SHIPPED_PRIORITY_CLASSES = frozenset({"armada-default", "armada-preemptible", "armada-resilient"})
 
 
 @dataclass(frozen=True)
 class ServerRules:
     """The part of a site's configuration that decides which jobs it accepts.
 
-    :param priority_classes: allowed priority classes; None: any, the server decides
+    :param priority_classes: allowed priority classes; None: not known, so that others than the shipped are warned of
     :param max_pod_spec_bytes: largest pod spec, in bytes of its wire form
     :param oversubscription: by resource, how many times its request a limit may be; 1.0 for those not named
     :param min_resources: by resource, the smallest request
@@ -27,7 +25,7 @@ class ServerRules:
     :param restricted_tolerations: toleration keys that users may not set
     """
 
-    priority_classes: frozenset[str] | None = SHIPPED_PRIORITY_CLASSES
+    priority_classes: frozenset[str] | None = None
     max_pod_spec_bytes: int = 65_535
     oversubscription: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     min_resources: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({"memory": "1Mi"}))

@@ -106,16 +106,18 @@ def prepare(operator: TaskArguments, identity: JobIdentity) -> Prepared:
     :return: the request and where it goes.
     :raises ArmadaRefused: when the arguments do not make a job that Armada would take; the text has every problem.
     """
-    from airflow_armada.jobs.checks.check import check
+    from airflow_armada.jobs.checks.check import check, warnings
 
     request = operator.build_request(identity)
     # Native rendering makes numbers of digits.
     job_set_id = str(operator.job_set_id or request.job_set_id or default_job_set_id(identity.dag_id, identity.run_id))
     queue = str(operator.armada_queue or request.queue)
     try:
-        check(request.item, queue, job_set_id, site_rules(operator.armada_conn_id))
+        rules = site_rules(operator.armada_conn_id)
+        check(request.item, queue, job_set_id, rules)
     except ValueError as error:
         raise ArmadaRefused(str(error)) from None
+    request.notes.extend(warnings(request.item, rules))
     return Prepared(identity, request, queue, job_set_id)
 
 

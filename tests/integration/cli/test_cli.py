@@ -238,13 +238,15 @@ def test_priority_classes_are_those_of_the_site(armada: StandaloneArmada, tmp_pa
     home = {"AIRFLOW_HOME": str(tmp_path)}
     rules = {"AIRFLOW__ARMADA__SERVER_RULES": '{"priority_classes": ["urgent"]}'}
 
-    refused = run("submit", "-", "--dry-run", "--conn-id", "armada_x", stdin=own, **home)
+    others = {"AIRFLOW__ARMADA__SERVER_RULES": '{"priority_classes": ["batch"]}'}
+    refused = run("submit", "-", "--dry-run", "--conn-id", "armada_x", stdin=own, **home, **others)
     accepted = run("submit", "-", "--dry-run", "--conn-id", "armada_x", stdin=own, **home, **rules)
     unknown = run("submit", "-", "--dry-run", server=armada, stdin=own)
 
     assert refused.returncode == 1
-    assert "must be one of armada-default" in refused.stdout
+    assert "must be one of batch" in refused.stdout
     assert (accepted.returncode, unknown.returncode) == (0, 0)
+    assert "priority class 'urgent' is not one that Armada ships" in unknown.stderr
 
 
 def test_a_job_that_is_not_valid_is_said_to_be_so(armada: StandaloneArmada) -> None:

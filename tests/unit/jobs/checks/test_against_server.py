@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 
 from airflow_armada.api import submit_pb2
 from airflow_armada.jobs.checks.check import request_problems
-from airflow_armada.jobs.checks.server_rules import SHIPPED_PRIORITY_CLASSES
+from airflow_armada.jobs.checks.server_rules import SHIPPED_PRIORITY_CLASSES, ServerRules
 from airflow_armada.standalone.services.submit_rules import InvalidRequest, check_request
 from tests.unit.jobs.checks.test_check import RULES, item, job
 from tests.unit.jobs.messages import messages
 
+SHIPPED = ServerRules(priority_classes=SHIPPED_PRIORITY_CLASSES)
 LENIENT = settings(
     max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
@@ -32,14 +33,14 @@ def refusal(items: list[Any], queue: str = "q", job_set_id: str = "s") -> str:
 
 def agrees_both_ways(item_: Any) -> None:
     """Of resources the server looks at nothing but what the check looks at."""
-    refused, found = refusal([item_]), request_problems([item_], "q", "s")
+    refused, found = refusal([item_]), request_problems([item_], "q", "s", SHIPPED)
     assert bool(refused) == bool(found), (refused, found)
 
 
 def agrees(items: list[Any], queue: str = "q", job_set_id: str = "s") -> None:
     refused = refusal(items, queue, job_set_id)
     if refused:
-        assert request_problems(items, queue, job_set_id), refused
+        assert request_problems(items, queue, job_set_id, SHIPPED), refused
 
 
 @pytest.mark.parametrize("rule", RULES)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from airflow_armada.api import submit_pb2
-from airflow_armada.jobs.checks.check import ServerRules, check, problems, request_problems
+from airflow_armada.jobs.checks.check import ServerRules, check, problems, request_problems, warnings
 from airflow_armada.jobs.kubernetes.convert import message_from_dict
 from airflow_armada.jobs.problems import InvalidJob
 
@@ -80,7 +80,12 @@ RULES: dict[str, tuple[dict[str, Any], dict[str, Any], str, str]] = {
         "podSpecs",
         "a job has exactly one pod, got 2",
     ),
-    "size": (big(65_535), big(65_536), "podSpec", "must be at most 65535 bytes, got 65536 bytes; move large content"),
+    "size": (
+        big(65_407),
+        big(65_408),
+        "podSpec",
+        "must be at most 65407 bytes, so that with what the server adds",
+    ),
     "node labels": (
         job(pod={"nodeSelector": {"a": "b"}}),
         job(requiredNodeLabels={"a": "b"}),
@@ -100,13 +105,13 @@ RULES: dict[str, tuple[dict[str, Any], dict[str, Any], str, str]] = {
         "must be one of TCP, UDP, SCTP, got 'HTTP'",
     ),
     "toleration effect": (
-        job(pod={"tolerations": [{"effect": "NoExecute"}]}),
-        job(pod={"tolerations": [{"effect": "noexecute"}]}),
+        job(pod={"tolerations": [{"operator": "Exists", "effect": "NoExecute"}]}),
+        job(pod={"tolerations": [{"operator": "Exists", "effect": "noexecute"}]}),
         "podSpec.tolerations[0].effect",
         "must be one of NoSchedule, PreferNoSchedule, NoExecute, got 'noexecute'; write NoExecute",
     ),
     "DNS policy": (
-        job(pod={"dnsPolicy": "None"}),
+        job(pod={"dnsPolicy": "Default"}),
         job(pod={"dnsPolicy": "Cluster"}),
         "podSpec.dnsPolicy",
         "must be one of ClusterFirst, ClusterFirstWithHostNet, Default, None, got 'Cluster'",
@@ -251,9 +256,9 @@ RULES: dict[str, tuple[dict[str, Any], dict[str, Any], str, str]] = {
     ),
     "priority class": (
         job(pod={"priorityClassName": "armada-preemptible"}),
-        job(pod={"priorityClassName": "urgent"}),
+        job(pod={"priorityClassName": "Urgent"}),
         "podSpec.priorityClassName",
-        "must be one of armada-default",
+        "must be lower-case letters",
     ),
     "least grace": (
         job(pod={"terminationGracePeriodSeconds": 0}),
@@ -394,7 +399,7 @@ RULES: dict[str, tuple[dict[str, Any], dict[str, Any], str, str]] = {
         job(container={"env": [{"name": "A", "value": ""}]}),
         job(container={"env": [{"name": "A", "valueFrom": {}}]}),
         "podSpec.containers[0].env[0].valueFrom",
-        "must name exactly one source",
+        "must have exactly one of fieldRef",
     ),
     "labels": (
         job(labels={"example.com/team": "a.b-c_1", "id": "j-{JobId}"}),
@@ -519,7 +524,7 @@ def test_queue_and_job_set(queue: str | None, job_set_id: str | None, paths: lis
         (ServerRules(oversubscription={"cpu": 2.0}), resources({"cpu": 1}, {"cpu": 3}), False),
         (ServerRules(oversubscription={"cpu": 2.0}), resources({"cpu": 2}, {"cpu": 1}), False),
         (ServerRules(min_resources={}), resources({"memory": 1}, {"memory": 1}), True),
-        (ServerRules(max_pod_spec_bytes=10), job(), False),
+        (ServerRules(max_pod_spec_bytes=130), job(), False),
         (ServerRules(termination_grace=(10, 20)), job(pod={"terminationGracePeriodSeconds": 9}), False),
         (ServerRules(fractional_init_cpu=False), init("1"), True),
         (ServerRules(restricted_tolerations=frozenset({"a"})), job(pod={"tolerations": [{"key": "a"}]}), False),
@@ -528,6 +533,14 @@ def test_queue_and_job_set(queue: str | None, job_set_id: str | None, paths: lis
 )
 def test_a_site_has_its_own_rules(rules: ServerRules, data: dict[str, Any], passes: bool) -> None:
     assert (problems(item(data), "q", "s", rules) == []) is passes
+
+
+def test_an_unknown_priority_class_is_warned_of_unless_the_site_has_said_which_it_has() -> None:
+    urgent = item(job(pod={"priorityClassName": "urgent"}))
+    (text,) = warnings(urgent)
+    assert "'urgent' is not one that Armada ships (armada-default, armada-preemptible, armada-resilient)" in text
+    assert warnings(urgent, ServerRules(priority_classes=frozenset({"urgent"}))) == []
+    assert warnings(item(job(pod={"priorityClassName": "armada-resilient"}))) == []
 
 
 def members(**differences: Any) -> list[submit_pb2.JobSubmitRequestItem]:
@@ -554,7 +567,7 @@ def test_members_of_a_gang_agree(items: list[submit_pb2.JobSubmitRequestItem], m
 
 
 def test_everything_is_said_at_once() -> None:
-    bad = job(namespace="", container={"image": "", "name": "A"}, pod={"priorityClassName": "x"}, clientId="x" * 101)
+    bad = job(namespace="", container={"image": "", "name": "A"}, pod={"priorityClassName": "X"}, clientId="x" * 101)
     with pytest.raises(InvalidJob) as raised:
         check(item(bad), "", "s")
     assert str(raised.value).startswith("invalid job, 6 problems:\n  - queue: is required")

@@ -36,7 +36,7 @@ def container(**parts: Any) -> dict[str, Any]:
         ({"container_resources": {"memory": "4GB"}}, "'4GB'; write 4G"),
         ({"labels": {"team": "a b"}}, "labels['team']"),
         ({"termination_grace_period_seconds": 301}, "terminationGracePeriodSeconds"),
-        ({"priority_class_name": "urgent"}, "[armada] server_rules"),
+        ({"priority_class_name": "Urgent"}, "must be lower-case letters"),
         ({"gang_id": "g"}, "gangCardinality"),
         ({"ingress": [8080, 8080]}, "ingress"),
         ({"job_set_id": "s" * 1024}, "must be shorter than 1024 bytes"),
