@@ -32,6 +32,8 @@ class Deadlines:
     :param wake: called when the truth is known, so that somebody looks at :meth:`passed` again
     """
 
+    __slots__ = ("_asking", "_decided", "_end", "_site", "_start", "_tracked", "_wake", "_watch")
+
     def __init__(
         self,
         site: Site,
