@@ -8,12 +8,13 @@ from airflow.sdk import DAG
 
 from airflow_armada.operators.armada import ArmadaOperator
 
-with DAG("armada_preemption", schedule=None, params={"seconds": 15}, tags=["armada"]):
+with DAG("armada_preemption", schedule=None, params={"seconds": 120}, tags=["armada"]):
     shared = {"armada_queue": "example", "image": "busybox:1.37", "cmds": ["sh", "-c"]}
 
     ArmadaOperator(
         task_id="patient",
-        arguments=["echo working for {{ params.seconds }} s; sleep {{ params.seconds }}; echo done"],
+        # Its first job works until it has to go; the one that is submitted in its place has less to do.
+        arguments=['echo working; [ "$AIRFLOW_CTX_RESUBMISSION" -gt 0 ] || sleep {{ params.seconds }}; echo done'],
         container_resources={"cpu": "3", "memory": "64Mi"},
         priority_class_name="armada-preemptible",
         preemption_retries=3,

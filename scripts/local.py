@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -11,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
 
-from tests.support.airflow_stack import AirflowStack
+from tests.support.airflow_stack import AirflowStack, armada_connection
 from tests.support.components import Component, free_port, wait_until
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -60,13 +61,19 @@ def _start_armada(home: Path, port: int) -> Component:
     return armada
 
 
+def _connection(target: str) -> dict[str, object]:
+    """Return the connection as the API takes it, which shows it in the UI."""
+    connection: dict[str, object] = json.loads(armada_connection(target))
+    return connection
+
+
 @contextmanager
-def local_airflow(home: Path, *, port: int = 0) -> Iterator[tuple[AirflowStack, Component]]:
+def local_airflow(home: Path, *, port: int = 0) -> Iterator[tuple[AirflowStack, Component, str]]:
     """Start both, and stop both whatever happens; Ctrl-C and SIGTERM arrive as KeyboardInterrupt.
 
     :param home: Folder of this Airflow; its database is used again the next time.
     :param port: Where Airflow's UI listens; any free port without it.
-    :return: Airflow, and the process of the embedded Armada.
+    :return: Airflow, the process of the embedded Armada, and its address.
     """
     signal.signal(signal.SIGINT, _interrupt)
     signal.signal(signal.SIGTERM, _interrupt)
@@ -76,10 +83,11 @@ def local_airflow(home: Path, *, port: int = 0) -> Iterator[tuple[AirflowStack, 
         armada = _start_armada(home, armada_port)
         stack.callback(armada.stop, 10.0)
         say(f"The embedded Armada serves on 127.0.0.1:{armada_port}.")
-        airflow = AirflowStack(home, [EXAMPLES], f"127.0.0.1:{armada_port}", port=port)
+        airflow = AirflowStack(home, [EXAMPLES], "", port=port)
         stack.callback(airflow.stop)
         stack.enter_context(_no_more_signals())
         say("Airflow is starting (API server, scheduler, DAG processor, triggerer); this takes about 20 s ...")
         airflow.start()
+        airflow.api.set_connection("armada_default", _connection(f"127.0.0.1:{armada_port}"))
         say(f"Airflow is ready after {time.monotonic() - started:.0f} s; its own output is in {home.name}/processes.")
-        yield airflow, armada
+        yield airflow, armada, f"127.0.0.1:{armada_port}"

@@ -11,6 +11,18 @@ from tests.support.airflow_stack import AirflowStack
 from tests.support.components import Component
 
 UI_PORT = 8080
+GUIDE = """
+  1. Open   {url}/dags/armada_hello   and press Trigger.
+  2. Click the run, its task, then Logs: the job's own output appears while it runs.
+  3. The connection is under Admin > Connections: {url}/connections   Its Test button tries the way to Armada.
+
+  The same Armada from another terminal, without Airflow:
+    export ARMADA_URL='grpc://{target}?binoculars={target}'
+    .venv/bin/airflow-armada queues
+    J=$(.venv/bin/airflow-armada submit --again example_dags/jobs/armadactl.yaml); .venv/bin/airflow-armada logs -f $J
+
+Ctrl-C stops everything.
+"""
 
 
 def ui_port() -> int:
@@ -35,9 +47,9 @@ def watch(airflow: AirflowStack, armada: Component) -> int:
 
 
 def main() -> int:
-    with local_airflow(ROOT / ".up", port=ui_port()) as (airflow, armada):
+    with local_airflow(ROOT / ".up", port=ui_port()) as (airflow, armada, target):
         airflow.api.wait_for_dags(["armada_hello"])
-        say(f"\nOpen {airflow.api.base_url}/dags and trigger an example. Ctrl-C stops everything.")
+        say(GUIDE.format(url=airflow.api.base_url, target=target))
         return watch(airflow, armada)
 
 

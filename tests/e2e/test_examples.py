@@ -48,7 +48,7 @@ def test_failing(airflow: AirflowStack) -> None:
 
 
 def test_preemption(airflow: AirflowStack) -> None:
-    run = airflow.api.trigger("armada_preemption", conf={"seconds": 40})
+    run = airflow.api.trigger("armada_preemption")
 
     assert run.wait(240) == "success"
 

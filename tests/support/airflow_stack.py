@@ -51,7 +51,8 @@ class AirflowStack:
 
     :param home: Folder for everything it writes; it is used again if it exists.
     :param dag_folders: Folders with DAG files.
-    :param armada_target: ``host:port`` of the Armada server that the connection ``armada_default`` leads to.
+    :param armada_target: ``host:port`` of the Armada server that the connection ``armada_default`` leads to; empty:
+        there is none.
     :param env: Further environment variables; they win over the settings made here.
     :param n_triggerers: How many triggerers to run.
     :param database_url: SQLAlchemy URL (synchronous) of an empty database; SQLite in the home folder without it.
@@ -77,7 +78,7 @@ class AirflowStack:
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")},
             **_settings(home, dag_folders, port, database_url),
-            "AIRFLOW_CONN_ARMADA_DEFAULT": armada_connection(armada_target),
+            **({"AIRFLOW_CONN_ARMADA_DEFAULT": armada_connection(armada_target)} if armada_target else {}),
             STACK_MARK: self.mark,
             **(env or {}),
         }
@@ -88,7 +89,10 @@ class AirflowStack:
 
     def _component(self, name: str) -> Component:
         command = name.rstrip("-0123456789")
-        environment = {**self.environment, "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(free_port())}
+        environment = dict(self.environment)
+        if command == "triggerer" and name != "triggerer-1":
+            # The API server asks the first one at the port that all know; on one machine it cannot ask the others.
+            environment["AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT"] = str(free_port())
         return Component(name, ["-m", "airflow", command], environment, self.log_folder / f"{name}.log")
 
     @property
@@ -205,6 +209,7 @@ def _settings(home: Path, dag_folders: Sequence[Path], port: int, database_url: 
         "AIRFLOW__API__SECRET_KEY": keys["api"],
         "AIRFLOW__API_AUTH__JWT_SECRET": keys["jwt"],
         "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(free_port()),
+        "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(free_port()),
     }
 
 
