@@ -7,6 +7,7 @@ An end that would be the same again (rejected, cancelled by somebody, refused at
 
 from __future__ import annotations
 
+import re
 import signal
 from collections.abc import Sequence
 from contextlib import suppress
@@ -20,6 +21,9 @@ from airflow_armada.follow.state.outcome import Outcome
 _MAX_REASON = 2000  # characters; a scheduler's reason can fill pages
 _SHOWN_LINES = 10
 _MAX_LINE = 300
+_SAID_BY_THE_HEADLINE = re.compile(r"^\s*Container \S+ failed with exit code \d+ because \w+:?")
+"""How the executor begins the reason of a container's failure; what the container itself said follows."""
+
 _SIGNALLED = 128  # a shell's exit code for a process that a signal ended is this and the signal's number
 
 
@@ -176,7 +180,7 @@ def describe(outcome: Outcome, *, job_url: str = "", last_lines: Sequence[str] =
     :param last_lines: the last lines of its log.
     :return: a line with the cause, and more lines below it.
     """
-    reason = bounded(outcome.reason.strip(), _MAX_REASON)
+    reason = bounded(_SAID_BY_THE_HEADLINE.sub("", outcome.reason).strip(), _MAX_REASON)
     first, _, rest = reason.partition("\n")
     lines = [f"{_headline(outcome)}: {first}" if first else _headline(outcome), *rest.splitlines()]
     if shown := [f"  {bounded(line, _MAX_LINE)}" for line in list(last_lines)[-_SHOWN_LINES:]]:

@@ -32,9 +32,8 @@ def _field(section: str, label: str, description: str, kinds: str, **schema: Any
 
 
 def _choice(section: str, label: str, description: str, choices: dict[str, str]) -> dict[str, Any]:
-    """A text out of a list; the empty one stands first and is the default."""
-    schema = {"type": "string", "section": section, "default": "", "enum": list(choices), "values_display": choices}
-    return {"label": label, "description": description, "schema": schema}
+    """A text out of a list, or none: a field that must not be null, the form marks as missing."""
+    return _field(section, label, description, "string", enum=list(choices), values_display=choices)
 
 
 def _seconds(label: str, description: str, default: float) -> dict[str, Any]:
@@ -43,7 +42,7 @@ def _seconds(label: str, description: str, default: float) -> dict[str, Any]:
 
 def _credential(one: Field) -> dict[str, Any]:
     if one.name == AUTH:
-        choices = {"": "by the fields that are filled in"} | {kind: kind.replace("_", " ") for kind in KINDS}
+        choices = {kind: kind.replace("_", " ") for kind in KINDS}
         return _choice(_CREDENTIALS, one.label, one.description, choices)
     section = _OPENID if one.name.startswith("oidc_") else _CREDENTIALS
     if one.name.startswith(_IN_ADVANCED):
@@ -81,8 +80,8 @@ def _connection_fields() -> dict[str, Any]:
         "binoculars_tls": _choice(
             _LINKS,
             "Binoculars TLS",
-            "Encrypt the calls to the log service.",
-            {"": "as the server", "true": "yes", "false": "no"},
+            "Encrypt the calls to the log service; empty: as those to the server.",
+            {"true": "yes", "false": "no"},
         ),
         "ca_file": _field(_TLS, "CA file", "PEM file that signs the server; empty: the system's.", "string"),
         "cert_file": _field(

@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
 
+from airflow_armada.provider_info import get_provider_info
 from tests.support.airflow_stack import AirflowStack, armada_connection
 from tests.support.components import Component, free_port, wait_until
 
@@ -62,9 +63,11 @@ def _start_armada(home: Path, port: int) -> Component:
 
 
 def _connection(target: str) -> dict[str, object]:
-    """Return the connection as the API takes it, which shows it in the UI."""
+    """Return the connection as the UI makes it, with every field: the form shows only those that the extra has."""
     connection: dict[str, object] = json.loads(armada_connection(target))
-    return connection
+    (kind,) = get_provider_info()["connection-types"]
+    fields = {name: field["schema"].get("default") for name, field in kind["conn-fields"].items()}
+    return {**connection, "extra": {**fields, **json.loads(armada_connection(target))["extra"]}}
 
 
 @contextmanager

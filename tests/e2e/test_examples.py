@@ -53,7 +53,7 @@ def test_preemption(airflow: AirflowStack) -> None:
     assert run.wait(240) == "success"
 
     patient, urgent = run.xcom("patient"), run.xcom("urgent")
-    assert pod_lines(run, "patient") == ["working for 40 s", "working for 40 s", "done"]
+    assert pod_lines(run, "patient") == ["working", "working", "done"]
     assert "preempted" in run.log_text("patient")
     assert patient["running_at"] > urgent["running_at"]
     assert run.task("patient")["try_number"] == 1

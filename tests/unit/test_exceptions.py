@@ -93,6 +93,14 @@ def test_text_begins_with_the_cause_and_ends_with_which_job_it_was() -> None:
     ("outcome", "headline"),
     [
         (Outcome("failed", "j", exit_codes={"base": 3}), "Exit code 3"),
+        (
+            Outcome("failed", "j", exit_codes={"b": 3}, reason="Container b failed with exit code 3 because Error:"),
+            "Exit code 3",
+        ),
+        (
+            Outcome("failed", "j", exit_codes={"b": 3}, reason="Container b failed with exit code 3 because Error: no"),
+            "Exit code 3: no",
+        ),
         (Outcome("failed", "j", exit_codes={"base": 3}, reason="bad input\nat line 5"), "Exit code 3: bad input"),
         (Outcome("failed", "j", exit_codes={"base": 0, "sidecar": 1}), "Exit code 1 in container sidecar"),
         (Outcome("failed", "j", exit_codes={"base": 137}, cause="OOM"), "Out of memory (exit code 137, SIGKILL)"),

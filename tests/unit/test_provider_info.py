@@ -76,11 +76,12 @@ def test_form_has_sections_and_choices(info: dict[str, Any]) -> None:
     sections = list(dict.fromkeys(field["schema"]["section"] for field in fields.values()))
 
     assert sections == ["Server", "Credentials", "Credentials: OpenID Connect", "Logs and links", "TLS", "Advanced"]
-    assert [*KINDS] == fields["auth"]["schema"]["enum"][1:]
+    assert [*KINDS] == fields["auth"]["schema"]["enum"]
     for field in fields.values():
         choices = field["schema"].get("enum", [])
         assert all(isinstance(choice, str) for choice in choices)
         assert set(choices) == set(field["schema"].get("values_display", choices))
+        assert "null" in field["schema"]["type"]  # else the form takes an empty field for a missing one
 
 
 def test_each_default_of_the_form_makes_a_working_connection(info: dict[str, Any]) -> None:

@@ -42,7 +42,8 @@ FIELDS = (
     Field(
         AUTH,
         "Authentication",
-        "The kind of credentials. Basic needs login and password; every other kind the fields that bear its name.",
+        "The kind of credentials; empty: by the fields that are filled in. Basic needs user name and password, every "
+        "other kind the fields that bear its name.",
     ),
     Field("token", "Bearer token", "Sent as it is; nothing renews it.", secret=True),
     Field(
