@@ -105,8 +105,8 @@ fuzz: environment ## random input for every reader of what comes from outside: M
 		HYPOTHESIS_PROFILE=fuzz $(VENV)/python -m pytest --timeout=0 -q -n 2 -k test_fuzz $(or $(ONLY),tests/unit) || exit 1; \
 	done
 
-docs: environment tools ## build the site into .cache/site: no warning, no dead link
-	$(VENV)/python -m scripts.docs
+docs: tools ## build the site into .cache/site: no warning, no dead link
+	.venv-tools/bin/mkdocs build --strict --quiet --clean
 
 audit: environment tools ## look the pinned versions up in an index of vulnerabilities; AUDIT=--strict fails without one
 	@$(VENV)/python -m scripts.audit $(AUDIT)

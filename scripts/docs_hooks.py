@@ -1,0 +1,72 @@
+"""What MkDocs does not find in ``docs/``: a page for each example, the changelog, the report of the benchmarks."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+from typing import Any
+
+from mkdocs.structure.files import File, Files
+
+ROOT = Path(__file__).resolve().parent.parent
+EXAMPLES = ROOT / "example_dags"
+# Where a link from a page to a file of the repository leads on the site.
+ELSEWHERE = {
+    "CHANGELOG.md": "changelog.md",
+    "benchmarks/report.md": "benchmarks.md",
+    "example_dags": "examples/index.md",
+    "example_dags/": "examples/index.md",
+}
+
+
+def example_files() -> list[Path]:
+    """Return the files of the examples that have a page."""
+    return sorted(file for kind in ("py", "yaml", "json") for file in EXAMPLES.rglob(f"*.{kind}"))
+
+
+def example_page(file: Path) -> str:
+    """Return the address of an example's page."""
+    return f"examples/{file.relative_to(EXAMPLES).as_posix().replace('/', '-').replace('.', '-')}.md"
+
+
+def said_by(file: Path) -> str:
+    """Return what an example says about itself, in one line."""
+    text = file.read_text()
+    if file.suffix == ".py":
+        return (ast.get_docstring(ast.parse(text)) or "").partition("\n")[0]
+    comment = re.match(r"(?:#[^\n]*\n)+", text)
+    return " ".join(line.lstrip("# ") for line in comment[0].splitlines()) if comment else "a job in a file"
+
+
+def on_files(files: Files, config: Any) -> Files:
+    """Add the pages that are made of other files."""
+    index = ["# Examples", "", "Copy these first. Each of them runs in the tests.", ""]
+    for file in example_files():
+        name, said = file.relative_to(EXAMPLES).as_posix(), said_by(file)
+        code = f"```{'python' if file.suffix == '.py' else 'yaml'}\n{file.read_text()}```"
+        add(files, config, example_page(file), f"# `{name}`\n\n{said}\n\n{code}\n")
+        index.append(f"- [`{name}`]({Path(example_page(file)).name}): {said}")
+    add(files, config, "examples/index.md", "\n".join(index) + "\n")
+    add(files, config, "changelog.md", (ROOT / "CHANGELOG.md").read_text())
+    add(files, config, "benchmarks.md", (ROOT / "benchmarks" / "report.md").read_text())
+    return files
+
+
+def add(files: Files, config: Any, address: str, content: str) -> None:
+    files.append(File.generated(config, address, content=content))
+
+
+def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
+    """Let links to files of the repository lead to their pages; a file without a page becomes its name."""
+    up = "../" * page.file.src_uri.count("/")
+
+    def lead(found: re.Match[str]) -> str:
+        text, target = found["text"], found["target"]
+        if target in ELSEWHERE:
+            return f"[{text}]({up}{ELSEWHERE[target]})"
+        if (file := ROOT / target).is_file() and file.is_relative_to(EXAMPLES):
+            return f"[{text}]({up}{example_page(file)})"
+        return text if text.startswith("`") else f"`{target}`"
+
+    return re.sub(rf"\[(?P<text>[^\]]+)\]\({re.escape(up)}\.\./(?P<target>[^)#]+)(?:#[^)]*)?\)", lead, markdown)
