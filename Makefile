@@ -1,7 +1,7 @@
 # Everything sets itself up: `make help` lists what there is.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test lint types contracts proto-check unit integration peer e2e versions chaos-quick chaos-cases scale chaos bench fuzz docs audit dist environment environments tools proto constraints format clean
+.PHONY: help demo up test lint types contracts proto-check docs unit integration peer e2e versions chaos-quick chaos-cases scale chaos bench fuzz docs audit dist environment environments tools proto constraints format clean
 
 # The first Python that is new enough; `make PYTHON=...` chooses another.
 PYTHON ?= $(firstword $(foreach candidate,python3 python3.13 python3.12 python3.11 python3.14,$(shell \
@@ -25,9 +25,9 @@ demo: environment ## run an example DAG on a real Airflow, its jobs on the embed
 up: environment ## Airflow with its UI, the examples and the embedded Armada, until Ctrl-C
 	@$(VENV)/python -m scripts.up
 
-test: environments ## everything: lint, types, import contracts, generated code, unit, integration, peer, end to end, every Airflow, chaos
+test: environments ## everything: lint, types, import contracts, generated code, docs, unit, integration, peer, end to end, every Airflow, chaos
 	@rm -rf $(REPORTS)
-	@for stage in lint types contracts proto-check unit integration peer e2e versions chaos-quick scale; do \
+	@for stage in lint types contracts proto-check docs unit integration peer e2e versions chaos-quick scale; do \
 		echo "=== $$stage"; $(MAKE) --no-print-directory $$stage || { echo "make test: FAILED in the stage '$$stage'"; exit 1; }; \
 	done
 	@$(VENV)/python -m scripts.summary $(REPORTS)
@@ -106,7 +106,7 @@ fuzz: environment ## random input for every reader of what comes from outside: M
 	done
 
 docs: tools ## build the site into .cache/site: no warning, no dead link
-	.venv-tools/bin/mkdocs build --strict --quiet --clean
+	NO_MKDOCS_2_WARNING=1 .venv-tools/bin/mkdocs build --strict --quiet --clean
 
 audit: environment tools ## look the pinned versions up in an index of vulnerabilities; AUDIT=--strict fails without one
 	@$(VENV)/python -m scripts.audit $(AUDIT)
@@ -121,7 +121,7 @@ tools:
 	@$(PYTHON) scripts/environment.py tools
 
 environments:
-	@$(PYTHON) scripts/environment.py dev versions peer protobuf
+	@$(PYTHON) scripts/environment.py dev versions peer protobuf tools
 
 constraints: ## pin the newest versions that go together in constraints/
 	$(PYTHON) scripts/environment.py --compile-constraints

@@ -1,4 +1,4 @@
-"""What MkDocs does not find in ``docs/``: a page for each example, the changelog, the report of the benchmarks."""
+"""What MkDocs does not find in ``docs/``: arguments, examples, the changelog, the report of the benchmarks."""
 
 from __future__ import annotations
 
@@ -7,10 +7,19 @@ import re
 from pathlib import Path
 from typing import Any
 
+import griffe
 from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "example_dags"
+ARGUMENTS = ROOT / "airflow_armada" / "task" / "arguments"
+# The classes that declare the operator's arguments, from the outermost to the innermost level.
+DECLARED = {
+    "TaskArguments": (ARGUMENTS / "task_arguments.py", "The task"),
+    "ContainerArguments": (ARGUMENTS / "declared.py", "The main container"),
+    "PodArguments": (ARGUMENTS / "declared.py", "The pod"),
+    "JobArguments": (ARGUMENTS / "declared.py", "The job"),
+}
 # Where a link from a page to a file of the repository leads on the site.
 ELSEWHERE = {
     "CHANGELOG.md": "changelog.md",
@@ -39,6 +48,51 @@ def said_by(file: Path) -> str:
     return " ".join(line.lstrip("# ") for line in comment[0].splitlines()) if comment else "a job in a file"
 
 
+def argument_rows(file: Path, class_name: str) -> list[str]:
+    """Return a row for each argument that a class declares: name, type, default, whether templated, meaning."""
+    tree = ast.parse(file.read_text())
+    (declared,) = (node for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and node.name == class_name)
+    (init,) = (node for node in declared.body if isinstance(node, ast.FunctionDef) and node.name == "__init__")
+    (templated,) = (node for node in declared.body if ast.unparse(node).startswith("template_fields:"))
+    fields = {node.value for node in ast.walk(templated) if isinstance(node, ast.Constant)}
+    meaning = dict(re.findall(r":param (\w+): (.*?)(?=\n:|\Z)", ast.get_docstring(declared) or "", re.DOTALL))
+    rows = []
+    for argument, default in zip(init.args.kwonlyargs, init.args.kw_defaults, strict=True):
+        kind = ast.unparse(argument.annotation) if argument.annotation else ""
+        shown = "" if default is None else f"`{ast.unparse(default)}`"
+        said = " ".join(plain(meaning[argument.arg]).split())
+        rows.append(f"| `{argument.arg}` | `{kind}` | {shown} | {'yes' if argument.arg in fields else ''} | {said} |")
+    return rows
+
+
+def plain(text: str) -> str:
+    """Turn the markup of docstrings into that of the pages."""
+    text = re.sub(r":(?:class|func|meth|mod|data|attr|exc):`~?(?:[\w.]*\.)?(\w+)`", r"`\1`", text)
+    return text.replace("``", "`")
+
+
+def arguments_page() -> str:
+    page = [
+        "# Arguments of `ArmadaOperator`",
+        "",
+        "`@task.armada` and `@task.armada_cmd` take the same, except for what they make themselves. The arguments of",
+        "every Airflow operator (`retries`, `execution_timeout`, `pool`, ...) come on top. *Templated* arguments may",
+        "hold Jinja expressions and other tasks' outputs.",
+    ]
+    for class_name, (file, title) in DECLARED.items():
+        page += ["", f"## {title}", "", "| argument | type | default | templated | meaning |", "|---|---|---|---|---|"]
+        page += argument_rows(file, class_name)
+    return "\n".join(page) + "\n"
+
+
+class Docstrings(griffe.Extension):
+    """Let the pages show roles such as ``:class:`` as code."""
+
+    def on_instance(self, *, obj: griffe.Object, **_: Any) -> None:
+        if obj.docstring:
+            obj.docstring.value = plain(obj.docstring.value)
+
+
 def on_files(files: Files, config: Any) -> Files:
     """Add the pages that are made of other files."""
     index = ["# Examples", "", "Copy these first. Each of them runs in the tests.", ""]
@@ -48,6 +102,7 @@ def on_files(files: Files, config: Any) -> Files:
         add(files, config, example_page(file), f"# `{name}`\n\n{said}\n\n{code}\n")
         index.append(f"- [`{name}`]({Path(example_page(file)).name}): {said}")
     add(files, config, "examples/index.md", "\n".join(index) + "\n")
+    add(files, config, "reference/arguments.md", arguments_page())
     add(files, config, "changelog.md", (ROOT / "CHANGELOG.md").read_text())
     add(files, config, "benchmarks.md", (ROOT / "benchmarks" / "report.md").read_text())
     return files

@@ -31,8 +31,8 @@ class TaskArguments(JobArguments):
     :param armada_queue: queue to submit to; may be left out where ``job_request`` names one.
     :param job_set_id: job set; by default all tasks of a DAG run share ``<dag_id>.<run_id>``, and one event stream.
     :param armada_conn_id: Airflow connection of type ``armada``.
-    :param deferrable: free the worker while the job runs; by default what ``[operators] default_deferrable`` says, and
-        true if nobody has set it.
+    :param deferrable: free the worker while the job runs; by default true, unless the environment variable
+        ``AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE`` says otherwise.
     :param get_logs: show the job's log in the task log: of all its containers, or of those that are named.
     :param get_result: return the value that the job prints on its log as ``::armada-result::<JSON>``, instead of the
         facts about the job; a job that prints none then fails its task. The name of a container, if it is not the
