@@ -26,8 +26,22 @@ TOKENS = {
 }
 SERVICE_ACCOUNT_TOKEN = "CANARY-service-account-0123456789"
 WRONG = "CANARY-wrong-password-0123456789"
+PARAMETER_SECRET = "CANARY-oidc-parameter-0123456789"
 COMMAND_SECRET = "CANARY-command-environment-0123456789"
 VARIABLE = "GUARDED_SITE_TOKEN"
+MISPLACED = "CANARY-where-no-secret-belongs-0123456789"
+MISPLACED_IN = {
+    "host": f"ada:{MISPLACED}@armada.example.com",
+    "binoculars": f"ada:{MISPLACED}@logs.example.com:443",
+    "lookout_url": f"https://ada:{MISPLACED}@lookout.example.com",
+    "oidc_provider_url": f"https://ada:{MISPLACED}@login.example.com",
+    "token": f"{MISPLACED} with spaces",
+    "tls": MISPLACED,
+    "call_timeout": MISPLACED,
+    "auth": MISPLACED,
+    "binoculars_by_cluster": MISPLACED,
+}
+"""Secrets in fields where none belongs, of which errors tell the field only."""
 ALLOWED = {
     "AIRFLOW__ARMADA__ALLOWED_CREDENTIALS": ", ".join(HOST_KINDS),
     "AIRFLOW__ARMADA__ALLOWED_CREDENTIAL_FILES": "*",
@@ -139,7 +153,7 @@ def _plant(site: GuardedSite, provider: OidcProvider, exchange: str, folder: Pat
     site.shown.add(login.access_token)
     site.planted = {
         *(PASSWORD, SERVICE_ACCOUNT_TOKEN, COMMAND_SECRET, CLIENT_SECRET, PERSON_PASSWORD, login.refresh_token),
-        WRONG,
+        *(WRONG, PARAMETER_SECRET, MISPLACED),
         *TOKENS.values(),
     }
 
@@ -147,7 +161,10 @@ def _plant(site: GuardedSite, provider: OidcProvider, exchange: str, folder: Pat
 def _command(file: Path) -> dict[str, Any]:
     return {
         "token_command": sys.executable,
-        "token_command_arguments": ["-c", f"print(open({str(file)!r}).read())"],
+        "token_command_arguments": [
+            "-c",
+            f"import sys; text = open({str(file)!r}).read(); print(text); print(text, file=sys.stderr)",
+        ],
         "token_command_environment": {"SECRET_OF_THE_COMMAND": COMMAND_SECRET},
     }
 
@@ -162,6 +179,7 @@ def _oidc(url: str) -> dict[str, dict[str, Any]]:
             **_registered("oidc_client_credentials", url),
             "oidc_client_secret": CLIENT_SECRET,
             "oidc_scopes": "jobs",
+            "oidc_parameters": {"note": PARAMETER_SECRET},
         },
         "oidc_password": {
             **_registered("oidc_password", url, "person"),

@@ -58,7 +58,7 @@ class FieldValues:
         except ValueError:
             number = math.nan
         if not math.isfinite(number):
-            raise SettingsError(f"extra {name!r} must be a number of seconds, not {value[:40]!r}")
+            raise SettingsError(f"extra {name!r} must be a number of seconds")
         return number
 
     def texts(self, name: str) -> tuple[str, ...]:

@@ -92,7 +92,7 @@ def credentials_from(values: FieldValues, allowed: AllowedCredentials = NOTHING)
     """
     name = values.text(AUTH).lower().replace("-", "_") or _implied(values)
     if name not in KINDS:
-        raise SettingsError(f"extra {AUTH!r} must be one of {', '.join(KINDS)}, not {name[:40]!r}")
+        raise SettingsError(f"extra {AUTH!r} must be one of {', '.join(KINDS)}")
     allowed.check(name, values)
     try:
         return KINDS[name](values)

@@ -18,9 +18,10 @@ from airflow_armada.hooks.armada import ArmadaHook, forget_connections
 from airflow_armada.standalone.auth import Credentials
 from airflow_armada.standalone.server import StandaloneArmada
 from airflow_armada.wait.job_wait import connection_origin
+from tests.support.canaries import traces
 from tests.support.components import wait_until
 from tests.support.following import counting, followed, submitted
-from tests.support.guarded_site import ALLOWED
+from tests.support.guarded_site import ALLOWED, MISPLACED, MISPLACED_IN
 from tests.support.oidc import CLIENT_SECRET, oidc_provider
 from tests.support.sites import plain
 
@@ -129,3 +130,16 @@ def test_test_never_uses_what_is_on_the_api_servers_machine(monkeypatch: pytest.
             assert (works, "airflow-armada check --conn-id tested" in text) == (False, True)
 
     assert not trace.exists()
+
+
+@pytest.mark.parametrize("field", MISPLACED_IN)
+def test_a_secret_in_a_field_where_none_belongs_is_in_no_error(monkeypatch: pytest.MonkeyPatch, field: str) -> None:
+    extra = {"auth": "oidc_client_credentials", "oidc_client_id": "c", "oidc_client_secret": "s" * 9}
+    values: dict[str, object] = extra if field == "oidc_provider_url" else {}
+    connection = {"conn_type": "armada", "host": "127.0.0.1", "port": 1, "extra": values}
+    (connection if field == "host" else values)[field] = MISPLACED_IN[field]
+    monkeypatch.setenv("AIRFLOW_CONN_MISPLACED", json.dumps(connection))
+
+    works, text = ArmadaHook("misplaced").test_connection()
+
+    assert (works, traces(text.encode(), {MISPLACED})) == (False, [])
