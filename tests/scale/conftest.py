@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from airflow_armada.standalone.server import StandaloneArmada
-from tests.scale.fleet import QUEUE, Fleet
+from tests.scale.fleet import QUEUE, SHORT, Fleet
 from tests.support.airflow_stack import AirflowStack, armada_connection
 from tests.support.postgres import find_postgres, private_postgres
 from tests.support.sessions import stop_everything_on_sigterm  # noqa: F401  (a fixture)
@@ -65,8 +65,8 @@ def fleet(airflow: AirflowStack, armada: StandaloneArmada) -> Iterator[Callable[
     """Make a fleet, and clear it away after the test."""
     made: list[Fleet] = []
 
-    def make(count: int = N, *, end_in_trigger: bool = False) -> Fleet:
-        made.append(Fleet(airflow, armada, count, end_in_trigger=end_in_trigger))
+    def make(count: int = N, *, end_in_trigger: bool = False, script: str = SHORT) -> Fleet:
+        made.append(Fleet(airflow, armada, count, end_in_trigger=end_in_trigger, script=script))
         return made[-1]
 
     yield make

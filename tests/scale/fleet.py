@@ -38,16 +38,27 @@ DAG, TASK = "fleet", "job"
 BEFORE, AFTER = 3, 3
 """Lines that each job prints when it starts, and when it ends."""
 
-SCRIPT = """
+SHORT = """
 for n in $(seq 1 {before}); do echo "job {number} line $n"; done
 tail --pid={holder} -s 0.5 -f /dev/null
 for n in $(seq 1 {after}); do echo "job {number} last line $n"; done
 """
 
+WRITER = """
+exec 3<> <(:)
+n=0
+while kill -0 {holder} 2>/dev/null; do n=$((n+1)); echo "job {number} line $n"; read -r -t 0.2 -u 3; done
+echo "job {number} last line $n"
+"""
+"""Writes about five lines a second, without starting a process for each."""
+
 _DEFER = """
 UPDATE task_instance SET state = 'deferred', trigger_id = :trigger, next_method = 'execute_complete',
   start_date = now(), hostname = 'seeded', next_kwargs = NULL
 WHERE dag_id = :dag AND run_id = :run AND task_id = :task AND map_index = :number AND state = 'scheduled'
+"""
+_SKIP_THE_REST = """
+UPDATE task_instance SET state = 'skipped' WHERE dag_id = :dag AND run_id = :run AND state = 'scheduled'
 """
 _ADD_TRIGGER = "INSERT INTO trigger (classpath, kwargs, created_date) VALUES (:path, :kwargs, now()) RETURNING id"
 
@@ -65,14 +76,18 @@ class Fleet:
     :param armada: where their jobs run
     :param count: how many
     :param end_in_trigger: whether the triggers end the tasks
+    :param script: what each job runs: :data:`SHORT` or :data:`WRITER`
     """
 
-    def __init__(self, airflow: AirflowStack, armada: StandaloneArmada, count: int, *, end_in_trigger: bool) -> None:
-        self.airflow, self.armada, self.count = airflow, armada, count
+    def __init__(
+        self, airflow: AirflowStack, armada: StandaloneArmada, count: int, *, end_in_trigger: bool, script: str = SHORT
+    ) -> None:
+        self.airflow, self.armada, self.count, self._script = airflow, armada, count, script
         self._database: Engine = create_engine(airflow.environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"])
         self._holder = subprocess.Popen(["sleep", "3600"])
         self.run: DagRun = airflow.api.trigger(DAG)
-        wait_until(lambda: self.states()["scheduled"] == count, f"{count} scheduled tasks", 300, every=1)
+        all_of_them = int(airflow.environment["SCALE_N"])
+        wait_until(lambda: self.states()["scheduled"] == all_of_them, f"{all_of_them} scheduled tasks", 300, every=1)
         self.waits = self._submit(end_in_trigger)
         self._defer()
 
@@ -97,10 +112,10 @@ class Fleet:
 
     def _item(self, number: int) -> submit_pb2.JobSubmitRequestItem:
         identity = JobIdentity(DAG, self.run.run_id, TASK, number, 1)
-        script = SCRIPT.format(before=BEFORE, after=AFTER, number=number, holder=self._holder.pid)
+        script = self._script.format(before=BEFORE, after=AFTER, number=number, holder=self._holder.pid)
         return build(
             image="busybox:1.37",
-            cmds=["sh", "-c", script],
+            cmds=["bash", "-c", script],
             container_resources={"cpu": "10m", "memory": "4Mi"},
             annotations=identity.annotations(),
             client_id=identity.client_id,
@@ -116,10 +131,12 @@ class Fleet:
                 ).scalar_one()
                 row = {"trigger": trigger, "dag": DAG, "run": self.run.run_id, "task": TASK, "number": number}
                 assert connection.execute(text(_DEFER), row).rowcount == 1, row
+            connection.execute(text(_SKIP_THE_REST), {"dag": DAG, "run": self.run.run_id})
 
     def close(self) -> None:
         """End what is left."""
         self.end_jobs()
+        self.admit_workers(0)
         self._database.dispose()
 
     # What is done
@@ -132,6 +149,10 @@ class Fleet:
     def wait_until_followed(self, deadline: float) -> None:
         """Wait until every trigger has said that its job runs."""
         wait_until(lambda: len(self.logs_with("is running on")) == self.count, "all triggers", deadline, every=1)
+
+    def admit_workers(self, number: int) -> None:
+        """Let tasks whose trigger has fired go on on workers, so many at a time."""
+        self.airflow.api.call("PATCH", "/pools/nobody", {"slots": number}, update_mask="slots")
 
     # What is seen
 

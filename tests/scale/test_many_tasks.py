@@ -9,12 +9,13 @@ from datetime import datetime
 import pytest
 
 from tests.scale.conftest import FULL, N
-from tests.scale.fleet import Fleet, expected_lines
+from tests.scale.fleet import WRITER, Fleet, expected_lines
 from tests.support.airflow_api import DagRun
 from tests.support.airflow_stack import AirflowStack
 from tests.support.components import wait_until
 
 Figure = Callable[[str, float], None]
+WRITERS = 200
 PATIENCE = 120.0 + N / 5
 
 
@@ -85,3 +86,31 @@ def test_a_triggerer_that_dies_loses_nothing(
 
     wrong = {number: shown for number in range(N) if (shown := tasks.shown(number)) != expected_lines(number)}
     assert wrong == {}
+
+
+@pytest.mark.skipif(not FULL, reason="only with make scale")
+def test_writers_hold_up_nobody_and_lose_no_line(
+    airflow: AirflowStack, fleet: Callable[..., Fleet], figure: Figure
+) -> None:
+    """Their tasks end on workers: what exceeds the budget for live lines is shown there."""
+    figure("s of a bystander, before anybody writes", seconds_of(airflow.api.trigger("bystander")))
+    tasks = fleet(WRITERS, script=WRITER)
+    tasks.wait_until_followed(PATIENCE)
+    figure("s of a bystander, while 200 jobs write", seconds_of(airflow.api.trigger("bystander")))
+
+    tasks.admit_workers(8)
+    begun = time.monotonic()
+    tasks.end_jobs()
+    figure("s of a bystander, while 200 writers end", seconds_of(airflow.api.trigger("bystander")))
+    wait_until(lambda: tasks.states()["success"] == WRITERS, "the end of all tasks", 900, every=1)
+    figure("s from the ends to the end of the last task", time.monotonic() - begun)
+
+    wrong = {number: shown for number in range(WRITERS) if not is_whole(number, shown := tasks.shown(number))}
+    assert wrong == {}
+
+
+def is_whole(number: int, shown: list[str]) -> bool:
+    """Tell whether a writer's lines are all there, once and in order."""
+    last = len(shown) - 1
+    lines = [f"job {number} line {n}" for n in range(1, last + 1)]
+    return shown == [*lines, f"job {number} last line {last}"]
