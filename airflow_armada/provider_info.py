@@ -195,6 +195,16 @@ def _options() -> dict[str, Any]:
             "example": None,
             "default": "20",
         },
+        "rest_of_log_lines": {
+            "description": (
+                "Lines of each container that a worker prints at most of what was not shown live, the newest; it holds "
+                "a slot meanwhile. 0: all."
+            ),
+            "version_added": "0.1.0",
+            "type": "integer",
+            "example": None,
+            "default": "10000",
+        },
         "server_rules": {
             "description": (
                 "What the Armada servers of this deployment accept where they differ from Armada's own defaults, as "

@@ -12,8 +12,9 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from airflow_armada._compat import AirflowTaskTimeout
+from airflow_armada._compat import AirflowTaskTimeout, conf
 from airflow_armada.wait.job_wait import JobWait, followed_job, line_filter, make_event, result_collector, wait_for_job
+from airflow_armada.wait.newest_lines import NewestLines
 from airflow_armada.wait.task_log import TaskLogReporter
 
 if TYPE_CHECKING:
@@ -144,9 +145,11 @@ async def show_rest_of_log(
     patient = outcome.status == "succeeded" and collector is not None
     timings = replace(DEFAULT, log_tail=_RESULT_GRACE) if patient else DEFAULT
     reporter = TaskLogReporter(shown_until=shown_until)
+    newest = NewestLines(reporter, conf.getint("armada", "rest_of_log_lines", fallback=10_000))
     read = await fetch_remaining_logs(
-        settings, followed_job(wait), outcome, reporter, timings, line_filter(wait, collector)
+        settings, followed_job(wait), outcome, newest, timings, line_filter(wait, collector)
     )
+    await newest.release()
     if not read.logs_complete:
         reporter.state(f"Job {wait.job_id}: the rest of its log cannot be read")
     await reporter.flush()
