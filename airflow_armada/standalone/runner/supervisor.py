@@ -130,7 +130,7 @@ class Supervisor:
         del self._by_key[process.key]
         _kill_group(process.pid, signal.SIGKILL)
         for stray in set(_children(os.getpid())) - set(self._by_pid):
-            if _marked(stray, process.key):
+            if _mark_of(stray) == _mark(process.key):
                 _kill_tree(stray)
         _answer({"id": process.key, "exit": code, "oom": process.oom})
 
@@ -238,11 +238,11 @@ def _mark(key: str) -> int:
     return 1 << 62 | int(key.replace("-", ""), 16) & (1 << 61) - 1
 
 
-def _marked(pid: int, key: str) -> bool:
+def _mark_of(pid: int) -> int:
     try:
-        return resource.prlimit(pid, resource.RLIMIT_RTTIME)[0] == _mark(key)
+        return resource.prlimit(pid, resource.RLIMIT_RTTIME)[0]
     except OSError:
-        return False
+        return 0
 
 
 def _collect(by_pid: dict[int, Process]) -> None:
@@ -287,9 +287,9 @@ def _private_memory(pid: str) -> int:
 
 def kill_marked(keys: Iterable[str]) -> None:
     """Kill every process that was started under one of some keys, wherever it is by now."""
-    wanted = list(keys)
-    for name in os.listdir("/proc") if _LINUX else ():
-        if name.isdigit() and any(_marked(int(name), key) for key in wanted):
+    wanted = set(map(_mark, keys))
+    for name in os.listdir("/proc") if _LINUX and wanted else ():
+        if name.isdigit() and _mark_of(int(name)) in wanted:
             _kill_tree(int(name))
 
 

@@ -5,13 +5,17 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
 import shutil
 import tempfile
 from pathlib import Path
 
+from airflow_armada.standalone.runner.supervisor import kill_marked
+
 PREFIX = "armada-standalone-"
 LOCK = ".lock"
 PODS = "pods"
+_KEY = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class WorkFolder:
@@ -33,7 +37,7 @@ class WorkFolder:
         self._lock = _locked(path)
         if self._lock < 0:
             raise OSError(f"the folder {path} is used by another embedded Armada")
-        shutil.rmtree(self.pods, ignore_errors=True)
+        _clear(self.path)
         self.pods.mkdir(mode=0o700)
 
     def close(self) -> None:
@@ -61,5 +65,13 @@ def _sweep(parent: Path) -> None:
             if found.st_uid == os.getuid() and (folder / LOCK).exists() and not folder.is_symlink():
                 descriptor = _locked(folder)
                 if descriptor >= 0:
+                    _clear(folder)
                     shutil.rmtree(folder, ignore_errors=True)
                     os.close(descriptor)
+
+
+def _clear(folder: Path) -> None:
+    """Kill what is left of the pods of a server that is gone, and remove their folders."""
+    pods = folder / PODS
+    kill_marked([log.stem for log in pods.glob("*/*.log") if _KEY.fullmatch(log.stem)])
+    shutil.rmtree(pods, ignore_errors=True)

@@ -261,10 +261,11 @@ def test_a_server_that_is_killed_leaves_no_process_and_no_folder(
 
 
 def test_what_a_killed_server_and_its_supervisor_left_is_removed_at_the_next_start(
-    server_process: tuple[subprocess.Popen[str], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server_process: tuple[subprocess.Popen[str], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, marker: str
 ) -> None:
     process, target = server_process
-    (job_id,) = Armada(target).submit(job(shell("echo $PPID; sleep 1000")))
+    variables = [{"name": "MARK", "value": marker}]
+    (job_id,) = Armada(target).submit(job(shell("echo $PPID; sleep 1000", env=variables)))
     wait_until(lambda: Armada(target).log_code(job_id).name == "OK" and Armada(target).text(job_id) != "")
     supervisor = int(Armada(target).text(job_id))
     os.kill(supervisor, signal.SIGSTOP)
@@ -277,6 +278,7 @@ def test_what_a_killed_server_and_its_supervisor_left_is_removed_at_the_next_sta
 
     with StandaloneArmada():
         assert not left.exists()
+        wait_until(lambda: not marked(marker))
     assert list(tmp_path.iterdir()) == []
 
 
