@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from airflow_armada.standalone.auth import Credentials
-from airflow_armada.standalone.config import SITES, Config
+from airflow_armada.standalone.config import SITES, Config, Simulation
+from airflow_armada.standalone.runner.simulation import parse_duration
 from airflow_armada.standalone.server import StandaloneArmada
 
 
@@ -33,6 +34,18 @@ def _parser() -> argparse.ArgumentParser:
         default="default",
         help="whose priority classes there are: those that Armada ships, or a site's own",
     )
+    simulation = parser.add_argument_group(
+        "simulation",
+        "No process is started: pods only last. A job's annotations simulate/duration, simulate/exit-code, "
+        "simulate/output and simulate/end (exit, oom, evicted, preempted) go before these rules.",
+    )
+    add = simulation.add_argument
+    add("--simulate", action="store_true", help="simulate the pods")
+    add("--pod-duration", default="10", metavar="SECONDS", help="how long pods run, such as 10 or 5-30 (default: 10)")
+    add("--failure-rate", type=float, default=0.0, metavar="PART", help="part of the pods that fail")
+    add("--preemption-rate", type=float, default=0.0, metavar="PART", help="part of the preemptible that are preempted")
+    add("--speed", type=float, default=1.0, help="how many of a pod's seconds pass in one (default: 1)")
+    add("--seed", type=int, default=0, help="of what is left to chance (default: 0)")
     callers = parser.add_argument_group(
         "who may call",
         "Who may call may run commands as this user. By default those may who know a random token; the connections and "
@@ -46,6 +59,28 @@ def _parser() -> argparse.ArgumentParser:
         "--anonymous", action="store_true", help="let everybody in: every local user can run commands as this user"
     )
     return parser
+
+
+def _simulation(options: argparse.Namespace) -> Simulation | None:
+    """Return how pods are simulated, or None if they are not.
+
+    :raises ValueError: a rule makes no sense
+    """
+    if not options.simulate:
+        return None
+    parse_duration(options.pod_duration)
+    for name in ("failure_rate", "preemption_rate"):
+        if not 0 <= getattr(options, name) <= 1:
+            raise ValueError(f"--{name.replace('_', '-')} must be from 0 to 1")
+    if not options.speed > 0:
+        raise ValueError("--speed must be more than 0")
+    return Simulation(
+        duration=options.pod_duration,
+        failures=options.failure_rate,
+        preemptions=options.preemption_rate,
+        speed=options.speed,
+        seed=options.seed,
+    )
 
 
 def _credentials(options: argparse.Namespace) -> Credentials | None:
@@ -99,6 +134,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             cpus=options.cpus,
             memory=options.memory,
             credentials=_credentials(options),
+            simulate=_simulation(options) or False,
             config=Config(priority_classes=SITES[options.site]),
         ).start()
     except (OSError, ValueError) as error:

@@ -8,12 +8,12 @@ from __future__ import annotations
 import base64
 import binascii
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import grpc
 
+from airflow_armada.standalone import clock
 from airflow_armada.standalone.api_error import ApiError
 
 EVERYONE = "everyone"
@@ -93,7 +93,7 @@ class Authenticator:
         with self._lock:
             self._tokens[token] = user
             if lifetime is not None:
-                self._expiry[token] = time.monotonic() + lifetime
+                self._expiry[token] = clock.monotonic() + lifetime
 
     def expire_token(self, token: str) -> None:
         """Refuse a bearer token from now on."""
@@ -133,7 +133,7 @@ class Authenticator:
     def _bearer(self, token: str) -> Principal:
         with self._lock:
             user = self._tokens.get(token)
-            expired = time.monotonic() >= self._expiry.get(token, float("inf"))
+            expired = clock.monotonic() >= self._expiry.get(token, float("inf"))
         if expired:
             raise _unauthenticated(f"{INVALID}: token is expired")
         if user is not None:

@@ -66,6 +66,26 @@ class Retention:
     stored_events: int = 2_000_000
 
 
+@dataclass(frozen=True)
+class Simulation:
+    """How simulated pods behave where their annotations do not say so (see ``runner.simulation``).
+
+    :param duration: seconds that a pod runs, or a range such as ``5-30``, from which chance takes one
+    :param start: seconds from a pod's lease until it runs
+    :param failures: part of the pods that end with exit code 1
+    :param preemptions: part of the pods of preemptible classes that are preempted at their end
+    :param speed: how many of a pod's seconds pass in a second
+    :param seed: of what is left to chance
+    """
+
+    duration: str = "10"
+    start: float = 0.0
+    failures: float = 0.0
+    preemptions: float = 0.0
+    speed: float = 1.0
+    seed: int = 0
+
+
 def machine_cpus() -> Fraction:
     """Return how many CPUs this process may use."""
     available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
@@ -91,6 +111,7 @@ class Config:
     :param disk_left: part of the disk that the jobs' folders leave free; if they do not, the largest job is evicted
     :param lease_attempts: runs that a job may have before a returned lease fails it
     :param priority_classes: the priority classes by name
+    :param simulation: how simulated pods behave; None runs processes
     """
 
     cpus: Fraction = field(default_factory=machine_cpus)
@@ -104,6 +125,7 @@ class Config:
     lease_attempts: int = 4
     retention: Retention = field(default_factory=Retention)
     priority_classes: Mapping[str, PriorityClass] = field(default_factory=lambda: PRIORITY_CLASSES)
+    simulation: Simulation | None = None
     node_labels: Mapping[str, str] = field(
         default_factory=lambda: {
             "kubernetes.io/hostname": NODE,

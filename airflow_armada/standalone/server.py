@@ -23,9 +23,11 @@ from airflow_armada.api.loopback_token import TokenFile
 from airflow_armada.api.quantity import parse_quantity
 from airflow_armada.api.submit_pb2 import Queue
 from airflow_armada.standalone.auth import ANONYMOUS, Authenticator, Credentials
-from airflow_armada.standalone.config import Config, Retention
+from airflow_armada.standalone.config import Config, Retention, Simulation
 from airflow_armada.standalone.disruptions import Disruptions
 from airflow_armada.standalone.faults import Faults
+from airflow_armada.standalone.runner.pods import Pods
+from airflow_armada.standalone.runner.simulation import SimulatedPods
 from airflow_armada.standalone.runner.work_folder import WorkFolder
 from airflow_armada.standalone.scheduling.engine import Engine
 from airflow_armada.standalone.scheduling.watchdog import Watchdog
@@ -66,6 +68,7 @@ class StandaloneArmada:
     :param memory: memory that jobs may request in all, in bytes or as a quantity; by default the machine's
     :param credentials: whom to let in; by default who knows :attr:`token`, as ``anonymous``
     :param retention: how long what is over stays readable
+    :param simulate: whether no process is started, and how the simulated pods behave
     :param config: all other settings
     """
 
@@ -79,12 +82,16 @@ class StandaloneArmada:
         faults: Faults | None = None,
         credentials: Credentials | None = None,
         retention: Retention | None = None,
+        simulate: Simulation | bool = False,
         config: Config | None = None,
     ) -> None:
         self.faults = faults or Faults()
         self.token = "" if credentials else secrets.token_urlsafe(32)
         self.authenticator = Authenticator(credentials or Credentials(tokens={self.token: ANONYMOUS}))
         self.config = _configured(config or Config(), cpus, memory, retention)
+        if simulate:
+            rules = Simulation() if simulate is True else simulate
+            self.config = replace(self.config, simulation=rules)
         self._port = port
         self._work_dir = Path(work_dir) if work_dir else None
         self._dispatcher = Dispatcher(self.authenticator, self.faults)
@@ -145,10 +152,13 @@ class StandaloneArmada:
     async def _main(self) -> None:
         self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
         folder = WorkFolder(self._work_dir)
-        engine = self._engine = Engine(self.config, folder, self.faults)
+        simulation = self.config.simulation
+        pods = SimulatedPods(self.config, simulation) if simulation else Pods(self.config, folder)
+        engine = self._engine = Engine(self.config, pods, self.faults)
         self._routes = routes(Access(engine, self.authenticator, self.faults))
         self.faults.listen(lambda: self._call_soon(self._faults_changed))
-        work = [asyncio.create_task(part) for part in (engine.run(), Watchdog(engine).run())]
+        watchdog = [Watchdog(engine, pods).run()] if isinstance(pods, Pods) else []
+        work = [asyncio.create_task(part) for part in (engine.run(), *watchdog)]
         for task in work:
             task.add_done_callback(_report_crash)
         try:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-import time
 from bisect import bisect_left
 from datetime import UTC, datetime
+
+from airflow_armada.standalone import clock
 
 NEWLINE = b"\n"
 _STAMP_BYTES = len("2006-01-02T15:04:05.000000000Z ")
@@ -58,7 +59,7 @@ class ContainerLog:
             self._rest.clear()
 
     def _add(self, line: bytes) -> None:
-        stamp = time.time_ns()
+        stamp = clock.time_ns()
         self._stamps.append(max(stamp, self._stamps[-1] + 1) if self._stamps else stamp)
         self._lines.append(line)
         self._count(len(line) + LINE_COST)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import shutil
 import signal
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from airflow_armada.api import event_pb2
 from airflow_armada.api.core_v1_pb2 import Container
@@ -150,19 +150,8 @@ class Pod:
         self._end = Failure(reason, event_pb2.Evicted, from_pod=True)
 
     def _verdict(self) -> Failure | None:
-        statuses = [
-            one.terminated.status(one.name) for one in [*self.containers, *self.init_containers] if one.terminated
-        ]
-        if self._end is not None:
-            return Failure(self._end.reason, self._end.cause, containers=statuses, from_pod=True)
-        failures = [status for status in statuses if status.exitCode != 0 and not self._is_sidecar(status.name)]
-        if not failures:
-            return None
-        cause = event_pb2.OOM if any(status.cause == event_pb2.OOM for status in failures) else event_pb2.Error
-        return Failure("".join(map(_sentence, failures)), cause, containers=statuses, from_pod=True)
-
-    def _is_sidecar(self, name: str) -> bool:
-        return any(one.name == name and one.spec.restartPolicy == "Always" for one in self.init_containers)
+        sidecars = frozenset(one.name for one in self.init_containers if one.spec.restartPolicy == "Always")
+        return failure_of(self._end, [*self.containers, *self.init_containers], sidecars)
 
     def container_spec(self, name: str) -> Container | None:
         """Return the spec of a container by its name."""
@@ -185,6 +174,32 @@ class Pod:
         """Give the space of the logs back."""
         for container in self.all_containers:
             container.log.clear()
+
+
+class EndedContainer(Protocol):
+    """What is known of a container when its pod has ended."""
+
+    terminated: Terminated | None
+
+    @property
+    def name(self) -> str:
+        """Its name in the pod spec."""
+
+
+def failure_of(end: Failure | None, containers: Sequence[EndedContainer], sidecars: frozenset[str]) -> Failure | None:
+    """Return why a pod failed, or None if it did not.
+
+    :param end: what ended it, if that was not its containers' doing
+    :param sidecars: names of containers whose exit codes do not count
+    """
+    statuses = [one.terminated.status(one.name) for one in containers if one.terminated]
+    if end is not None:
+        return Failure(end.reason, end.cause, containers=statuses, from_pod=True)
+    failures = [status for status in statuses if status.exitCode != 0 and status.name not in sidecars]
+    if not failures:
+        return None
+    cause = event_pb2.OOM if any(status.cause == event_pb2.OOM for status in failures) else event_pb2.Error
+    return Failure("".join(map(_sentence, failures)), cause, containers=statuses, from_pod=True)
 
 
 def _sentence(status: event_pb2.ContainerStatus) -> str:

@@ -13,7 +13,7 @@ from airflow_armada.api import event_pb2
 from airflow_armada.standalone.config import Config
 from airflow_armada.standalone.faults import Faults
 from airflow_armada.standalone.runner.pods import Pods
-from airflow_armada.standalone.runner.work_folder import WorkFolder
+from airflow_armada.standalone.runner.simulation import SimulatedPods
 from airflow_armada.standalone.scheduling.bus import MessageBus
 from airflow_armada.standalone.scheduling.scheduler import Scheduler
 from airflow_armada.standalone.scheduling.transitions import Transitions
@@ -31,16 +31,16 @@ HOUSEKEEPING_SECONDS = 5.0
 class Engine:
     """Jobs, their events and what moves them.
 
-    :param folder: where pods have their private folders
+    :param pods: what runs the jobs' pods
     """
 
-    def __init__(self, config: Config, folder: WorkFolder, faults: Faults) -> None:
+    def __init__(self, config: Config, pods: Pods | SimulatedPods, faults: Faults) -> None:
         self.config = config
         self.queues = QueueStore()
         self.events = EventStore(lambda: faults.repeat_events)
         self.store = JobStore(config.retention)
         self.scheduler = Scheduler(config, self.queues.weight)
-        self.pods = Pods(config, folder)
+        self.pods = pods
         self._outbox = Outbox(self.events)
         self.transitions = Transitions(self.store, self.scheduler, self.pods, self._outbox)
         self.bus = MessageBus(lambda: faults.bus_away)
@@ -168,6 +168,8 @@ class Engine:
                 continue
             if failure is None:
                 self.transitions.succeed(job)
+            elif failure.preempted:
+                self.transitions.preempt(job, failure.reason)
             else:
                 self.transitions.fail(job, failure)
 

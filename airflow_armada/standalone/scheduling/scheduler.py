@@ -5,10 +5,10 @@ This decides and changes nothing but the backlog and its own account of what is 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
 
+from airflow_armada.standalone import clock
 from airflow_armada.standalone.config import Config
 from airflow_armada.standalone.resource_amounts import canonical
 from airflow_armada.standalone.scheduling.backlog import Backlog, Shape, Unit
@@ -78,7 +78,7 @@ class Scheduler:
 
     def round(self) -> Round:
         """Decide until nothing more fits."""
-        result = Round(started=time.time())
+        result = Round(started=clock.time())
         self.blocked = {}
         blocked: set[Shape] = set()
         for queue in self.backlog.queues():
@@ -95,7 +95,7 @@ class Scheduler:
                 self.blocked[unit.shape] = self._shortage(unit)
                 reason = DOES_NOT_FIT if len(unit.jobs) == 1 else GANG_DOES_NOT_FIT
                 result.unschedulable.append((unit.jobs[0].queue, reason, unit.jobs))
-        result.finished = time.time()
+        result.finished = clock.time()
         self.last = result
         return result
 

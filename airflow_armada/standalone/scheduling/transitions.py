@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
-
 from airflow_armada.api import event_pb2, job_pb2
+from airflow_armada.standalone import clock
 from airflow_armada.standalone.runner.ingress import ingress_addresses
 from airflow_armada.standalone.runner.pods import Pods
+from airflow_armada.standalone.runner.simulation import SimulatedPods
 from airflow_armada.standalone.scheduling.scheduler import Scheduler
 from airflow_armada.standalone.store import event_messages, model
 from airflow_armada.standalone.store.event_messages import INTERNAL, Failure
@@ -21,7 +21,7 @@ class Transitions:
     Events are gathered in the outbox; whoever calls flushes it.
     """
 
-    def __init__(self, store: JobStore, scheduler: Scheduler, pods: Pods, outbox: Outbox) -> None:
+    def __init__(self, store: JobStore, scheduler: Scheduler, pods: Pods | SimulatedPods, outbox: Outbox) -> None:
         self._store = store
         self._scheduler = scheduler
         self._pods = pods
@@ -44,14 +44,14 @@ class Transitions:
         job.enter(model.LEASED)
         self.say(job, event_messages.leased(job))
         self._outbox.flush()
-        run.pending = time.time()
+        run.pending = clock.time()
         job.enter(model.PENDING)
         self.say(job, event_messages.pending(job))
         return run
 
     def run(self, job: Job) -> None:
         """Note that a job's containers run."""
-        job.run.started = time.time()
+        job.run.started = clock.time()
         job.enter(model.RUNNING)
         self.say(job, event_messages.running(job))
         if addresses := ingress_addresses(job):
@@ -83,7 +83,7 @@ class Transitions:
         """
         if announce:
             self.say(job, event_messages.cancelling(job.id, job.job_set_id, job.queue, user))
-        job.cancel_user, job.cancelled = user, time.time()
+        job.cancel_user, job.cancelled = user, clock.time()
         self.say(job, event_messages.cancelled(job, user))
         self.end_run(job, job_pb2.RUN_STATE_UNKNOWN)
         self._finish(job, model.CANCELLED)
@@ -115,7 +115,7 @@ class Transitions:
         :param state: a value of ``job_pb2.JobRunState``
         """
         if job.runs and not job.run.finished:
-            job.run.finished, job.run.end_state, job.run.error = time.time(), state, error
+            job.run.finished, job.run.end_state, job.run.error = clock.time(), state, error
 
     def _finish(self, job: Job, state: int) -> None:
         job.enter(state)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-import time
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
+from airflow_armada.standalone import clock
 from airflow_armada.standalone.resource_amounts import amounts
 from airflow_armada.standalone.runner.pod import Pod
+from airflow_armada.standalone.runner.pods import Pods
 from airflow_armada.standalone.scheduling.engine import Engine
 from airflow_armada.standalone.store import event_messages, model
 
@@ -27,7 +28,7 @@ class _Period:
     :param samples: bytes of memory, as seen
     """
 
-    since: float = field(default_factory=time.monotonic)
+    since: float = field(default_factory=clock.monotonic)
     cpu_before: float = 0.0
     samples: list[int] = field(default_factory=list)
 
@@ -35,15 +36,16 @@ class _Period:
 class Watchdog:
     """Looks at the running pods in regular intervals."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, pods: Pods) -> None:
         self._engine = engine
+        self._pods = pods
         self._periods: dict[str, _Period] = {}
 
     async def run(self) -> None:
         """Look until cancelled."""
         while True:
             await asyncio.sleep(INTERVAL)
-            pods = [pod for pod in self._engine.pods.all() if pod.job.state == model.RUNNING]
+            pods = [pod for pod in self._pods.all() if pod.job.state == model.RUNNING]
             for pod in pods:
                 self._measure(pod)
             for pod, reason in await asyncio.to_thread(_to_evict, pods, self._engine.config.disk_left):
@@ -54,7 +56,7 @@ class Watchdog:
         period = self._periods.setdefault(pod.job.run.id, _Period())
         usage = pod.measure()
         period.samples.append(usage.memory)
-        seconds = time.monotonic() - period.since
+        seconds = clock.monotonic() - period.since
         if seconds < self._engine.config.utilisation_interval:
             return
         cores = f"{max(0.0, usage.cpu_seconds - period.cpu_before) / seconds * 1000:.0f}m"

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
-import time
 from datetime import datetime
 
 import grpc
 
 from airflow_armada.api import binoculars_pb2, empty_pb2, methods
 from airflow_armada.api.core_v1_pb2 import PodLogOptions
+from airflow_armada.standalone import clock
 from airflow_armada.standalone.api_error import ApiError, unknown
 from airflow_armada.standalone.ids import pod_name
 from airflow_armada.standalone.runner.container import RunningContainer
 from airflow_armada.standalone.runner.container_log import rfc3339
 from airflow_armada.standalone.runner.pod import Pod
+from airflow_armada.standalone.runner.simulation import SimulatedContainer, SimulatedPod
 from airflow_armada.standalone.services.access import Access, Caller
 from airflow_armada.standalone.services.routes import Routes
 
@@ -47,7 +48,7 @@ class BinocularsService:
             log=[binoculars_pb2.LogLine(timestamp=rfc3339(stamp), line=line) for stamp, line in page]
         )
 
-    def _container(self, request: binoculars_pb2.LogRequest) -> RunningContainer:
+    def _container(self, request: binoculars_pb2.LogRequest) -> RunningContainer | SimulatedContainer:
         pod = self._access.engine.pods.get(request.job_id)
         namespace = request.pod_namespace or "default"
         if pod is None or request.pod_number != 0 or pod.job.spec.namespace != namespace:
@@ -69,7 +70,7 @@ class BinocularsService:
         raise unknown("the embedded Armada has one node, which cannot be cordoned; cordon the queue instead")
 
 
-def _only_container(pod: Pod) -> str:
+def _only_container(pod: Pod | SimulatedPod) -> str:
     if len(pod.containers) == 1:
         return pod.containers[0].name
     names = " ".join(one.name for one in pod.containers)
@@ -86,7 +87,7 @@ def _since(since_time: str, options: PodLogOptions) -> int:
     if (second := _whole_second(since_time)) is not None:
         return second * 1_000_000_000
     if options.HasField("sinceSeconds"):
-        return time.time_ns() - options.sinceSeconds * 1_000_000_000
+        return clock.time_ns() - options.sinceSeconds * 1_000_000_000
     return 0
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-import uuid
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import grpc
@@ -18,6 +17,7 @@ from airflow_armada.api.methods import SERVICES, Method, methods_of
 from airflow_armada.standalone.api_error import ApiError
 from airflow_armada.standalone.auth import Authenticator
 from airflow_armada.standalone.faults import Faults
+from airflow_armada.standalone.ids import new_uuid
 from airflow_armada.standalone.services.access import Caller
 from airflow_armada.standalone.services.quantities import MALFORMED, has_malformed_quantity
 from airflow_armada.standalone.services.routes import Handler, Routes
@@ -25,6 +25,19 @@ from airflow_armada.standalone.services.routes import Handler, Routes
 log = logging.getLogger(__name__)
 
 Context = grpc.aio.ServicerContext[Any, Any]
+Metadata = Mapping[str, str]
+
+
+class Refused(Exception):
+    """A call ends with a status other than OK.
+
+    :param details: the status text, as it goes to the client
+    """
+
+    def __init__(self, code: grpc.StatusCode, details: str) -> None:
+        super().__init__(f"{code.name}: {details}")
+        self.code = code
+        self.details = details
 
 
 class Dispatcher:
@@ -59,39 +72,69 @@ class Dispatcher:
 
     def _unary(self, method: Method[Any, Any], handler: Handler) -> Any:
         async def call(content: bytes, context: Context) -> Any:
-            request_id = _request_id(context)
             try:
-                request = _parse(method, content)
-                caller = self._admit(method, context, request_id)
-                await self._delay(method)
-                answer = handler(request, caller)
-                if inspect.isawaitable(answer):
-                    answer = await answer
-                self._lose(method)
-                return answer
-            except ApiError as error:
-                await context.abort(error.code, error.details(request_id))
-            except Exception as error:
-                await _abort_internal(context, method, error)
+                return await self.unary(method, handler, content, _metadata(context))
+            except Refused as refused:
+                await context.abort(refused.code, refused.details)
 
         return call
 
     def _stream(self, method: Method[Any, Any], handler: Handler) -> Any:
         async def call(content: bytes, context: Context) -> AsyncIterator[Any]:
-            request_id = _request_id(context)
-            self.open_streams[method.path] += 1
             try:
-                request = _parse(method, content)
-                async for message in handler(request, self._admit(method, context, request_id)):
+                async for message in self.stream(method, handler, content, _metadata(context)):
                     yield message
-            except ApiError as error:
-                await context.abort(error.code, error.details(request_id))
-            finally:
-                self.open_streams[method.path] -= 1
+            except Refused as refused:
+                await context.abort(refused.code, refused.details)
 
         return call
 
-    def _admit(self, method: Method[Any, Any], context: Context, request_id: str) -> Caller:
+    async def unary(self, method: Method[Any, Any], handler: Handler, content: bytes, metadata: Metadata) -> Any:
+        """Answer a unary call, however it has come here.
+
+        :param content: the request's bytes
+        :return: the response, a message
+        :raises Refused: the call ends with a status other than OK
+        """
+        request_id = metadata.get("x-request-id") or new_uuid()
+        try:
+            request = _parse(method, content)
+            caller = self._admit(method, metadata, request_id)
+            await self._delay(method)
+            answer = handler(request, caller)
+            if inspect.isawaitable(answer):
+                answer = await answer
+            self._lose(method)
+            return answer
+        except ApiError as error:
+            raise Refused(error.code, error.details(request_id)) from None
+        except Exception as error:
+            # Armada answers so when a handler panics.
+            log.error("%s failed", method.path, exc_info=error)
+            text = f"Internal server error caused by {error!r}"
+            raise Refused(grpc.StatusCode.INTERNAL, text) from None
+
+    async def stream(
+        self, method: Method[Any, Any], handler: Handler, content: bytes, metadata: Metadata
+    ) -> AsyncIterator[Any]:
+        """Answer a streaming call, however it has come here.
+
+        :param content: the request's bytes
+        :return: the responses, each a message or a serialized one
+        :raises Refused: the stream ends with a status other than OK
+        """
+        request_id = metadata.get("x-request-id") or new_uuid()
+        self.open_streams[method.path] += 1
+        try:
+            request = _parse(method, content)
+            async for message in handler(request, self._admit(method, metadata, request_id)):
+                yield message
+        except ApiError as error:
+            raise Refused(error.code, error.details(request_id)) from None
+        finally:
+            self.open_streams[method.path] -= 1
+
+    def _admit(self, method: Method[Any, Any], metadata: Metadata, request_id: str) -> Caller:
         """Count a call and find out who makes it.
 
         :raises ApiError: the call is refused
@@ -100,7 +143,7 @@ class Dispatcher:
         refusal = self._faults.refusal(method.path)
         if refusal is not None:
             raise ApiError(*refusal)
-        authorization = _metadata(context, "authorization")
+        authorization = metadata.get("authorization", "")
         if self._faults.token_expired(authorization):
             raise ApiError(grpc.StatusCode.UNAUTHENTICATED, "Request could not be authenticated: token is expired")
         return Caller(self._authenticator.authenticate(authorization), request_id)
@@ -146,24 +189,13 @@ class UnknownMethods(grpc.GenericRpcHandler):
         return grpc.unary_unary_rpc_method_handler(refuse)
 
 
-async def _abort_internal(context: Context, method: Method[Any, Any], error: Exception) -> None:
-    """Answer as Armada does when a handler panics."""
-    if isinstance(error, grpc.aio.AbortError):
-        raise error
-    log.error("%s failed", method.path, exc_info=error)
-    await context.abort(grpc.StatusCode.INTERNAL, f"Internal server error caused by {error!r}")
-
-
 def _serialize(message: Any) -> bytes:
     return message if isinstance(message, bytes) else message.SerializeToString()
 
 
-def _metadata(context: Context, key: str) -> str:
-    for name, value in context.invocation_metadata() or ():
-        if name == key:
-            return value if isinstance(value, str) else value.decode(errors="replace")
-    return ""
-
-
-def _request_id(context: Context) -> str:
-    return _metadata(context, "x-request-id") or uuid.uuid4().hex[:22]
+def _metadata(context: Context) -> Metadata:
+    return {
+        name: value if isinstance(value, str) else value.decode(errors="replace")
+        for name, value in context.invocation_metadata() or ()
+        if name in ("authorization", "x-request-id")
+    }

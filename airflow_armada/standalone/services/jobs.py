@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 
 from airflow_armada.api import job_pb2, methods, submit_pb2
+from airflow_armada.standalone import clock
 from airflow_armada.standalone.api_error import unknown
 from airflow_armada.standalone.config import CLUSTER, NODE, POOL
 from airflow_armada.standalone.ids import timestamp
@@ -39,7 +39,7 @@ class JobsService:
 
     def _seen(self) -> float:
         """Return up to which epoch second the query API knows what happened."""
-        return time.time() - self._access.engine.config.query_lag - self._access.faults.query_lag
+        return clock.time() - self._access.engine.config.query_lag - self._access.faults.query_lag
 
     def _visible(self, job_ids: Sequence[str], seen: float, what: str = "jobIds") -> list[tuple[Job, int]]:
         """Return the jobs that are known by now, each with its state then."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 
 import grpc
 
+from airflow_armada.standalone import clock
 from airflow_armada.standalone.api_error import ApiError
 from airflow_armada.standalone.faults import Faults
 from airflow_armada.standalone.store.event_log import JobSetLog
@@ -18,7 +18,7 @@ class StreamFaults:
 
     def __init__(self, faults: Faults) -> None:
         self._faults = faults
-        self._opened = time.monotonic()
+        self._opened = clock.monotonic()
         self._interruptions = len(faults.interruptions)
         self._sent = 0
 
@@ -40,7 +40,7 @@ class StreamFaults:
 
     def _left(self) -> float | None:
         after = self._faults.close_streams_after
-        return None if after is None else max(0.0, self._opened + after - time.monotonic())
+        return None if after is None else max(0.0, self._opened + after - clock.monotonic())
 
     def before_message(self) -> None:
         """Count a message that is about to be sent.

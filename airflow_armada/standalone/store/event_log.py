@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from airflow_armada.api.event_pb2 import EventMessage, EventStreamMessage
+from airflow_armada.standalone import clock
 from airflow_armada.standalone.store.message_id import START, Position, message_id
 
 MAX_ENTRY = 1000
@@ -25,7 +25,7 @@ class JobSetLog:
     positions: list[Position] = field(default_factory=list)
     events: list[bytes] = field(default_factory=list)
     newest: Position = START
-    written: float = field(default_factory=time.monotonic)
+    written: float = field(default_factory=clock.monotonic)
     _waiters: set[asyncio.Future[None]] = field(default_factory=set)
 
     def append(self, messages: Sequence[EventMessage]) -> None:
@@ -37,11 +37,11 @@ class JobSetLog:
             self.positions.append(position)
             self.events.append(envelope.SerializeToString())
             self.newest = position
-        self.written = time.monotonic()
+        self.written = clock.monotonic()
         self.wake()
 
     def _next_entry(self) -> tuple[int, int]:
-        now = time.time_ns() // 1_000_000
+        now = clock.time_ns() // 1_000_000
         if now > self.newest.millisecond:
             return now, 0
         return self.newest.millisecond, self.newest.sequence + 1
@@ -124,7 +124,7 @@ class EventStore:
 
     def forget_older_than(self, seconds: float) -> None:
         """Drop the history of every job set in which nothing has happened for a time."""
-        horizon = time.monotonic() - seconds
+        horizon = clock.monotonic() - seconds
         for key in [key for key, log in self._logs.items() if log.written < horizon]:
             self.forget(*key)
             if self._logs[key].idle:

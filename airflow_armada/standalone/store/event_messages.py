@@ -22,6 +22,7 @@ class Failure:
 
     :param cause: a value of ``event_pb2.Cause``
     :param from_pod: whether a pod failed, which is when the event says which one
+    :param preempted: whether it is a preemption, which is told otherwise
     """
 
     reason: str
@@ -30,6 +31,7 @@ class Failure:
     subcategory: str = ""
     containers: Sequence[event_pb2.ContainerStatus] = field(default_factory=tuple)
     from_pod: bool = False
+    preempted: bool = False
 
 
 def _ids(job: Job) -> dict[str, Any]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Iterable
 
+from airflow_armada.standalone import clock
 from airflow_armada.standalone.config import Retention
 from airflow_armada.standalone.store.model import Job, Run
 
@@ -42,7 +42,7 @@ class JobStore:
         members.pop(job.id, None)
         if not members:
             self._live_by_set.pop((job.queue, job.job_set_id), None)
-        self._ended.append((time.time(), job))
+        self._ended.append((clock.time(), job))
 
     def live_in(self, queue: str, job_set_id: str) -> list[Job]:
         """Return a job set's jobs that have not ended."""
@@ -70,7 +70,7 @@ class JobStore:
 
     def remember_client_id(self, queue: str, client_id: str, job_id: str) -> None:
         """Let a client id stand for a job; the first one wins."""
-        self._by_client_id.setdefault((queue, client_id), (job_id, time.time()))
+        self._by_client_id.setdefault((queue, client_id), (job_id, clock.time()))
 
     def prune(self, job_id: str) -> None:
         """Forget an ended job."""
@@ -89,7 +89,7 @@ class JobStore:
 
     def apply_retention(self) -> None:
         """Forget what is older than it may be."""
-        now = time.time()
+        now = clock.time()
         horizon, most = now - self._retention.jobs, self._retention.finished_jobs
         while self._ended and (self._ended[0][0] < horizon or len(self._ended) > most):
             self.prune(self._ended.popleft()[1].id)

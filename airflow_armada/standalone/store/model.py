@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 
 from airflow_armada.api import submit_pb2
 from airflow_armada.api.core_v1_pb2 import PodSpec
+from airflow_armada.standalone import clock
 from airflow_armada.standalone.ids import new_uuid
 from airflow_armada.standalone.store.gangs import Gang
 
@@ -36,7 +36,7 @@ class Run:
 
     id: str = field(default_factory=new_uuid)
     pod_id: str = field(default_factory=new_uuid)
-    leased: float = field(default_factory=time.time)
+    leased: float = field(default_factory=clock.time)
     pending: float = 0.0
     started: float = 0.0
     finished: float = 0.0
@@ -118,7 +118,7 @@ class Job:
 
     def enter(self, state: int) -> None:
         """Note a change of state."""
-        self.history.append((time.time(), state))
+        self.history.append((clock.time(), state))
 
     def count_attempt(self, attempted: bool) -> int:
         """Count a run whose lease was returned, if its pod has been tried, and return how many there were."""
