@@ -19,6 +19,8 @@ from airflow_armada.jobs.problems import InvalidJob, Problem, raise_if_any
 _JOBS = ("jobs", "jobRequestItems", "job_request_items")
 _POD_SPECS = ("podSpec", "podSpecs", "pod_spec", "pod_specs")
 _FILE_ALIASES = {"job_set_id": "jobSetId", "job_request_items": "jobs", "jobRequestItems": "jobs"}
+_FILE_KEYS = {"queue": "queue", "jobsetid": "jobSetId", "jobs": "jobs"}
+_MANY = 20  # notes of one file
 FILE_KEYS = {"jobs": "job_request_items"}
 """Keys of a submit file that the message of a request calls otherwise."""
 _POD = "k8s.io.api.core.v1.Pod"
@@ -104,7 +106,31 @@ def _read_text(text: str, path: str, file: JobFile, problems: list[Problem]) -> 
             hint = "to name a file, let it end in .yaml or .yml and lie where the DAG finds templates"
             problems.append(Problem(where, "", "plain text, not a YAML manifest", hint))
         else:
-            _read_data(document, where, file, problems)
+            _read_data(_as_armadactl_reads(document, where, file.notes), where, file, problems)
+
+
+def _as_armadactl_reads(document: Any, path: str, notes: list[str]) -> Any:
+    """A submit file is read as armadactl reads it; manifests are read as Kubernetes reads them."""
+    if not isinstance(document, Mapping) or not any(str(key).lower() == "jobs" for key in document):
+        return document
+    from airflow_armada.jobs.kubernetes.armadactl import as_armadactl_reads, as_text
+
+    content: dict[str, Any] = {}
+    found: list[str] = []
+    for key, value in document.items():
+        name = _FILE_KEYS.get(_FILE_ALIASES.get(key, str(key)).lower())
+        if name is None:
+            found.append(f"{path}.{key} is left out, as armadactl does: known here are jobSetId, jobs and queue")
+        else:
+            content[name] = as_text(value)
+    if isinstance(content["jobs"], list):
+        item = submit_pb2.JobSubmitRequestItem.DESCRIPTOR
+        jobs = enumerate(content["jobs"])
+        content["jobs"] = [as_armadactl_reads(job, item, f"{path}.jobs[{index}]", found) for index, job in jobs]
+    notes += found[:_MANY]
+    if len(found) > _MANY:
+        notes.append(f"{path}: {len(found) - _MANY} more keys are left out")
+    return content
 
 
 def _read_known_message(value: Any, path: str, file: JobFile, problems: list[Problem]) -> None:

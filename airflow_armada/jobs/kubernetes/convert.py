@@ -2,7 +2,8 @@
 
 The walk follows the message descriptors, so every field that the messages have is covered. Values are taken as the
 Kubernetes API server takes them: a number is no string, ``"80"`` is no integer; a quantity may be written as a number,
-a port of a probe as a number or a name. ``null`` means "not given".
+a port of a probe as a number or a name. ``null`` means "not given". Beside that, what protobuf's own JSON writes
+otherwise (``MessageToDict``) is taken: numbers of 64 bits as text, quantities and the like as objects.
 """
 
 from __future__ import annotations
@@ -95,6 +96,9 @@ def _read_fields(message: Message, data: Mapping[Any, Any], path: str, problems:
     for key, value in data.items():
         field = find_field(message.DESCRIPTOR, key) if isinstance(key, str) else None
         where = f"{path}.{key}" if path else str(key)
+        if field is None and key == inlined_field(message.DESCRIPTOR) and isinstance(value, Mapping):
+            _read_fields(getattr(message, key), value, where, problems)  # as protobuf's own JSON nests it
+            continue
         if field is None and value is None and is_not_carried(message.DESCRIPTOR, str(key)):
             continue  # the dictionary of a model, which names all that it could have
         if field is None:

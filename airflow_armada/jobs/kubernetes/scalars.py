@@ -20,6 +20,8 @@ _INT_RANGES = {
     FieldDescriptor.TYPE_UINT32: (0, 2**32 - 1),
     FieldDescriptor.TYPE_UINT64: (0, 2**64 - 1),
 }
+_INT32 = 2**32
+_INT64 = re.compile(r"-?[0-9]{1,20}", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FRACTION = re.compile(r"\.(\d{1,9})(?=[Zz+-])", re.ASCII)
 
@@ -56,6 +58,8 @@ def _read_text(value: Any, path: str, problems: list[Problem]) -> Any:
 
 
 def _read_int(value: Any, path: str, problems: list[Problem], low: int, high: int) -> Any:
+    if high > _INT32 and isinstance(value, str) and _INT64.fullmatch(value):
+        value = int(value)  # as protobuf's JSON writes numbers of 64 bits
     if isinstance(value, bool) or not isinstance(value, int):
         digits = isinstance(value, str) and value.strip().isdigit()
         hint = "write it without quotes; in a template, render native objects" if digits else ""
@@ -115,6 +119,8 @@ def write_scalar(field: Any, value: Any) -> Any:
 
 
 def _read_quantity(message: Any, value: Any, path: str, problems: list[Problem]) -> None:
+    if isinstance(value, Mapping) and set(value) == {"string"}:
+        value = value["string"]
     if isinstance(value, str):
         message.string = value
     elif _is_number(value):
@@ -124,6 +130,8 @@ def _read_quantity(message: Any, value: Any, path: str, problems: list[Problem])
 
 
 def _read_int_or_string(message: Any, value: Any, path: str, problems: list[Problem]) -> None:
+    if isinstance(value, Mapping) and value.keys() <= {"type", "intVal", "strVal"}:
+        value = value.get("strVal", "") if str(value.get("type", 0)) == "1" else value.get("intVal", 0)
     if isinstance(value, str):
         message.type, message.strVal = 1, value
     elif (number := _read_int(value, path, problems, -(2**31), 2**31 - 1)) is not None:
@@ -142,6 +150,8 @@ def _read_time(message: Any, value: Any, path: str, problems: list[Problem]) -> 
 
 
 def _seconds_and_nanos(value: Any) -> tuple[int, int]:
+    if isinstance(value, Mapping) and value.keys() <= {"seconds", "nanos"}:
+        return int(value.get("seconds", 0)), int(value.get("nanos", 0))
     if isinstance(value, datetime):
         value = value.isoformat()
     fraction = _FRACTION.search(value)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from airflow_armada.api import core_v1_pb2, resource_pb2, submit_pb2
 from airflow_armada.jobs.job_forms import read_job, read_jobs
+from airflow_armada.jobs.kubernetes.armadactl import as_text
 from airflow_armada.jobs.kubernetes.convert import pod_spec_from_dict
 from airflow_armada.jobs.kubernetes.yaml_text import dump
 from airflow_armada.jobs.problems import InvalidJob
@@ -15,6 +17,9 @@ from airflow_armada.jobs.problems import InvalidJob
 SPEC = {"containers": [{"name": "base", "image": "alpine", "env": [{"name": "A", "value": "1"}]}]}
 POD = {"apiVersion": "v1", "kind": "Pod", "metadata": {"labels": {"a": "b"}, "namespace": "n"}, "spec": SPEC}
 ITEM = {"namespace": "n", "labels": {"a": "b"}, "podSpec": SPEC}
+
+
+CORPUS = sorted((Path(__file__).parents[2] / "corpus").glob("*.yaml"))
 
 
 def message(data: Any) -> submit_pb2.JobSubmitRequestItem:
@@ -76,6 +81,32 @@ def test_a_file_may_hold_several_jobs() -> None:
     assert len(read_jobs(dump(POD) + "---\n" + dump(two), "file").items) == 3
     with pytest.raises(InvalidJob, match=r"file: holds 2 jobs where one is expected; give one job, and map the task"):
         read_job(two, "file")
+
+
+def test_a_submit_file_is_read_as_armadactl_reads_it() -> None:
+    text = next(path for path in CORPUS if path.stem == "armadactl-forgiven").read_text()
+    file = read_job(text, "file")
+    container = file.items[0].pod_spec.containers[0]
+    assert (file.queue, file.job_set_id) == ("7", "nightly")
+    assert list(container.args) == ["--matrix", "0", "true", "1e+06"]
+    assert (container.image, container.env[0].value) == ("alpine", "true")
+    assert file.items[0].annotations == {"build": "1.5"}
+    assert file.notes == [
+        "file.jobs[0].priorityClassName is left out, as armadactl does: priorityClassName belongs into the podSpec"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [(1.5, "1.5"), (1e5, "100000"), (1e6, "1e+06"), (-1234567.5, "-1.2345675e+06"), (1e-5, "1e-05"), (0.0, "0")],
+)
+def test_numbers_become_text_as_go_writes_them(number: float, text: str) -> None:
+    assert as_text(number) == text
+
+
+def test_a_manifest_is_read_as_kubernetes_reads_it() -> None:
+    with pytest.raises(InvalidJob, match="expected text, got a number"):
+        read_job("kind: Pod\nspec: {containers: [{name: a, image: b, args: [0]}]}", "pod")
 
 
 def test_the_name_of_a_pod_is_not_used_and_that_is_said() -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from google.protobuf import json_format
+from hypothesis import HealthCheck, assume, given, settings
 
 from airflow_armada.api import core_v1_pb2, networking_v1_pb2, submit_pb2
 from airflow_armada.jobs.kubernetes.convert import (
@@ -197,3 +198,10 @@ def test_a_list_that_holds_itself_is_refused() -> None:
 def test_a_negative_zero_survives() -> None:
     item = message_from_dict(submit_pb2.JobSubmitRequestItem, {"priority": -0.0}, "")
     assert repr(message_to_dict(item)["priority"]) == "-0.0"
+
+
+@ROUND_TRIP
+@given(messages(submit_pb2.JobSubmitRequestItem))
+def test_what_protobufs_own_json_says_is_taken(item: submit_pb2.JobSubmitRequestItem) -> None:
+    assume(b"managedFields" not in str(json_format.MessageToDict(item)).encode())
+    assert message_from_dict(submit_pb2.JobSubmitRequestItem, json_format.MessageToDict(item), "") == item
