@@ -30,6 +30,9 @@ _CHUNK = 200
 _CHUNK_BYTES = 65_536
 """Lines handed over at once, and their bytes; between two chunks the event loop may do something else."""
 
+_PIECES_AT_ONCE = 10
+"""Pieces of a long line made in one turn of the event loop: of 8 KB each, which is up to 3 ms."""
+
 _CHOOSE = re.compile(r"choose one of: \[([^\]]*)\]")
 _STARTING = re.compile(r"is waiting to start|PodInitializing|ContainerCreating")
 _NOTED_AFTER = 3
@@ -241,8 +244,7 @@ class LogFollower:
             size = 0
             while index < len(page.lines) and len(chunk) < min(_CHUNK, room) and size < _CHUNK_BYTES:
                 line = page.lines[index]
-                kept = self._line_filter(name, line.line) if self._line_filter else (line.line,)
-                chunk.extend((line.timestamp, text) for part in kept for text in printable(part))
+                chunk += await self._pieces(name, line)
                 size += len(line.line)
                 index += 1
             if self._budget:
@@ -253,6 +255,17 @@ class LogFollower:
             cursor.move(page, index)
             await asyncio.sleep(0)
         return index == len(page.lines)
+
+    async def _pieces(self, name: str, line: Line) -> list[tuple[str, str]]:
+        """Make what is to be shown of a line; a line of megabytes has hundreds of pieces."""
+        kept = self._line_filter(name, line.line) if self._line_filter else (line.line,)
+        pieces: list[tuple[str, str]] = []
+        for part in kept:
+            for text in printable(part):
+                pieces.append((line.timestamp, text))
+                if len(pieces) % _PIECES_AT_ONCE == 0:
+                    await asyncio.sleep(0)
+        return pieces
 
     def _trouble(self, name: str, error: ArmadaError) -> None:
         text = str(error)

@@ -312,3 +312,18 @@ async def test_a_line_that_is_written_late_is_shown(armada: ScriptedArmada, repo
         await within(task)
 
     assert reporter.texts == ["early", "late", "last"]
+
+
+async def test_a_line_of_two_megabytes_of_markers_is_shown_whole(armada: ScriptedArmada, reporter: Remembering) -> None:
+    job = a_job()
+    armada.logs[job.job_id, ""] = [
+        ("2026-01-01T00:00:10.1Z", b"::group::" * 200_000),
+        ("2026-01-01T00:00:10.2Z", b"end"),
+    ]
+    async with shared_site(armada.settings(), QUICK) as site:
+        task = start(site, job, reporter)
+        run_to(armada, job, "succeeded")
+        outcome = await within(task)
+
+    assert "".join(reporter.texts).replace(": :", "::") == "::group::" * 200_000 + "end"
+    assert outcome.logs_complete
