@@ -115,8 +115,9 @@ class History:
         if told is None:
             return False
         for job_id, tracked in jobs.items():
-            tracked.late = False
-            tracked.take(_newer(tracked.state, told.get(job_id, progress.NEW)))
+            if job_id in told:
+                tracked.late = False
+                tracked.take(_newer(tracked.state, told[job_id]))
         return True
 
     async def _explain(self, watch: JobSetWatch, findings: Findings) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from airflow_armada.follow import background
 from airflow_armada.follow.followed_job import FollowedJob
+from airflow_armada.follow.state.progress import UNKNOWN
 from airflow_armada.follow.stream.copies import Copies
 from airflow_armada.follow.stream.event_stream import EventStream
 from airflow_armada.follow.stream.slim_events import id_at, time_of
@@ -84,7 +85,7 @@ class JobSetWatch:
 
     def has_told_all(self, tracked: TrackedJob) -> bool:
         """Whether the stream has told all that is stored of a job, as far as one can see."""
-        return not tracked.late and self.stream.current
+        return tracked.state.phase != UNKNOWN and not tracked.late and self.stream.current
 
     def revive(self) -> None:
         """Open the stream again, from where it stands, if what kept it open has ended; nobody ends it on purpose."""

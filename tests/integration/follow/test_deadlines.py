@@ -115,6 +115,22 @@ async def test_a_deadline_waits_for_an_armada_that_is_away(armada: ScriptedArmad
     assert outcome.status == "succeeded"
 
 
+async def test_a_history_that_has_expired_decides_nothing_while_the_records_are_away(armada: ScriptedArmada) -> None:
+    job = a_job(submitted_at=time.time() - LONG_AGO)
+    armada.refuse(DETAILS, *AWAY)
+    async with shared_site(armada.settings(), QUICK) as site:
+        task = begin(site, job, queued_deadline=job.submitted_at + 30)
+        await until(lambda: armada.calls[DETAILS] >= 5)
+        assert not task.done()
+        armada.accept(DETAILS)
+        armada.know(job.job_id, "RUNNING", at=job.submitted_at + 1)
+        await until(lambda: site.watches[QUEUE, JOB_SET].jobs[job.job_id].state.ran)
+        armada.emit(QUEUE, JOB_SET, job.job_id, "succeeded")
+        outcome = await within(task)
+
+    assert outcome.status == "succeeded"
+
+
 async def test_a_deadline_does_not_wait_for_ever(armada: ScriptedArmada) -> None:
     job = a_job()
     armada.refuse(DETAILS, *AWAY)

@@ -204,6 +204,7 @@ async def test_followers_of_one_job_all_get_its_end(armada: ScriptedArmada) -> N
 async def test_deadlines_end_the_wait_and_not_the_job(armada: ScriptedArmada) -> None:
     job = a_job()
     armada.reports[job.job_id] = "cpu:\n  UnschedulableReason: no room for 64 cpu\n"
+    armada.emit(QUEUE, JOB_SET, job.job_id, "queued")
     async with shared_site(armada.settings(), QUICK) as site:
         queued = FollowOptions(get_logs=False, queued_deadline=time.time() + 0.1)
         waiting = await within(follow(site, job, Remembering(), queued))
