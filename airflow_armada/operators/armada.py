@@ -13,6 +13,7 @@ from airflow_armada.task.arguments.forms import resolve
 from airflow_armada.task.arguments.native import render_typed
 from airflow_armada.task.arguments.task_arguments import TaskArguments
 from airflow_armada.task.arguments.typed import OperatorArguments
+from airflow_armada.task.check_task import check_operator
 from airflow_armada.task.kill import Kill
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class ArmadaOperator(TaskArguments):
     def __init__(self, **arguments: Unpack[OperatorArguments]) -> None:
         given: Any = arguments  # what templates and other tasks give has other types once it is rendered
         super().__init__(**given)
+        check_operator(self)
 
     def execute(self, context: Context) -> Any:
         """
@@ -55,7 +57,7 @@ class ArmadaOperator(TaskArguments):
         :return: the facts about the job.
         """
         if self.only_dry_run:
-            from airflow_armada.task.request.dry_run import run
+            from airflow_armada.task.dry_run import run
 
             return run(self, context)
         return self._begin(context).start()
@@ -84,7 +86,7 @@ class ArmadaOperator(TaskArguments):
 
     def dry_run(self) -> None:
         """Check the job and print the request as it would be sent; ``airflow tasks test --dry-run`` calls this."""
-        from airflow_armada.task.request.dry_run import show
+        from airflow_armada.task.dry_run import show
 
         print(show(self, self._context))
 
@@ -147,8 +149,8 @@ class ArmadaOperator(TaskArguments):
 
         self.overwrite_rtif_after_execution = False
         with suppress(Exception):  # is raised again by execute(), where it fails the task
-            self.prepared = prepare(self, Attempt.of(context, self.retries or 0).identity())
-            self.rendered_job = self.prepared.show()
+            prepared = prepare(self, Attempt.of(context, self.retries or 0).identity())
+            self.prepared, self.rendered_job = prepared, prepared.show()
 
     def _begin(self, context: Context) -> Segment:
         from airflow_armada.task.segment import Segment

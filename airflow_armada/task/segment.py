@@ -32,7 +32,9 @@ from airflow_armada.task.kill import Kill
 from airflow_armada.task.request.attempt import Attempt
 from airflow_armada.task.submit.record import JobRecord, Journal
 from airflow_armada.wait.cancel import OVERDUE
-from airflow_armada.wait.job_wait import JobWait, infrastructure_end, result_collector
+from airflow_armada.wait.event import infrastructure_end
+from airflow_armada.wait.following import result_collector
+from airflow_armada.wait.job_wait import JobWait
 from airflow_armada.wait.metrics import count_end
 
 if TYPE_CHECKING:
@@ -40,7 +42,8 @@ if TYPE_CHECKING:
     from airflow_armada.jobs.results import ResultCollector
     from airflow_armada.task.arguments.task_arguments import TaskArguments
     from airflow_armada.task.request.target import Target
-    from airflow_armada.task.submit.takeover import Submitted, Takeover
+    from airflow_armada.task.submit.submitted import Submitted
+    from airflow_armada.task.submit.takeover import Takeover
     from airflow_armada.wait.worker_loop import WorkerLoop
 
 _FIRST_BACK_OFF = 1.0
@@ -98,7 +101,7 @@ class Segment:
         """
         Turn the trigger's event into the outcome of the task.
 
-        :param event: from :func:`~airflow_armada.wait.job_wait.make_event`.
+        :param event: from :func:`~airflow_armada.wait.event.make_event`.
         :return: the facts about the job, or the result that it printed, if it succeeded.
         """
         wait = self._take(JobWait.from_dict(event["wait"]))
@@ -272,7 +275,7 @@ class Segment:
                 raise
 
     def _wait_for(self, submitted: Submitted, target: Target) -> JobWait:
-        from airflow_armada.task.request.target import make_wait
+        from airflow_armada.task.submit.submitted import make_wait
 
         conn_id = submitted.record.armada_conn_id or self._arguments.armada_conn_id
         return make_wait(self._arguments, self._attempt, self._settings(conn_id), target, submitted)
@@ -294,7 +297,7 @@ class Segment:
     def _resubmit(self, wait: JobWait, outcome: Outcome, reason: str, records: Any) -> Any:
         """Submit the job again within the try; the records of the first deferral are saved from the second."""
         from airflow_armada.task.request.target import make_target
-        from airflow_armada.task.submit.takeover import Submitted
+        from airflow_armada.task.submit.submitted import Submitted
 
         # What has become of an earlier try's job is none of this one's resubmissions.
         number = 0 if wait.adopted else wait.resubmission + 1

@@ -18,7 +18,9 @@ from airflow_armada.client.patience import Kind, Patience, retry_async
 from airflow_armada.hooks.armada import ArmadaHook
 from airflow_armada.triggers.killed import is_taken_away, was_killed
 from airflow_armada.wait.cancel import OVERDUE, cancel_async
-from airflow_armada.wait.job_wait import JobWait, make_error_event, make_event, result_collector, wait_for_job
+from airflow_armada.wait.event import make_error_event, make_event
+from airflow_armada.wait.following import result_collector, wait_for_job
+from airflow_armada.wait.job_wait import JobWait
 from airflow_armada.wait.metrics import count_end
 from airflow_armada.wait.task_log import TaskLogReporter
 

@@ -13,7 +13,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_armada._compat import AirflowTaskTimeout, conf
-from airflow_armada.wait.job_wait import JobWait, followed_job, line_filter, make_event, result_collector, wait_for_job
+from airflow_armada.wait.event import make_event
+from airflow_armada.wait.following import followed_job, line_filter, result_collector, wait_for_job
+from airflow_armada.wait.job_wait import JobWait
 from airflow_armada.wait.newest_lines import NewestLines
 from airflow_armada.wait.task_log import TaskLogReporter
 

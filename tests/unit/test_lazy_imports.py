@@ -78,7 +78,8 @@ def test_a_resume_that_fetches_nothing_imports_nothing_heavy() -> None:
     from airflow_armada.follow.state.outcome import Outcome
     from airflow_armada.operators.armada import ArmadaOperator
     from airflow_armada.client.job_ref import JobRef
-    from airflow_armada.wait.job_wait import EVENT_VERSION, JobWait
+    from airflow_armada.wait.event import EVENT_VERSION
+    from airflow_armada.wait.job_wait import JobWait
 
     wait = JobWait("armada_default", JobRef("q", "s", "j"), 0.0)
     event = {

@@ -1,16 +1,10 @@
-"""Checks of the operator's arguments that need no server, made when a DAG file is parsed."""
+"""Checks of single arguments, which need no server."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
-from functools import partial
-from typing import TYPE_CHECKING, Any
-
-from airflow_armada._compat import runs_task
-
-if TYPE_CHECKING:
-    from airflow_armada.task.arguments.task_arguments import TaskArguments
+from typing import Any
 
 NEVER = "never"
 RUNNING = "running"
@@ -18,8 +12,6 @@ RUNNING_OR_SUCCEEDED = "running_or_succeeded"
 REATTACH_POLICIES = (NEVER, RUNNING, RUNNING_OR_SUCCEEDED)
 
 RESUBMIT_ON = ("preempted", "evicted", "lease_expired")
-_SOMETHING_TO_RUN = ("image", "pod_spec", "job_request")
-_FLAGS = ("deferrable", "cancel_on_kill", "wait_for_completion", "end_from_trigger")
 
 
 def is_template(text: str) -> bool:
@@ -176,78 +168,3 @@ def check_exit_codes(value: Any) -> None:
         and all(isinstance(code, int) and not isinstance(code, bool) and 1 <= code <= 255 for code in codes)
     ):
         raise ValueError(f"skip_on_exit_code must be one or several exit codes from 1 to 255, not {value!r}")
-
-
-def check_result(operator: TaskArguments) -> None:
-    """
-    Check that somebody is there to take a result.
-
-    :param operator: as its author made it.
-    :raises ValueError: when nobody is.
-    """
-    if not isinstance(operator.get_result, bool | str) or operator.get_result == "":
-        rule = "get_result must be True or False, or the name of the container that prints it"
-        raise ValueError(f"{rule}, not {operator.get_result!r}")
-    if operator.get_result and operator.wait_for_completion is False:
-        raise ValueError("get_result needs wait_for_completion: a job prints its result at some time before its end")
-
-
-def check_operator(operator: TaskArguments) -> None:
-    """
-    Refuse what can never work, as early as a DAG file is parsed; what is not known yet is checked later.
-
-    :param operator: as its author made it.
-    :raises ValueError: with every problem.
-    """
-    checks: list[Callable[[], None]] = [
-        lambda: check_choice("reattach", operator.reattach, REATTACH_POLICIES),
-        lambda: check_choice("resubmit_on", operator.resubmit_on, RESUBMIT_ON),
-        lambda: check_count("preemption_retries", operator.preemption_retries),
-        lambda: check_duration("queued_timeout", operator.queued_timeout),
-        lambda: check_containers(operator.get_logs),
-        lambda: check_exit_codes(operator.skip_on_exit_code),
-        lambda: check_something_to_run({name: getattr(operator, name) for name in _SOMETHING_TO_RUN}),
-        lambda: check_text("armada_queue", operator.armada_queue, required=operator.job_request is None),
-        lambda: check_text("job_set_id", operator.job_set_id, required=False),
-        lambda: check_text("armada_conn_id", operator.armada_conn_id),
-        lambda: check_result(operator),
-    ]
-    flags = {name: getattr(operator, name) for name in _FLAGS} | {"dry_run": operator.only_dry_run}
-    checks += [partial(check_flag, name, value) for name, value in flags.items()]
-    if operator.end_from_trigger is True:
-        from airflow_armada.task.end.in_trigger import check_end_from_trigger
-
-        checks.append(lambda: check_end_from_trigger(operator))
-    found = [text for check in checks if (text := _complaint(check))]
-    # A worker reads the DAG file as well, to run a task that was checked before and is checked again when it submits.
-    if not runs_task() and not any(text.startswith("nothing to run") for text in found):
-        found += _job_complaints(operator)
-    if found:
-        raise ValueError(_summary(operator.task_id, found))
-
-
-def _complaint(check: Callable[[], None]) -> str:
-    try:
-        check()
-    except ValueError as error:
-        return str(error)
-    return ""
-
-
-def _job_complaints(operator: TaskArguments) -> list[str]:
-    from airflow_armada.hooks.site_rules import site_rules
-    from airflow_armada.jobs.problems import InvalidJob
-    from airflow_armada.task.arguments.known_job import known_problems
-
-    try:
-        return [str(problem) for problem in known_problems(operator, site_rules(str(operator.armada_conn_id)))]
-    except InvalidJob as error:
-        return [str(problem) for problem in error.problems]
-    except ValueError as error:
-        return [str(error)]
-
-
-def _summary(task_id: str, found: list[str]) -> str:
-    if len(found) == 1:
-        return f"task {task_id!r}: {found[0]}"
-    return "\n  - ".join([f"task {task_id!r} has {len(found)} problems:", *found])

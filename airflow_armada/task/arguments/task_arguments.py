@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_armada._compat import default_deferrable
 from airflow_armada.hooks.armada import ArmadaHook
-from airflow_armada.task.arguments.checks import RUNNING_OR_SUCCEEDED, check_operator
+from airflow_armada.task.arguments.checks import RUNNING_OR_SUCCEEDED
 from airflow_armada.task.arguments.declared import JobArguments
 from airflow_armada.task.arguments.spelling import check_names
 
 if TYPE_CHECKING:
     from airflow_armada.jobs.build import JobRequest
     from airflow_armada.task.request.identity import JobIdentity
-    from airflow_armada.task.request.job_request import Prepared
 
 
 class TaskArguments(JobArguments):
@@ -109,8 +108,7 @@ class TaskArguments(JobArguments):
         self.end_from_trigger = end_from_trigger
         self.rendered_job = ""
         self.job_url = ""
-        self.prepared: Prepared | None = None
-        check_operator(self)
+        self.prepared: object = None
 
     @classmethod
     def changes(cls, *names: str) -> bool:

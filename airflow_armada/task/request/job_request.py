@@ -129,9 +129,11 @@ def prepared_before(operator: TaskArguments, identity: JobIdentity) -> Prepared 
     :param identity: identity of the job.
     :return: the request; None where there is none, or an author's own code may have changed something since then.
     """
-    prepared: Prepared | None = operator.prepared
+    prepared = operator.prepared
     changed = operator.changes("execute", "pre_execute") or operator._pre_execute_hook is not None
-    return prepared if prepared is not None and prepared.identity == identity and not changed else None
+    if changed or not isinstance(prepared, Prepared) or prepared.identity != identity:
+        return None
+    return prepared
 
 
 def _without_secrets(item: submit_pb2.JobSubmitRequestItem) -> submit_pb2.JobSubmitRequestItem:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,18 +14,14 @@ from airflow_armada.task.arguments.checks import (
     check_choice,
     check_count,
     check_duration,
-    seconds,
 )
 from airflow_armada.task.request.job_request import Prepared, prepare, prepared_before
-from airflow_armada.wait.job_wait import JobWait
 
 if TYPE_CHECKING:
     from airflow_armada.api import submit_pb2
     from airflow_armada.client.settings import SiteSettings
     from airflow_armada.task.arguments.task_arguments import TaskArguments
-    from airflow_armada.task.request.attempt import Attempt
     from airflow_armada.task.request.identity import JobIdentity
-    from airflow_armada.task.submit.takeover import Submitted
 
 log = logging.getLogger("airflow.task.operators.airflow_armada")
 
@@ -118,7 +113,7 @@ def _shown_containers(get_logs: bool | str | Sequence[str], prepared: Prepared) 
 
     if isinstance(get_logs, bool):
         return _containers(prepared) if get_logs else ()
-    names = _texts(get_logs)
+    names = texts(get_logs)
     if found := container_problems(prepared.request.item, names, "get_logs"):
         raise ArmadaRefused("; ".join(map(str, found)))
     return names
@@ -135,46 +130,6 @@ def _result_container(get_result: bool | str, prepared: Prepared) -> str:
     return get_result
 
 
-def _texts(value: str | Sequence[str]) -> tuple[str, ...]:
+def texts(value: str | Sequence[str]) -> tuple[str, ...]:
+    """Give one text or several as several."""
     return (value,) if isinstance(value, str) else tuple(value)
-
-
-def make_wait(
-    operator: TaskArguments, attempt: Attempt, settings: SiteSettings, target: Target, submitted: Submitted
-) -> JobWait:
-    """
-    Say how to wait for a job that was submitted.
-
-    :param operator: the task's arguments, rendered.
-    :param attempt: the try.
-    :param settings: the site that has the job.
-    :param target: where a job of this try goes.
-    :param submitted: the job.
-    :return: what a trigger needs to wait for it.
-    """
-    record = submitted.record
-    submitted_at = record.submitted_at or time.time()
-    queued_timeout = seconds(operator.queued_timeout)
-    # What an earlier try has used up is not this one's.
-    spent = 0 if submitted.adopted else record.spent
-    return JobWait(
-        armada_conn_id=record.armada_conn_id or target.armada_conn_id,
-        job=record.job,
-        submitted_at=submitted_at,
-        job_url=settings.job_url(record.job_id),
-        namespace=target.namespace,
-        containers=target.containers,
-        get_logs=bool(operator.get_logs),
-        shown=target.shown if operator.get_result else (),
-        get_result=bool(operator.get_result),
-        result_container=target.result_container,
-        result_nonce=attempt.identity().result_nonce if operator.get_result else "",
-        cancel_on_kill=operator.cancel_on_kill,
-        deadline=attempt.deadline(operator.execution_timeout),
-        queued_deadline=submitted_at + queued_timeout if queued_timeout else None,
-        resubmission=record.resubmission,
-        spent=spent,
-        client_id=record.client_id,
-        resubmit_on=_texts(operator.resubmit_on) if spent < int(operator.preemption_retries) else (),
-        adopted=submitted.adopted,
-    )

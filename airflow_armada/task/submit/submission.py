@@ -5,7 +5,7 @@ While Armada's message bus is away, a submission blocks, and is published later 
 then forgotten its client id. So after any attempt that may have been accepted, more than one job of the identity may
 come, and no look that finds none is certain: the query service hears from the same bus. Certain is that everything
 published before a job is known once the query service knows that job. What comes later still is seen by whoever follows
-the job set; see :func:`~airflow_armada.wait.job_wait.wait_for_job`.
+the job set; see :func:`~airflow_armada.wait.following.wait_for_job`.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from airflow_armada.exceptions import ArmadaUnavailable
 from airflow_armada.task.arguments.checks import NEVER, RUNNING_OR_SUCCEEDED
 from airflow_armada.task.submit.lookup import STALE, Lookup
 from airflow_armada.task.submit.record import JobRecord, Journal, RecordUnreadable
+from airflow_armada.task.submit.submitted import Submitted
 
 if TYPE_CHECKING:
     from airflow_armada.client.typings import JobState
@@ -27,19 +28,6 @@ ABANDONED = ("killed", "timed_out", "queued_too_long")
 REPLACED = "replaced by a new try of the task"
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Submitted:
-    """
-    The job of this try.
-
-    :param record: what is known of it.
-    :param adopted: whether an earlier try submitted it.
-    """
-
-    record: JobRecord
-    adopted: bool = False
 
 
 @dataclass(frozen=True)

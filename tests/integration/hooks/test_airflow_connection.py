@@ -17,7 +17,7 @@ from airflow_armada.client.failure import SettingsError
 from airflow_armada.hooks.armada import ArmadaHook, forget_connections
 from airflow_armada.standalone.auth import Credentials
 from airflow_armada.standalone.server import StandaloneArmada
-from airflow_armada.wait.job_wait import connection_origin
+from airflow_armada.wait.following import connection_origin
 from tests.support.canaries import traces
 from tests.support.components import wait_until
 from tests.support.following import counting, followed, submitted

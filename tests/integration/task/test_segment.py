@@ -21,7 +21,8 @@ from airflow_armada.follow.state.outcome import Outcome
 from airflow_armada.hooks.armada import forget_connections
 from airflow_armada.operators.armada import ArmadaOperator
 from airflow_armada.standalone.server import StandaloneArmada
-from airflow_armada.wait.job_wait import EVENT_VERSION, JobWait, make_error_event
+from airflow_armada.wait.event import EVENT_VERSION, make_error_event
+from airflow_armada.wait.job_wait import JobWait
 from tests.integration.task.submit.tries import Store, soon
 from tests.support.airflow_stack import armada_connection
 from tests.support.components import wait_until

@@ -15,7 +15,8 @@ from airflow_armada.client.typings import JobState
 from airflow_armada.jobs.build import build_request
 from airflow_armada.jobs.job_spec import JobSpec
 from airflow_armada.standalone.server import StandaloneArmada
-from airflow_armada.wait.job_wait import JobWait, wait_for_job
+from airflow_armada.wait.following import wait_for_job
+from airflow_armada.wait.job_wait import JobWait
 from airflow_armada.wait.task_log import TaskLogReporter
 from tests.support.airflow_stack import armada_connection
 

@@ -13,7 +13,8 @@ from airflow_armada.client.job_ref import JobRef
 from airflow_armada.exceptions import ArmadaUnavailable
 from airflow_armada.operators.armada import ArmadaOperator
 from airflow_armada.task import segment
-from airflow_armada.wait.job_wait import JobWait, make_error_event
+from airflow_armada.wait.event import make_error_event
+from airflow_armada.wait.job_wait import JobWait
 
 JOB = JobRef("q", "s", "j")
 

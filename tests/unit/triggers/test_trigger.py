@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from airflow_armada.client.job_ref import JobRef
 from airflow_armada.follow.state.outcome import Outcome
 from airflow_armada.triggers.armada import ArmadaJobTrigger
-from airflow_armada.wait.job_wait import JobWait, infrastructure_end, make_error_event, make_event
+from airflow_armada.wait.event import infrastructure_end, make_error_event, make_event
+from airflow_armada.wait.job_wait import JobWait
 from airflow_armada.wait.task_log import TaskLogReporter
 from tests.support.airflow_versions import serde
 

@@ -25,7 +25,8 @@ from airflow_armada.task.request.target import Target
 from airflow_armada.task.submit.lookup import Lookup
 from airflow_armada.task.submit.record import Journal
 from airflow_armada.task.submit.submission import Submission
-from airflow_armada.task.submit.takeover import Policy, Submitted, Takeover
+from airflow_armada.task.submit.submitted import Submitted
+from airflow_armada.task.submit.takeover import Policy, Takeover
 from tests.support.components import wait_until
 
 QUEUE, JOB_SET = "work", "set"

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from copy import copy
 from typing import TYPE_CHECKING, Any
 
-from airflow_armada.task.arguments.checks import check_operator
 from airflow_armada.task.arguments.declared import JOB_ARGUMENTS
 from airflow_armada.task.arguments.known_job import is_template_file
+from airflow_armada.task.check_task import check_operator
 from airflow_armada.task.request.attempt import Attempt
 from airflow_armada.task.request.identity import JobIdentity
 from airflow_armada.task.request.job_request import Prepared, build_request, prepare
