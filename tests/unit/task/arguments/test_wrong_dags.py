@@ -90,7 +90,7 @@ def complaint(make: Callable[..., Any], arguments: dict[str, Any]) -> str:
             {"env_vars": [{"name": "A", "value": "{% if x %}"}]},
             "env_vars[0]['value']: not a valid template: Unexpected",
         ),
-        ({"arguments": [BIG]}, "podSpec: must be at most 65535 bytes, got 70094 bytes; move large content into"),
+        ({"arguments": [BIG]}, "got 70094 bytes; move large content into"),
     ],
 )
 def test_an_argument(arguments: dict[str, Any], expected: str) -> None:
