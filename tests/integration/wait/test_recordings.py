@@ -12,7 +12,9 @@ import pytest
 from airflow_armada import exceptions
 from airflow_armada.client.job_ref import JobRef
 from airflow_armada.follow.state.outcome import Outcome
-from airflow_armada.wait.job_wait import JobWait, make_event, wait_for_job
+from airflow_armada.wait.event import make_event
+from airflow_armada.wait.following import wait_for_job
+from airflow_armada.wait.job_wait import JobWait
 from airflow_armada.wait.task_log import TaskLogReporter
 from tests.integration.follow.scripted import ScriptedArmada, scripted_armada
 from tests.support.recordings import FOLDER, Recording, recordings
