@@ -1,7 +1,7 @@
 # Everything sets itself up: `make help` lists what there is.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test lint types contracts proto-check docs unit integration peer e2e versions chaos-quick chaos-cases scale chaos bench fuzz docs audit dist environment environments tools proto constraints format clean
+.PHONY: help demo up test lint types contracts proto-check docs unit integration peer e2e versions chaos-quick chaos-cases scale chaos newest bench fuzz docs audit dist environment environments tools proto constraints format clean
 
 # The first Python that is new enough; `make PYTHON=...` chooses another.
 PYTHON ?= $(firstword $(foreach candidate,python3 python3.13 python3.12 python3.11 python3.14,$(shell \
@@ -9,7 +9,10 @@ PYTHON ?= $(firstword $(foreach candidate,python3 python3.13 python3.12 python3.
 VENV := .venv/bin
 REPORTS := .cache/reports
 # The environments of `make versions`: each Airflow on one Python, or with MATRIX=all on every Python that is here.
-VERSIONS := $(if $(filter all,$(MATRIX)),all-versions,versions)
+VERSIONS := $(if $(ONLY),airflow-$(ONLY),$(if $(filter all,$(MATRIX)),all-versions,versions))
+# What `make e2e` and `make chaos-quick` run on: AIRFLOW=3.4, or what development runs on.
+ON := $(if $(AIRFLOW),.venv-airflow/$(AIRFLOW),.venv)
+NEWEST := 3.4
 PYTEST := $(VENV)/python -m pytest --timeout=300
 # Compiled bytecode halves the start of every Airflow process.
 unexport PYTHONDONTWRITEBYTECODE
@@ -61,26 +64,30 @@ integration: environments ## real sockets and processes, the embedded Armada
 peer: environments ## against the published armada-client
 	$(PYTEST) tests/peer --junit-xml=$(REPORTS)/peer.xml
 
-e2e: environments ## a real scheduler, triggerer and API server
+e2e: environments ## a real scheduler, triggerer and API server; AIRFLOW=3.4 for another version
 	@mkdir -p .cache
-	$(PYTEST) tests/e2e --basetemp=.cache/e2e --junit-xml=$(REPORTS)/e2e.xml
+	$(ON)/bin/python -m pytest --timeout=300 tests/e2e --basetemp=.cache/e2e$(AIRFLOW) \
+		--junit-xml=$(REPORTS)/e2e$(AIRFLOW).xml
 
-versions: environments ## every supported Airflow, each on one Python; MATRIX=all on every Python, ONLY=3.4
+versions: environment ## every supported Airflow, each on one Python; MATRIX=all on every Python, ONLY=3.4
 	@mkdir -p .cache
 	@$(PYTHON) scripts/environment.py $(VERSIONS)
-	@for folder in $(or $(ONLY:%=.venv-airflow/%),$$($(PYTHON) scripts/environment.py --list $(VERSIONS))); do \
+	@for folder in $$($(PYTHON) scripts/environment.py --list $(VERSIONS)); do \
 		name=versions-$${folder#.venv-airflow/}; \
 		echo "--- $$name"; \
 		$$folder/bin/python -m pytest --timeout=300 tests/versions --basetemp=.cache/$$name \
 			--junit-xml=$(REPORTS)/$$name.xml || exit 1; \
 	done
 
+newest: ## the end-to-end and quick chaos stages on the newest Airflow
+	@$(MAKE) --no-print-directory e2e chaos-quick AIRFLOW=$(NEWEST)
+
 # A chaos suite needs PostgreSQL's server; where it is missing the cases are skipped, but not in CI.
 CHAOS := tests/chaos
-chaos-quick: environment ## the quickest chaos cases: workers killed, tasks killed by users, answers lost
+chaos-quick: environments ## the quickest chaos cases: workers killed, tasks killed by users, answers lost; AIRFLOW=3.4
 	@mkdir -p .cache
-	$(PYTEST) $(CHAOS)/test_submits.py $(CHAOS)/test_worker_killed.py $(CHAOS)/test_killed_by_user.py \
-		--basetemp=.cache/chaos-quick --junit-xml=$(REPORTS)/chaos.xml
+	$(ON)/bin/python -m pytest --timeout=300 $(CHAOS)/test_submits.py $(CHAOS)/test_worker_killed.py $(CHAOS)/test_killed_by_user.py \
+		--basetemp=.cache/chaos-quick$(AIRFLOW) --junit-xml=$(REPORTS)/chaos$(AIRFLOW).xml
 
 # Seeds what `defer` leaves, which takes Airflow a worker each; N=300 in `make test`.
 scale: environment ## many deferred tasks killed, or ending, at once: N=1500

@@ -120,15 +120,18 @@ def running_version() -> str:
     return f"{sys.version_info[0]}.{sys.version_info[1]}"
 
 
-def airflow_environments(*, every_python: bool) -> list[Environment]:
+def airflow_environments(*, every_python: bool = False, only: str = "") -> list[Environment]:
     """
     Return an environment for each supported Airflow.
 
+    :param only: a version such as ``3.4``, without the others.
     :param every_python: one for each Python besides; those that are missing here are named and left out. Otherwise an
         Airflow whose own Python is missing gets the one that runs this script.
     """
     found = []
     for number, airflow in AIRFLOWS.items():
+        if only not in ("", number):
+            continue
         for python in dict.fromkeys((airflow.python, *(PYTHONS if every_python else ()))):
             first = python == airflow.python
             chosen = python
@@ -151,6 +154,8 @@ def environments(name: str) -> list[Environment]:
             return [Environment(ROOT / ".venv", requirements, CONSTRAINTS / f"airflow-{DEVELOPMENT}.txt")]
         case "versions" | "all-versions":
             return airflow_environments(every_python=name == "all-versions")
+        case _ if name.startswith("airflow-"):
+            return airflow_environments(only=name.removeprefix("airflow-"))
         case "tools":
             return [Environment(ROOT / ".venv-tools", group("tools"), CONSTRAINTS / "tools.txt")]
         case "peer":
