@@ -10,7 +10,7 @@ shows many lines of one fetched page. So silent jobs take nothing from the other
 from __future__ import annotations
 
 import time
-from itertools import islice
+from itertools import chain, islice
 
 SHORT_TAIL = 20
 """Lines that a job may always show when it has ended."""
@@ -68,6 +68,7 @@ class LogBudget:
         self._reserve = min(TURN, burst / 4)
         self.turn = max(1, int(min(TURN, job_burst, burst / 2)))
         self._waiting: dict[JobBudget, None] = {}
+        self._ended: dict[JobBudget, None] = {}
 
     def open_job(self) -> JobBudget:
         """Give a job its share; it is given back with :meth:`JobBudget.close`."""
@@ -77,14 +78,17 @@ class LogBudget:
         """Return how many lines a job that does not wait may show."""
         return max(0, int(self._all.available(now)))
 
-    def granted(self, job: JobBudget, now: float) -> int:
-        """Return how many lines a job that waits may show: none before its turn, which comes in the order of asking."""
-        self._waiting.setdefault(job)
+    def granted(self, job: JobBudget, now: float, *, ended: bool) -> int:
+        """Return how many lines a job that waits may show: none before its turn.
+
+        Turns come in the order of asking, first to the jobs that have ended: their pods are deleted in minutes.
+        """
+        (self._ended if ended else self._waiting).setdefault(job)
         room = self._all.available(now) - self._reserve
         turns = int(room / self.turn)
-        if turns < 1 or job not in islice(self._waiting, turns):
+        if turns < 1 or job not in islice(chain(self._ended, self._waiting), turns):
             return 0
-        return max(self.turn, int(room / len(self._waiting)))
+        return max(self.turn, int(room / (len(self._ended) + len(self._waiting))))
 
     def take(self, job: JobBudget, count: int) -> None:
         """Use up some of what is available; whoever waits on does so behind all others."""
@@ -95,6 +99,7 @@ class LogBudget:
     def leave(self, job: JobBudget) -> None:
         """Let a job wait no longer."""
         self._waiting.pop(job, None)
+        self._ended.pop(job, None)
 
 
 class JobBudget:
@@ -119,7 +124,7 @@ class JobBudget:
         if not self.waits:
             room = min(own, self._all.available(now))
         elif own >= self._all.turn:
-            room = min(own, self._all.granted(self, now))
+            room = min(own, self._all.granted(self, now, ended=self._ended))
         else:
             room = 0
         return max(int(room), self._tail)
@@ -143,6 +148,7 @@ class JobBudget:
         """Say that the job has ended: its rest is limited by what there is for all, and a short one not at all."""
         self._ended = True
         self._tail = SHORT_TAIL
+        self._all.leave(self)
 
     def close(self) -> None:
         """Give the share back; a second time does nothing."""

@@ -66,6 +66,18 @@ def test_a_long_tail_gets_a_beginning_and_waits_for_its_turn() -> None:
     assert now - NOW <= 3000 / 200 + 2
 
 
+def test_the_rest_of_a_job_that_has_ended_goes_before_what_others_still_write() -> None:
+    budget = LogBudget(lines_per_second=200, burst=400)
+    hogs, ended = [budget.open_job() for _ in range(50)], budget.open_job()
+    for job in (*hogs, ended):
+        shown(job, 10_000)
+    for hog in hogs:
+        hog.available(NOW + 5)
+    ended.end()
+
+    assert shown(ended, 10_000, NOW + 5) >= budget.turn
+
+
 def test_jobs_that_write_much_take_turns_in_which_it_is_worth_to_look() -> None:
     budget = LogBudget(lines_per_second=200, burst=400, job_lines_per_second=20, job_burst=100)
     jobs = [budget.open_job() for _ in range(40)]
