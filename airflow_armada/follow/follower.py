@@ -17,6 +17,7 @@ from airflow_armada.follow.followed_job import FollowedJob
 from airflow_armada.follow.log.budget import JobBudget, LogBudget
 from airflow_armada.follow.log.log_follower import LineFilter, LogFollower
 from airflow_armada.follow.observer import JobObserver
+from airflow_armada.follow.queue_notices import QueueNotices
 from airflow_armada.follow.site import Site
 from airflow_armada.follow.state import outcome as outcomes
 from airflow_armada.follow.state import progress
@@ -32,9 +33,6 @@ _LOOKS = 5
 
 _OVERTIME = 15.0
 """Seconds for log calls under way when the time for the tail of a log is up."""
-
-
-_IN_QUEUE = (progress.SUBMITTED, progress.QUEUED)
 
 
 @dataclass(frozen=True)
@@ -95,9 +93,6 @@ class _Follower:
         "_copies",
         "_deadlines",
         "_ended",
-        "_explain_at",
-        "_explain_pause",
-        "_explaining",
         "_job",
         "_log",
         "_log_task",
@@ -105,7 +100,7 @@ class _Follower:
         "_notice",
         "_observer",
         "_options",
-        "_reason",
+        "_queue_notices",
         "_said",
         "_site",
         "_tracked",
@@ -124,16 +119,13 @@ class _Follower:
         self._deadlines = Deadlines(site, watch, tracked, options.deadline, options.queued_deadline, self._look)
         self._copies: set[str] = set()
         self._said = ""
-        self._reason = ""
         self._notes = tracked.state.notes
         self._notice = tracked.notice
         self._addresses: Mapping[int, str] = {}
         self._log: LogFollower | None = None
         self._log_task: asyncio.Task[bool] | None = None
         self._budget: JobBudget | None = None
-        self._explain_at = time.time() + options.explain_after
-        self._explain_pause = site.timings.explain_interval
-        self._explaining: asyncio.Task[None] | None = None
+        self._queue_notices = QueueNotices(site, tracked, options.explain_after, self._say)
         self._ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._alarm: asyncio.TimerHandle | None = None
         self._alarm_at = math.inf
@@ -164,10 +156,8 @@ class _Follower:
             if self._tracked.refusal:
                 raise self._tracked.refusal
             self._follow_log()
-            queued = self._tracked.state.phase in _IN_QUEUE
-            if queued:
-                self._explain()
-            if queued or self._deadlines.any:
+            self._queue_notices.look()
+            if self._queue_notices.wanted or self._deadlines.any:
                 self._set_alarm()
         return status
 
@@ -178,7 +168,9 @@ class _Follower:
             self._alarm.cancel()
         if self._budget:
             self._budget.close()
-        await background.end(self._log_task, self._explaining)
+        if self._log_task:
+            await background.end(self._log_task)
+        await self._queue_notices.close()
         await self._deadlines.close()
 
     def _report(self) -> None:
@@ -215,8 +207,8 @@ class _Follower:
     def _set_alarm(self) -> None:
         """See to it that the next deadline is noticed although nothing changes."""
         moment = self._deadlines.next()
-        if self._tracked.state.phase in _IN_QUEUE:
-            moment = min(moment, self._explain_at)
+        if self._queue_notices.wanted:
+            moment = min(moment, self._queue_notices.next)
         # One that rings too early does no harm: it looks, and is set again.
         if moment < self._alarm_at:
             if self._alarm:
@@ -227,20 +219,6 @@ class _Follower:
     def _ring(self) -> None:
         self._alarm, self._alarm_at = None, math.inf
         self._look()
-
-    def _explain(self) -> None:
-        """Ask for the scheduler's reason, seldom: it says much the same in each round."""
-        if time.time() < self._explain_at:
-            return
-        self._explain_at = time.time() + self._explain_pause
-        self._explain_pause *= 2
-        self._explaining = asyncio.create_task(self._ask_scheduler())
-
-    async def _ask_scheduler(self) -> None:
-        reason = await self._site.queue_reasons.ask(self._job)
-        if reason and reason != self._reason and self._tracked.state.phase in _IN_QUEUE:
-            self._reason = reason
-            self._say(f"still queued: {reason}")
 
     def _follow_log(self) -> None:
         wanted = self._options.get_logs and self._log_task is None
@@ -280,8 +258,7 @@ class _Follower:
         await self._learn_of_the_run()
         result = to_outcome(self._job, self._tracked.state, status)
         if status == outcomes.QUEUED_TOO_LONG:
-            told = await self._site.queue_reasons.ask(self._job)
-            result = replace(result, reason=told or self._reason or result.reason)
+            result = replace(result, reason=await self._queue_notices.last() or result.reason)
         if not self._options.get_logs or not (result.ran or self._log_task):
             shown = {key: list(at) for key, at in self._options.log_positions.items()}
             return replace(result, log_positions=shown) if shown else result

@@ -140,7 +140,7 @@ async def show_rest_of_log(
     :param collector: receives the result that the job prints.
     :return: its end with what was read now, and the last lines of the rest.
     """
-    from airflow_armada.follow.log.log_follower import fetch_remaining_logs
+    from airflow_armada.follow.log.rest_of_log import fetch_remaining_logs
     from airflow_armada.follow.timings import DEFAULT
 
     # Without the log there is no result.

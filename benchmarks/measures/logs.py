@@ -13,7 +13,7 @@ from airflow_armada.client.settings import SiteSettings
 from airflow_armada.follow.followed_job import FollowedJob
 from airflow_armada.follow.follower import FollowOptions, follow
 from airflow_armada.follow.log.budget import LogBudget
-from airflow_armada.follow.log.log_follower import fetch_remaining_logs
+from airflow_armada.follow.log.rest_of_log import fetch_remaining_logs
 from airflow_armada.follow.site import shared_site
 from airflow_armada.follow.state.outcome import Outcome
 from benchmarks.children import answer

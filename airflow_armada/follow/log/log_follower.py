@@ -10,21 +10,18 @@ import asyncio
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Protocol
 
 from airflow_armada.client.errors import ArmadaError, NotFound
 from airflow_armada.client.foreign_text import storable
 from airflow_armada.client.log_cursor import BEGINNING, Line, LogCursor, Page, Position
-from airflow_armada.client.settings import SiteSettings
 from airflow_armada.follow.followed_job import FollowedJob
 from airflow_armada.follow.log.budget import JobBudget
 from airflow_armada.follow.log.lines import printable
-from airflow_armada.follow.log.log_service import SiteLogs
 from airflow_armada.follow.observer import JobObserver
 from airflow_armada.follow.refusal import is_refusal
-from airflow_armada.follow.state.outcome import LOG_GONE, Outcome
-from airflow_armada.follow.timings import DEFAULT, Timings
+from airflow_armada.follow.state.outcome import LOG_GONE
+from airflow_armada.follow.timings import Timings
 
 _CHUNK = 200
 _CHUNK_BYTES = 65_536
@@ -285,43 +282,3 @@ class LogFollower:
         if text != self._noted:
             self._noted = text
             self._observer.state(storable(f"Job {self._job.job_id}: {text}"))
-
-
-async def fetch_remaining_logs(
-    settings: SiteSettings,
-    job: FollowedJob,
-    outcome: Outcome,
-    observer: JobObserver,
-    timings: Timings = DEFAULT,
-    line_filter: LineFilter | None = None,
-) -> Outcome:
-    """Show what a follower had to leave out of a job's log. Trouble with logs is told, not raised.
-
-    :param settings: the Armada site
-    :param job: the job
-    :param outcome: what the follower returned, with the positions that it had reached
-    :param observer: where the lines go
-    :param timings: waiting times
-    :param line_filter: gives what is to be shown of a line, as it was printed; None for all of it
-    :return: the outcome with the positions reached now, and whether the whole log has been shown
-    """
-    if outcome.logs_complete:
-        return outcome
-    service = SiteLogs(settings)
-    reader = LogFollower(
-        service,
-        job,
-        lambda: outcome.cluster,
-        observer,
-        job.containers,
-        outcome.log_positions,
-        None,
-        timings,
-        line_filter,
-    )
-    reader.end()
-    try:
-        complete = await reader.run()
-    finally:
-        await service.close()
-    return replace(outcome, log_positions=reader.positions, logs_complete=complete, log_gap=reader.gap)

@@ -13,7 +13,7 @@ from airflow_armada.client.job_ref import JobRef
 from airflow_armada.follow.followed_job import FollowedJob
 from airflow_armada.follow.follower import FollowOptions, follow
 from airflow_armada.follow.log.budget import SHORT_TAIL, LogBudget
-from airflow_armada.follow.log.log_follower import fetch_remaining_logs
+from airflow_armada.follow.log.rest_of_log import fetch_remaining_logs
 from airflow_armada.follow.site import Site, shared_site
 from airflow_armada.follow.state.outcome import Outcome
 from tests.integration.follow.conftest import JOB_SET, QUEUE, QUICK, Remembering, a_job, until
