@@ -6,9 +6,9 @@ import logging
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from airflow_armada.api import empty_pb2, health_pb2, submit_pb2
-from airflow_armada.api.methods import Event, Submit
-from airflow_armada.client.calls.call import NAMES_JOBS, READS, Call
+from airflow_armada.api import empty_pb2, submit_pb2
+from airflow_armada.api.methods import Submit
+from airflow_armada.client.calls.call import NAMES_JOBS, Call
 from airflow_armada.client.calls.drivers import AsyncDriver, Driver
 from airflow_armada.client.calls.lost import find_submitted
 from airflow_armada.client.calls.messages import MAX_COMMAND_IDS, adopt_all, by_bytes, by_count
@@ -18,14 +18,6 @@ logger = logging.getLogger(__name__)
 
 MAX_REASON_BYTES = 50
 """The server refuses longer reasons (``internal/server/submit/validation/job_set.go``)."""
-
-
-def submit_health_call() -> Call[health_pb2.HealthCheckResponse]:
-    return Call(Submit.HEALTH, (empty_pb2.Empty(),), repeatable=READS)
-
-
-def event_health_call() -> Call[health_pb2.HealthCheckResponse]:
-    return Call(Event.HEALTH, (empty_pb2.Empty(),), repeatable=READS)
 
 
 def submit_jobs_call(
@@ -169,14 +161,6 @@ class JobMethods:
 
     _driver: Driver
 
-    def submit_health(self) -> health_pb2.HealthCheckResponse:
-        """Ask the submit service whether it serves; passes through authentication, so it checks credentials too."""
-        return self._driver.run(submit_health_call())
-
-    def event_health(self) -> health_pb2.HealthCheckResponse:
-        """Ask the event service whether it serves."""
-        return self._driver.run(event_health_call())
-
     def submit_jobs(
         self,
         queue: str,
@@ -274,14 +258,6 @@ class AsyncJobMethods:
     """Submitting, cancelling, preempting and reprioritizing jobs."""
 
     _driver: AsyncDriver
-
-    async def submit_health(self) -> health_pb2.HealthCheckResponse:
-        """See :meth:`~airflow_armada.client.client.ArmadaClient.submit_health`."""
-        return await self._driver.run(submit_health_call())
-
-    async def event_health(self) -> health_pb2.HealthCheckResponse:
-        """See :meth:`~airflow_armada.client.client.ArmadaClient.event_health`."""
-        return await self._driver.run(event_health_call())
 
     async def submit_jobs(
         self,

@@ -17,6 +17,8 @@ logger = logging.getLogger(__name__)
 
 Item = submit_pb2.JobSubmitRequestItem
 
+_ENDED = {state.value for state in JobState if state.is_terminal()}
+
 
 def find_submitted(
     request: submit_pb2.JobSubmitRequest, error: ArmadaRpcError, policy: CallPolicy, clock: Clock
@@ -71,7 +73,7 @@ def _look(
         copies = sorted(_of(item, details))
         if copies:
             found[item.client_id] = copies[0]
-            alive = [job_id for job_id in copies[1:] if not JobState(states[job_id]).is_terminal()]
+            alive = [job_id for job_id in copies[1:] if states[job_id] not in _ENDED]
             yield from _cancel(request, alive, policy, clock)
     return found
 

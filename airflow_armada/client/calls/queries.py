@@ -1,4 +1,4 @@
-"""Asking for the state, the errors and the runs of jobs, and for the scheduler's reasons."""
+"""Asking whether the server serves, for the state, the errors and the runs of jobs, and for the scheduler's reasons."""
 
 from __future__ import annotations
 
@@ -7,14 +7,22 @@ from typing import Any, TypeVar
 
 from google.protobuf.message import Message
 
-from airflow_armada.api import job_pb2
+from airflow_armada.api import empty_pb2, health_pb2, job_pb2
 from airflow_armada.api import scheduler_reporting_pb2 as reporting_pb2
-from airflow_armada.api.methods import Jobs, SchedulerReporting
+from airflow_armada.api.methods import Event, Jobs, SchedulerReporting, Submit
 from airflow_armada.client.calls.call import READS, Call
 from airflow_armada.client.calls.drivers import AsyncDriver, Driver
 from airflow_armada.client.calls.messages import MAX_QUERY_IDS, by_count
 
 AnswerT = TypeVar("AnswerT", bound=Message)
+
+
+def submit_health_call() -> Call[health_pb2.HealthCheckResponse]:
+    return Call(Submit.HEALTH, (empty_pb2.Empty(),), repeatable=READS)
+
+
+def event_health_call() -> Call[health_pb2.HealthCheckResponse]:
+    return Call(Event.HEALTH, (empty_pb2.Empty(),), repeatable=READS)
 
 
 def get_job_status_call(job_ids: Iterable[str]) -> Call[job_pb2.JobStatusResponse]:
@@ -101,6 +109,14 @@ class QueryMethods:
     """Asking for the state, the errors and the runs of jobs, and for the scheduler's reasons."""
 
     _driver: Driver
+
+    def submit_health(self) -> health_pb2.HealthCheckResponse:
+        """Ask the submit service whether it serves; passes through authentication, so it checks credentials too."""
+        return self._driver.run(submit_health_call())
+
+    def event_health(self) -> health_pb2.HealthCheckResponse:
+        """Ask the event service whether it serves."""
+        return self._driver.run(event_health_call())
 
     def get_job_status(self, job_ids: Iterable[str]) -> job_pb2.JobStatusResponse:
         """Ask for the states of jobs. A job that the query database does not know, perhaps not yet, is UNKNOWN.
@@ -192,6 +208,14 @@ class AsyncQueryMethods:
     """Asking for the state, the errors and the runs of jobs, and for the scheduler's reasons."""
 
     _driver: AsyncDriver
+
+    async def submit_health(self) -> health_pb2.HealthCheckResponse:
+        """See :meth:`~airflow_armada.client.client.ArmadaClient.submit_health`."""
+        return await self._driver.run(submit_health_call())
+
+    async def event_health(self) -> health_pb2.HealthCheckResponse:
+        """See :meth:`~airflow_armada.client.client.ArmadaClient.event_health`."""
+        return await self._driver.run(event_health_call())
 
     async def get_job_status(self, job_ids: Iterable[str]) -> job_pb2.JobStatusResponse:
         """See :meth:`~airflow_armada.client.client.ArmadaClient.get_job_status`."""
