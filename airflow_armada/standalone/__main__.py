@@ -10,8 +10,9 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+from airflow_armada.api.quantity import parse_quantity
 from airflow_armada.standalone.auth import Credentials
-from airflow_armada.standalone.config import SITES, Config, Simulation
+from airflow_armada.standalone.config import SITES, Config, Provided, Simulation
 from airflow_armada.standalone.runner.simulation import parse_duration
 from airflow_armada.standalone.server import StandaloneArmada
 
@@ -33,6 +34,19 @@ def _parser() -> argparse.ArgumentParser:
         choices=sorted(SITES),
         default="default",
         help="whose priority classes there are: those that Armada ships, or a site's own",
+    )
+    cluster = parser.add_argument_group("what the cluster has")
+    cluster.add_argument(
+        "--resource", action="append", default=[], metavar="NAME=AMOUNT", help="a further resource: nvidia.com/gpu=4"
+    )
+    cluster.add_argument(
+        "--config-map", action="append", default=[], metavar="NAME=FOLDER", help="a config map: the files of a folder"
+    )
+    cluster.add_argument(
+        "--secret", action="append", default=[], metavar="NAME=FOLDER", help="a secret: the files of a folder"
+    )
+    cluster.add_argument(
+        "--allow-host-path", action="append", default=[], metavar="PATH", help="let hostPath volumes lead there"
     )
     simulation = parser.add_argument_group(
         "simulation",
@@ -59,6 +73,22 @@ def _parser() -> argparse.ArgumentParser:
         "--anonymous", action="store_true", help="let everybody in: every local user can run commands as this user"
     )
     return parser
+
+
+def _pairs(options: Sequence[str]) -> list[tuple[str, str]]:
+    """Split ``NAME=VALUE``.
+
+    :raises ValueError: one of them is not of that form
+    """
+    pairs = [option.partition("=") for option in options]
+    for name, equals, value in pairs:
+        if not (name and equals and value):
+            raise ValueError(f"{name + equals + value!r} is not NAME=VALUE")
+    return [(name, value) for name, _, value in pairs]
+
+
+def _files(folder: str) -> dict[str, str]:
+    return {path.name: path.read_text("utf-8") for path in Path(folder).iterdir() if path.is_file()}
 
 
 def _simulation(options: argparse.Namespace) -> Simulation | None:
@@ -135,7 +165,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             memory=options.memory,
             credentials=_credentials(options),
             simulate=_simulation(options) or False,
-            config=Config(priority_classes=SITES[options.site]),
+            config=Config(
+                priority_classes=SITES[options.site],
+                resources={name: parse_quantity(amount) for name, amount in _pairs(options.resource)},
+                provided=Provided(
+                    config_maps={name: _files(folder) for name, folder in _pairs(options.config_map)},
+                    secrets={name: _files(folder) for name, folder in _pairs(options.secret)},
+                    host_paths=tuple(options.allow_host_path),
+                ),
+            ),
         ).start()
     except (OSError, ValueError) as error:
         print(f"armada-standalone: {error}", file=sys.stderr)

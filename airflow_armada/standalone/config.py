@@ -67,6 +67,20 @@ class Retention:
 
 
 @dataclass(frozen=True)
+class Provided:
+    """What a real cluster has beside its jobs, and what jobs may see of this machine.
+
+    :param config_maps: content by key, by name
+    :param secrets: content by key, by name
+    :param host_paths: folders and files of this machine that ``hostPath`` volumes may lead to
+    """
+
+    config_maps: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    secrets: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
+    host_paths: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Simulation:
     """How simulated pods behave where their annotations do not say so (see ``runner.simulation``).
 
@@ -111,6 +125,8 @@ class Config:
     :param disk_left: part of the disk that the jobs' folders leave free; if they do not, the largest job is evicted
     :param lease_attempts: runs that a job may have before a returned lease fails it
     :param priority_classes: the priority classes by name
+    :param provided: config maps, secrets and host paths that jobs may use
+    :param resources: further resources that jobs may request in all, such as ``nvidia.com/gpu``; they are only counted
     :param simulation: how simulated pods behave; None runs processes
     """
 
@@ -125,6 +141,8 @@ class Config:
     lease_attempts: int = 4
     retention: Retention = field(default_factory=Retention)
     priority_classes: Mapping[str, PriorityClass] = field(default_factory=lambda: PRIORITY_CLASSES)
+    provided: Provided = field(default_factory=Provided)
+    resources: Mapping[str, Fraction] = field(default_factory=dict)
     simulation: Simulation | None = None
     node_labels: Mapping[str, str] = field(
         default_factory=lambda: {
@@ -137,4 +155,5 @@ class Config:
     @property
     def capacity(self) -> dict[str, Fraction]:
         """The resources that are counted; a resource that is not named here is not."""
-        return {"cpu": self.cpus, "memory": self.memory, **{name: Fraction(0) for name in GPU_RESOURCES}}
+        none = {name: Fraction(0) for name in GPU_RESOURCES}
+        return {"cpu": self.cpus, "memory": self.memory, **none, **self.resources}

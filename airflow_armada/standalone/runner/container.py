@@ -7,22 +7,28 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import json
 import signal
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from airflow_armada.api import event_pb2
 from airflow_armada.api.core_v1_pb2 import Container
+from airflow_armada.standalone.config import Provided
 from airflow_armada.standalone.ids import new_uuid
 from airflow_armada.standalone.resource_amounts import amount_of
 from airflow_armada.standalone.runner.container_log import ContainerLog, read_available
 from airflow_armada.standalone.runner.environment import HOME, CannotStart, environment
 from airflow_armada.standalone.runner.expansion import expand
 from airflow_armada.standalone.runner.processes import Ended, LogPipe, Process, Processes, SupervisorLost
+from airflow_armada.standalone.runner.volumes import Bind
 from airflow_armada.standalone.store.model import Job
 
 # containerd's exit code for a container whose command could not be executed.
 START_ERROR = 128
+MOUNTED = Path(__file__).with_name("mounted.py")
 
 
 @dataclass
@@ -47,11 +53,13 @@ class Terminated:
 class RunningContainer:
     """A container from its start to its end."""
 
-    def __init__(self, job: Job, spec: Container, folder: Path, log: ContainerLog) -> None:
+    def __init__(self, job: Job, spec: Container, folder: Path, log: ContainerLog, provided: Provided) -> None:
         self.spec = spec
         self.log = log
         self.terminated: Terminated | None = None
+        self.binds: Sequence[Bind] = ()
         self._job = job
+        self._provided = provided
         self._folder = folder
         self._process: Process | None = None
 
@@ -110,19 +118,30 @@ class RunningContainer:
             return Terminated(137, "Error", str(error))
 
     def _spawn(self, processes: Processes, log: Path) -> Process:
-        variables = environment(self._job, self.spec, self._folder)
+        variables = environment(self._job, self.spec, self._folder, self._provided)
         argv = [expand(part, variables) for part in (*self.spec.command, *self.spec.args)]
         if not argv:
             raise CannotStart(
                 f"container {self.name} has no command, and the embedded Armada runs commands as local processes "
                 "without pulling images: set the container's command"
             )
+        if self.binds:
+            argv = self._with_volumes(log.stem, argv)
         limit = int(amount_of(self.spec.resources.limits["memory"]))
         return processes.spawn(log.stem, argv, variables, self._working_folder(), log, limit)
+
+    def _with_volumes(self, key: str, argv: Sequence[str]) -> list[str]:
+        """Return the command that runs a command with the container's volumes."""
+        root = self._folder / f"root-{key}"
+        root.mkdir(mode=0o700)
+        start = self.spec.workingDir if self.spec.workingDir.startswith("/") else str(self._working_folder())
+        return [sys.executable, "-I", "-S", str(MOUNTED), str(root), json.dumps(self.binds), start, *argv]
 
     def _working_folder(self) -> Path:
         """Return where to start: a missing working folder is made, as runtimes do, but within the pod's own."""
         wanted = Path(self.spec.workingDir or self._home)
+        if self.binds and wanted.is_absolute():
+            return self._home
         if wanted.is_absolute() and wanted.is_dir():
             return wanted
         folder = self._home.joinpath(*(part for part in wanted.parts if part not in ("/", "..")))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from airflow_armada.api.annotations import GANG_UNIFORMITY_LABEL
 from airflow_armada.api.core_v1_pb2 import Container, EnvVar, EnvVarSource, ResourceFieldSelector
-from airflow_armada.standalone.config import NODE
+from airflow_armada.standalone.config import NODE, Provided
 from airflow_armada.standalone.ids import pod_name
 from airflow_armada.standalone.resource_amounts import amount_of
 from airflow_armada.standalone.runner.expansion import expand
@@ -30,30 +30,38 @@ class CannotStart(Exception):
     """A container cannot be started as its spec is."""
 
 
-def environment(job: Job, container: Container, folder: Path) -> dict[str, str]:
+def environment(job: Job, container: Container, folder: Path, provided: Provided) -> dict[str, str]:
     """Return the variables of a container.
 
     :param folder: the pod's private folder
+    :param provided: the config maps and secrets that there are
     :raises CannotStart: a variable refers to something that does not exist here
     """
     variables = {name: os.environ[name] for name in INHERITED if name in os.environ}
     # A real pod takes its /tmp with it when it goes.
     variables |= {"HOME": str(folder / HOME), "TMPDIR": str(folder / TEMPORARY), "HOSTNAME": pod_name(job.id)}
-    _check_sources(container)
-    declared: dict[str, str] = {}
+    declared = _from_sources(container, provided)
     for entry in container.env:
-        value = _value(job, container, entry, declared)
+        value = _value(job, container, entry, declared, provided)
         if value is not None:
             declared[entry.name] = value
     return {**variables, **_armada_variables(job), **declared}
 
 
-def _check_sources(container: Container) -> None:
+def _from_sources(container: Container, provided: Provided) -> dict[str, str]:
+    """Return the variables of whole config maps and secrets."""
+    variables: dict[str, str] = {}
     for source in container.envFrom:
-        for kind, reference in (("configmap", source.configMapRef), ("secret", source.secretRef)):
+        for kind, known, reference in (
+            ("configmap", provided.config_maps, source.configMapRef),
+            ("secret", provided.secrets, source.secretRef),
+        ):
             name = reference.localObjectReference.name
-            if name and not reference.optional:
+            if name and name in known:
+                variables |= {source.prefix + key: value for key, value in known[name].items()}
+            elif name and not reference.optional:
                 raise CannotStart(f'container {container.name}: {kind} "{name}" not found')
+    return variables
 
 
 def _armada_variables(job: Job) -> dict[str, str]:
@@ -69,7 +77,9 @@ def _armada_variables(job: Job) -> dict[str, str]:
     }
 
 
-def _value(job: Job, container: Container, entry: EnvVar, declared: Mapping[str, str]) -> str | None:
+def _value(
+    job: Job, container: Container, entry: EnvVar, declared: Mapping[str, str], provided: Provided
+) -> str | None:
     if not entry.HasField("valueFrom"):
         return expand(entry.value, {**_armada_variables(job), **declared})
     source = entry.valueFrom
@@ -77,15 +87,24 @@ def _value(job: Job, container: Container, entry: EnvVar, declared: Mapping[str,
         return _field(job, source.fieldRef.fieldPath)
     if source.HasField("resourceFieldRef"):
         return _resource(job, container, source.resourceFieldRef)
-    _require_optional(container, source)
-    return None
+    return _from_key(container, source, provided)
 
 
-def _require_optional(container: Container, source: EnvVarSource) -> None:
-    for kind, reference in (("configmap", source.configMapKeyRef), ("secret", source.secretKeyRef)):
+def _from_key(container: Container, source: EnvVarSource, provided: Provided) -> str | None:
+    """Return the value of a key of a config map or a secret, or None if it need not be there and is not."""
+    for kind, known, reference in (
+        ("configmap", provided.config_maps, source.configMapKeyRef),
+        ("secret", provided.secrets, source.secretKeyRef),
+    ):
         name = reference.localObjectReference.name
-        if name and not reference.optional:
-            raise CannotStart(f'container {container.name}: {kind} "{name}" not found')
+        if not name:
+            continue
+        if reference.key in known.get(name, {}):
+            return known[name][reference.key]
+        if not reference.optional:
+            missing = f'key "{reference.key}" of {kind} "{name}"' if name in known else f'{kind} "{name}"'
+            raise CannotStart(f"container {container.name}: {missing} not found")
+    return None
 
 
 _FIELDS: dict[str, Callable[[Job], str]] = {

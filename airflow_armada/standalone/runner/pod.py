@@ -12,10 +12,12 @@ from typing import Any, Protocol
 
 from airflow_armada.api import event_pb2
 from airflow_armada.api.core_v1_pb2 import Container
+from airflow_armada.standalone.config import Provided
 from airflow_armada.standalone.runner.container import RunningContainer, Terminated
 from airflow_armada.standalone.runner.container_log import ContainerLog
 from airflow_armada.standalone.runner.environment import HOME, TEMPORARY, CannotStart
 from airflow_armada.standalone.runner.processes import Processes
+from airflow_armada.standalone.runner.volumes import Volumes
 from airflow_armada.standalone.store.event_messages import Failure
 from airflow_armada.standalone.store.model import Job
 
@@ -38,21 +40,24 @@ class Pod:
 
     :param folder: the pod's private folder, made by this and removed by :meth:`remove`
     :param new_log: makes the log of a container
+    :param provided: the config maps, secrets and host paths that there are
     """
 
-    def __init__(self, job: Job, processes: Processes, folder: Path, new_log: NewLog) -> None:
+    def __init__(self, job: Job, processes: Processes, folder: Path, new_log: NewLog, provided: Provided) -> None:
         self.job = job
         self.folder = folder
+        self._provided = provided
         self.init_containers = self._containers(job.pod_spec.initContainers, new_log)
         self.containers = self._containers(job.pod_spec.containers, new_log)
         self.usage = Usage()
+        self.volumes: Volumes | None = None
         self._processes = processes
         self._end: Failure | None = None
         self._stopping = False
         self._sidecars: list[asyncio.Task[Terminated]] = []
 
     def _containers(self, specs: Iterable[Container], new_log: NewLog) -> list[RunningContainer]:
-        return [RunningContainer(self.job, spec, self.folder, new_log()) for spec in specs]
+        return [RunningContainer(self.job, spec, self.folder, new_log(), self._provided) for spec in specs]
 
     @property
     def all_containers(self) -> list[RunningContainer]:
@@ -69,6 +74,7 @@ class Pod:
             (self.folder / name).mkdir(parents=True, mode=0o700)
         deadline = asyncio.create_task(self._enforce_deadline(self.job.pod_spec.activeDeadlineSeconds))
         try:
+            self._mount_volumes()
             if await self._run_init_containers():
                 await self._run_containers(on_running)
         except CannotStart as problem:
@@ -78,6 +84,11 @@ class Pod:
             deadline.cancel()
             await self._stop_sidecars()
         return self._verdict()
+
+    def _mount_volumes(self) -> None:
+        self.volumes = Volumes(self.job.pod_spec, self.folder, self._provided)
+        for container in self.all_containers:
+            container.binds = self.volumes.binds(container.spec)
 
     async def _run_init_containers(self) -> bool:
         for container in self.init_containers:

@@ -50,7 +50,7 @@ class Pods:
         :param on_running: called when its containers run
         :param on_end: called when it has ended by itself, with the failure if it has failed
         """
-        pod = Pod(job, self._processes, self._folder / job.run.pod_id, self._log)
+        pod = Pod(job, self._processes, self._folder / job.run.pod_id, self._log, self._config.provided)
         self._pods[job.id] = pod
         self._background(self._run(pod, on_running, on_end))
 

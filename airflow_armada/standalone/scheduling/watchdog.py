@@ -18,6 +18,7 @@ from airflow_armada.standalone.store import event_messages, model
 
 INTERVAL = 1.0
 STORAGE = "ephemeral-storage"
+FILLED = "Pod ephemeral local storage usage exceeds the total limit of containers"
 
 
 @dataclass
@@ -77,9 +78,11 @@ class Watchdog:
 def _to_evict(pods: list[Pod], disk_left: float) -> list[tuple[Pod, str]]:
     """Return the pods that fill more than they may, or else the one that fills most of a disk that is full."""
     sizes = {pod: _folder_size(pod.folder) for pod in pods}
-    own = [pod for pod, size in sizes.items() if size > _storage_limit(pod)]
+    volumes = {pod: pod.volumes.overfull() for pod in pods if pod.volumes}
+    own = [(pod, reason) for pod, reason in volumes.items() if reason]
+    own += [(pod, FILLED) for pod, size in sizes.items() if size > _storage_limit(pod) and not volumes.get(pod)]
     if own or not sizes:
-        return [(pod, "Pod ephemeral local storage usage exceeds the total limit of containers") for pod in own]
+        return own
     largest = max(sizes, key=lambda pod: sizes[pod])
     try:
         disk = shutil.disk_usage(largest.folder)

@@ -1,6 +1,6 @@
 """``api.Executor`` and ``api.Node``: what administrators do to the one cluster and the one node that there are.
 
-As in Armada, a request acts on the queues and the priority classes that it names; one that names none acts on nothing.
+As in Armada, a request acts on the queues that it names, and on nothing if it names none; no priority class means all.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ class ExecutorService:
                 for job in self._engine.store.live.values()
                 if job.state in model.ACTIVE
                 and job.queue in request.queues
-                and job.priority_class in request.priorityClasses
+                and (not request.priorityClasses or job.priority_class in request.priorityClasses)
             ]
             act(jobs if here and (not pools or POOL in pools) else [], Request(caller.name, "", in_bulk=True))
 

@@ -31,7 +31,7 @@ def test_the_jobs_of_the_named_queues_and_classes_end(
         armada.events_until(job_id, "running")
 
     armada.call(method, **where)
-    armada.call(method, **where, queues=["another"], priorityClasses=["armada-preemptible"])
+    armada.call(method, **where, queues=["another"])
     armada.call(method, **where, queues=[QUEUE], priorityClasses=["armada-preemptible"])
 
     assert armada.kinds_until(named)[-2:] == ends
