@@ -21,7 +21,8 @@ from airflow.triggers.base import BaseTrigger
 
 def task_instance(task_id: str = "task", map_index: int = -1, run_id: str = "run") -> Any:
     """Return what Airflow tells a trigger of its task instance."""
-    return workloads.task.TaskInstanceDTO(
+    kind = workloads.task.TaskInstanceDTO if hasattr(workloads, "task") else workloads.TaskInstance
+    return kind(
         id=uuid4(),
         dag_version_id=UUID(int=1),
         task_id=task_id,
