@@ -221,7 +221,8 @@ def _options() -> dict[str, Any]:
         "event_hold": {
             "description": (
                 "Seconds for which a trigger holds back the end of a job after the task was deferred. Airflow takes an "
-                "earlier resume for a crash of the first worker process. Empty: [workers] min_heartbeat_interval + 3."
+                "earlier resume for a crash of the first worker process. Empty: [workers] min_heartbeat_interval, and "
+                "twice what the worker took to start, but at least 3 and at most 20 seconds."
             ),
             "version_added": "0.1.0",
             "type": "string",

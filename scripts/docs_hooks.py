@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ DECLARED = {
 }
 # Where a link from a page to a file of the repository leads on the site.
 ELSEWHERE = {
+    "airflow_armada/task/arguments/declared.py": "reference/arguments.md",
     "CHANGELOG.md": "changelog.md",
     "benchmarks/report.md": "benchmarks.md",
     "example_dags": "examples/index.md",
@@ -85,6 +88,43 @@ def arguments_page() -> str:
     return "\n".join(page) + "\n"
 
 
+def settings_page() -> str:
+    """Return the settings of the section ``[armada]``, and the fields of the connection, as Airflow is told of them."""
+    sys.path.insert(0, str(ROOT))
+    told = importlib.import_module("airflow_armada.provider_info").get_provider_info()
+    page = [
+        "# Settings and connection fields",
+        "",
+        "## `[armada]` in Airflow's configuration",
+        "",
+        "As an environment variable, a setting is called `AIRFLOW__ARMADA__` and its name in capitals.",
+        "",
+        "| setting | default | meaning |",
+        "|---|---|---|",
+    ]
+    for name, option in told["config"]["armada"]["options"].items():
+        default = f"`{option['default']}`" if option["default"] else ""
+        page.append(f"| `{name}` | {default} | {cell(option['description'])} |")
+    page += [
+        "",
+        "## The connection",
+        "",
+        "The page [Connections](../connections.md) shows how they go together. Fields that are not in this table are",
+        "Airflow's own: host, port, login and password.",
+        "",
+        "| field | in the form | meaning |",
+        "|---|---|---|",
+    ]
+    for name, field in told["connection-types"][0]["conn-fields"].items():
+        page.append(f"| `{name}` | {cell(field['label'])} | {cell(field.get('description') or '')} |")
+    return "\n".join(page) + "\n"
+
+
+def cell(text: str) -> str:
+    """Let a text stand in a cell of a table."""
+    return " ".join(text.split()).replace("|", "&#124;").replace("<", "&lt;").replace("*", "&#42;")
+
+
 class Docstrings(griffe.Extension):
     """Let the pages show roles such as ``:class:`` as code."""
 
@@ -103,6 +143,7 @@ def on_files(files: Files, config: Any) -> Files:
         index.append(f"- [`{name}`]({Path(example_page(file)).name}): {said}")
     add(files, config, "examples/index.md", "\n".join(index) + "\n")
     add(files, config, "reference/arguments.md", arguments_page())
+    add(files, config, "reference/settings.md", settings_page())
     add(files, config, "changelog.md", (ROOT / "CHANGELOG.md").read_text())
     add(files, config, "benchmarks.md", (ROOT / "benchmarks" / "report.md").read_text())
     return files
