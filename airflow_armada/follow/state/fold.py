@@ -236,7 +236,8 @@ def _by(who: str) -> str:
 
 
 def _because(reason: str) -> str:
-    return f" ({reason.strip()})" if reason.strip() else ""
+    told = "; ".join(reasons.readable(reason).splitlines())
+    return f" ({told})" if told else ""
 
 
 _RULES: dict[str, Callable[[JobProgress, Any], JobProgress]] = {
