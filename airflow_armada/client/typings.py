@@ -54,7 +54,10 @@ class EventType(Enum):
 
 
 class JobState(Enum):
-    """The state of a job, as the query API gives it and ``cancel_jobset`` takes it."""
+    """The state of a job, as the query API gives it and ``cancel_jobset`` takes it.
+
+    A number that this version does not know yet is ``UNKNOWN``, so that a newer server does not stop a consumer.
+    """
 
     QUEUED = 0
     PENDING = 1
@@ -67,6 +70,10 @@ class JobState(Enum):
     PREEMPTED = 8
     CANCELLED = 9
     REJECTED = 10
+
+    @classmethod
+    def _missing_(cls, value: object) -> JobState | None:
+        return cls.UNKNOWN if isinstance(value, int) else None
 
     def is_terminal(self) -> bool:
         """Return whether the job has ended, well or not."""

@@ -112,7 +112,7 @@ def _ended(client: ArmadaClient, job_id: str) -> bool:
 
 
 def _is_terminal(state: int) -> bool:
-    return state in JobState._value2member_map_ and JobState(state).is_terminal()
+    return JobState(state).is_terminal()
 
 
 def _containers(details: job_pb2.JobDetails) -> list[str]:

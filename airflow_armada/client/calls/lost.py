@@ -17,8 +17,6 @@ logger = logging.getLogger(__name__)
 
 Item = submit_pb2.JobSubmitRequestItem
 
-_ENDED = {state.value for state in JobState if state.is_terminal()}
-
 
 def find_submitted(
     request: submit_pb2.JobSubmitRequest, error: ArmadaRpcError, policy: CallPolicy, clock: Clock
@@ -27,8 +25,8 @@ def find_submitted(
 
     Sending it again would not do: the server stores a client id only after it has published the job, and not at all if
     our deadline passes in between, so each repetition may make another copy. What has the external job URI and the
-    client id of an item is its job. Where an earlier submission has left several, the oldest is kept, as everybody does
-    who looks for them, and the others are cancelled.
+    client id of an item is its job. Where an earlier submission has left several, the oldest that nobody has cancelled
+    is kept, as everybody does who looks for them, and the others are cancelled.
 
     :param request: the request
     :param error: how it failed
@@ -70,10 +68,10 @@ def _look(
         if not states:
             continue
         details = yield from conversation(get_job_details_call(states, expand_job_spec=True), policy, clock)
-        copies = sorted(_of(item, details))
+        copies = sorted(_of(item, details), key=lambda job_id: (states[job_id] == JobState.CANCELLED.value, job_id))
         if copies:
             found[item.client_id] = copies[0]
-            alive = [job_id for job_id in copies[1:] if states[job_id] not in _ENDED]
+            alive = [job_id for job_id in copies[1:] if not JobState(states[job_id]).is_terminal()]
             yield from _cancel(request, alive, policy, clock)
     return found
 

@@ -69,3 +69,10 @@ def test_messages_are_the_same_classes_under_both_names() -> None:
     moved = importlib.import_module("airflow_armada.client.k8s.io.api.core.v1.generated_pb2")
 
     assert moved.PodSpec is core_v1_pb2.PodSpec
+
+
+def test_a_state_of_a_newer_server_is_unknown_and_no_end() -> None:
+    assert JobState(99) is JobState.UNKNOWN
+    assert JobState(99).is_active()
+    with pytest.raises(ValueError, match="running"):
+        JobState("running")

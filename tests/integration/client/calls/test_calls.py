@@ -115,13 +115,15 @@ class Store:
 
     def __init__(self, server: ScriptedServer, *jobs: tuple[str, str, str]) -> None:
         self.jobs = list(jobs)
+        self.states: dict[str, Any] = {}
         server.answers["GetJobStatusUsingExternalJobUri"] = self.by_uri
         server.answers["GetJobDetails"] = self.details
         server.answers["CancelJobs"] = in_turn(submit_pb2.CancellationResult())
 
     def by_uri(self, request: Any, context: Any) -> job_pb2.JobStatusResponse:
         found = [job_id for job_id, _, uri in self.jobs if uri == request.external_job_uri]
-        return job_pb2.JobStatusResponse(job_states=dict.fromkeys(found, submit_pb2.QUEUED))
+        states = {job_id: self.states.get(job_id, submit_pb2.QUEUED) for job_id in found}
+        return job_pb2.JobStatusResponse(job_states=states)
 
     def details(self, request: Any, context: Any) -> job_pb2.JobDetailsResponse:
         specs = {
@@ -160,12 +162,13 @@ async def test_after_a_lost_answer_the_jobs_are_looked_for_and_not_submitted_aga
     assert server.requests("CancelJobs") == []
 
 
-def test_of_several_copies_the_oldest_is_kept_and_a_stranger_with_the_same_uri_is_left_alone(
+def test_of_several_copies_the_oldest_that_nobody_cancelled_is_kept_and_a_stranger_with_the_same_uri_is_left_alone(
     server: ScriptedServer, client: ArmadaClient
 ) -> None:
     server.answers["SubmitJobs"] = in_turn(UNAVAILABLE)
     uri = "test://a"
-    Store(server, ("01C", "a", uri), ("01B", "a", uri), ("01A", "other", uri))
+    store = Store(server, ("01C", "a", uri), ("01B", "a", uri), ("01A", "a", uri), ("010", "other", uri))
+    store.states["01A"] = submit_pb2.CANCELLED
 
     (answer,) = client.submit_jobs("q", "s", [known_item("a")]).job_response_items
 
