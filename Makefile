@@ -75,7 +75,7 @@ versions: environment ## every supported Airflow, each on one Python; MATRIX=all
 	@for folder in $$($(PYTHON) scripts/environment.py --list $(VERSIONS)); do \
 		name=versions-$${folder#.venv-airflow/}; \
 		echo "--- $$name"; \
-		$$folder/bin/python -m pytest --timeout=300 tests/versions --basetemp=.cache/$$name \
+		$$folder/bin/python -m pytest --timeout=300 tests/versions $(TAKEN_AWAY) --basetemp=.cache/$$name \
 			--junit-xml=$(REPORTS)/$$name.xml || exit 1; \
 	done
 
