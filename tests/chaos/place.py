@@ -179,9 +179,3 @@ class Place:
     def _live_jobs(self, run: DagRun, allowed: set[str]) -> list[Job]:
         jobs = server_jobs(self.armada, run)
         return [job for job in jobs if job.ended is None and job.of.task_id not in allowed]
-
-    @staticmethod
-    def error_of(run: DagRun, task_id: str, number: int = 1) -> str:
-        """Return the exceptions in a task's log, with their classes."""
-        details = [detail for record in run.log(task_id, number) for detail in record.get("error_detail") or []]
-        return "\n".join(f"{detail['exc_type']}: {detail['exc_value']}" for detail in details)

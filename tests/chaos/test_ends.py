@@ -69,7 +69,7 @@ def test_a_job_that_queues_too_long_is_cancelled_with_the_schedulers_reason(worl
         assert run.wait_for_task(task_id, "failed", "success", deadline=120) == "failed"
 
     for task_id in tasks:
-        error = world.error_of(run, task_id)
+        error = run.errors(task_id)
         assert "ArmadaJobQueuedTooLong" in error
         assert "reason: " in error
         assert [job.state for job in world.jobs(run, task_id)] == ["CANCELLED"]

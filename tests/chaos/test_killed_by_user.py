@@ -124,14 +124,14 @@ def test_execution_timeout_holds_across_the_deferral(world: World, run: DagRun, 
     assert run.wait_for_task(task_id, "failed", "success", deadline=120) == "failed"
 
     wait_for_cancel(world, run, task_id)
-    assert "Timeout" in world.error_of(run, task_id) or "TimedOut" in world.error_of(run, task_id)
+    assert "Timeout" in run.errors(task_id) or "TimedOut" in run.errors(task_id)
 
 
 def test_a_deferral_that_airflow_times_out_ends_the_job(world: World, run: DagRun) -> None:
     assert run.wait_for_task("framework_timeout", "failed", "success", deadline=120) == "failed"
 
     wait_for_cancel(world, run, "framework_timeout")
-    assert "TaskDeferralTimeout" in world.error_of(run, "framework_timeout")
+    assert "TaskDeferralTimeout" in run.errors("framework_timeout")
 
 
 @pytest.fixture(scope="module")
