@@ -35,6 +35,9 @@ def _parser() -> argparse.ArgumentParser:
         default="default",
         help="whose priority classes there are: those that Armada ships, or a site's own",
     )
+    parser.add_argument(
+        "--cycle", type=float, default=Config.cycle, help="seconds between scheduling rounds (default: %(default)s)"
+    )
     cluster = parser.add_argument_group("what the cluster has")
     cluster.add_argument(
         "--resource", action="append", default=[], metavar="NAME=AMOUNT", help="a further resource: nvidia.com/gpu=4"
@@ -166,6 +169,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             credentials=_credentials(options),
             simulate=_simulation(options) or False,
             config=Config(
+                cycle=options.cycle,
                 priority_classes=SITES[options.site],
                 resources={name: parse_quantity(amount) for name, amount in _pairs(options.resource)},
                 provided=Provided(

@@ -194,7 +194,10 @@ class Engine:
         for job, problem in decided.rejected:
             self.transitions.reject(job, problem)
         for victim, winner in decided.preempted:
-            reason = f"Preempted by scheduler using urgency preemption - preempting job {winner.id}"
+            classes = self.config.priority_classes
+            urgent = classes[victim.priority_class].value < classes[winner.priority_class].value
+            why = "urgency" if urgent else "fair share"
+            reason = f"Preempted by scheduler using {why} preemption - preempting job {winner.id}"
             self.transitions.preempt(victim, reason, by_job=winner.id)
         for job in decided.leased:
             self._start(job, self.transitions.lease(job))

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
+from itertools import chain
 
 from airflow_armada.standalone import clock
 from airflow_armada.standalone.config import Config
-from airflow_armada.standalone.resource_amounts import canonical
+from airflow_armada.standalone.resource_amounts import add, canonical
 from airflow_armada.standalone.scheduling.backlog import Backlog, Shape, Unit
 from airflow_armada.standalone.scheduling.placement import placement_problem
 from airflow_armada.standalone.scheduling.reports import DOES_NOT_FIT, GANG_DOES_NOT_FIT, matches_no_node, too_large
@@ -73,8 +74,10 @@ class Scheduler:
 
     def share(self, queue: str) -> Fraction:
         """Return the largest part of any resource that a queue's jobs use."""
-        used = self._used_by_queue.get(queue, {})
-        return max((used[name] / self.capacity[name] for name in used if self.capacity[name]), default=NONE)
+        return self._share_of(self._used_by_queue.get(queue, {}))
+
+    def _share_of(self, used: Mapping[str, Fraction]) -> Fraction:
+        return max((used[name] / self.capacity[name] for name in used if self.capacity.get(name)), default=NONE)
 
     def round(self) -> Round:
         """Decide until nothing more fits."""
@@ -134,10 +137,13 @@ class Scheduler:
         return all(amount <= free[name] for name, amount in requests.items() if name in free)
 
     def _victims(self, unit: Unit) -> list[Job] | None:
-        """Return preemptible jobs of less urgent classes whose end makes room, as few as a simple search finds."""
+        """Return preemptible jobs whose end makes room, as few as a simple search finds.
+
+        Those of less urgent classes go first, then those by which other queues exceed their fair share.
+        """
         free = self.free()
         chosen: list[list[Job]] = []
-        for gang in self._preemptible_below(unit.value):
+        for gang in chain(self._less_urgent(unit.value), self._beyond_fair_share(unit)):
             _give(free, gang, 1)
             chosen.append(gang)
             if self._fits(unit.requests, free):
@@ -152,11 +158,36 @@ class Scheduler:
                 _give(free, gang, 1)
         return [job for gang in chosen for job in gang]
 
-    def _preemptible_below(self, value: int) -> Iterable[list[Job]]:
-        """Return what may be preempted, gangs whole: the least urgent first, of equals the newest first."""
+    def _less_urgent(self, value: int) -> Iterable[list[Job]]:
+        return self._gangs(lambda job, preemptible: preemptible < value)
+
+    def _beyond_fair_share(self, unit: Unit) -> Iterable[list[Job]]:
+        """Return what other queues have beyond their fair share, if the unit's own stays within its share with it."""
+        own = unit.jobs[0].queue
+        fair = self._fair_shares(own)
+        used = {queue: dict(amounts) for queue, amounts in self._used_by_queue.items()}
+        if self._share_of(add([used.get(own, {}), unit.requests])) > fair[own]:
+            return
+        for gang in self._gangs(lambda job, value: value == unit.value and job.queue != own):
+            queue = gang[0].queue
+            if self._share_of(used[queue]) > fair.get(queue, NONE):
+                _give(used[queue], gang, -1)
+                yield gang
+
+    def _fair_shares(self, asking: str) -> dict[str, Fraction]:
+        """Return, for every queue with jobs that run and for the one that asks, the part of the machine that is its."""
+        queues = {asking, *(job.queue for job in self.holders.values())}
+        weights = {queue: 1 / Fraction(self._queue_weight(queue) or 1) for queue in queues}
+        return {queue: weight / sum(weights.values()) for queue, weight in weights.items()}
+
+    def _gangs(self, eligible: Callable[[Job, int], bool]) -> Iterable[list[Job]]:
+        """Return what may be preempted, gangs whole: the least urgent first, of equals the newest first.
+
+        :param eligible: whether a job is in question, by the value of its preemptible class
+        """
         classes = self.config.priority_classes
         jobs = [job for job in self.holders.values() if job.runs and classes[job.priority_class].preemptible]
-        jobs = [job for job in jobs if classes[job.priority_class].value < value]
+        jobs = [job for job in jobs if eligible(job, classes[job.priority_class].value)]
         jobs.sort(key=lambda job: (classes[job.priority_class].value, -job.run.leased, -job.serial))
         seen: set[str] = set()
         for job in jobs:

@@ -130,6 +130,40 @@ def test_preemption_takes_no_more_than_it_needs() -> None:
     assert small.state == PENDING
 
 
+def test_a_queue_below_its_fair_share_takes_back_what_another_has_beyond_its_own() -> None:
+    desk = Desk()
+    greedy = [desk.add(1, queue="greedy", pc="armada-preemptible") for _ in range(4)]
+    desk.round()
+    modest = [desk.add(1, queue="modest", pc="armada-preemptible") for _ in range(4)]
+
+    decided = desk.round()
+
+    assert decided.leased == modest[:2]
+    assert [victim for victim, _ in decided.preempted] == [greedy[3], greedy[2]]
+    assert desk.round().preempted == []
+
+
+def test_a_fair_share_is_by_the_weights_of_the_queues() -> None:
+    desk = Desk(greedy=1.0, modest=3.0)
+    for _ in range(4):
+        desk.add(1, queue="greedy", pc="armada-preemptible")
+    desk.round()
+    for _ in range(4):
+        desk.add(1, queue="modest", pc="armada-preemptible")
+
+    assert len(desk.round().preempted) == 1
+
+
+def test_jobs_that_cannot_be_preempted_stay_whatever_the_fair_share() -> None:
+    desk = Desk()
+    for _ in range(4):
+        desk.add(1, queue="greedy")
+    desk.round()
+    desk.add(1, queue="modest")
+
+    assert desk.round().preempted == []
+
+
 def test_nothing_is_preempted_if_that_does_not_make_enough_room() -> None:
     desk = Desk()
     desk.add(2, pc="armada-default"), desk.add(2, pc="armada-preemptible")
