@@ -86,6 +86,12 @@ class RunningContainer:
         """Resident bytes and CPU seconds when last seen."""
         return self._process.usage if self._process else (0, 0.0)
 
+    def beside(self, spec: Container, log: ContainerLog, provided: Provided) -> RunningContainer:
+        """Return another container that sees the same files."""
+        other = RunningContainer(self._job, spec, self._folder, log, provided)
+        other.binds = self.binds
+        return other
+
     async def run(self, processes: Processes, started: asyncio.Event) -> Terminated:
         """Run the command to its end.
 

@@ -17,6 +17,7 @@ from airflow_armada.standalone.runner.container import RunningContainer, Termina
 from airflow_armada.standalone.runner.container_log import ContainerLog
 from airflow_armada.standalone.runner.environment import HOME, TEMPORARY, CannotStart
 from airflow_armada.standalone.runner.processes import Processes
+from airflow_armada.standalone.runner.startup_probe import StartupProbe
 from airflow_armada.standalone.runner.volumes import Volumes
 from airflow_armada.standalone.store.event_messages import Failure
 from airflow_armada.standalone.store.model import Job
@@ -97,8 +98,10 @@ class Pod:
             started = asyncio.Event()
             task = asyncio.create_task(container.run(self._processes, started))
             if container.spec.restartPolicy == "Always":
-                await _first(task, asyncio.create_task(started.wait()))
                 self._sidecars.append(task)
+                await _first(task, asyncio.create_task(started.wait()))
+                if container.spec.HasField("startupProbe"):
+                    await StartupProbe(container, self._processes, self._provided).succeed()
             elif (await task).exit_code != 0:
                 return False
         return True

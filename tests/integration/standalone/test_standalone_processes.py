@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -201,6 +202,49 @@ def test_what_a_job_leaves_running_ends_with_its_main_process(armada: Armada, ma
     assert kind_of(armada.end_of(job_id)) == "succeeded"
 
     wait_until(lambda: not marked(marker))
+
+
+def sidecar(handler: dict[str, object], **probe: object) -> object:
+    """Return a sidecar that is ready half a second after its start."""
+    script = "import http.server, time; time.sleep(0.5); open('ready', 'w').close(); s = http.server.HTTPServer"
+    script += "(('127.0.0.1', PORT), http.server.SimpleHTTPRequestHandler); s.serve_forever()"
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    return container(
+        sys.executable,
+        "-c",
+        script.replace("PORT", str(port)),
+        name="proxy",
+        restartPolicy="Always",
+        ports=[{"name": "http", "containerPort": port}],
+        startupProbe={"handler": handler, "periodSeconds": 1, "timeoutSeconds": 5, "failureThreshold": 30, **probe},
+    )
+
+
+@pytest.mark.parametrize(
+    "handler",
+    [
+        {"exec": {"command": ["test", "-e", "ready"]}},
+        {"httpGet": {"path": "/", "port": {"type": 1, "strVal": "http"}}},
+        {"tcpSocket": {"port": {"type": 1, "strVal": "http"}}},
+    ],
+    ids=["exec", "httpGet", "tcpSocket"],
+)
+def test_the_startup_probe_of_a_sidecar_is_waited_for(armada: Armada, handler: dict[str, object]) -> None:
+    (job_id,) = armada.submit(job(shell("test -e ready"), pod={"initContainers": [sidecar(handler)]}))
+
+    assert kind_of(armada.end_of(job_id)) == "succeeded"
+
+
+def test_a_startup_probe_that_fails_too_often_fails_the_pod(armada: Armada) -> None:
+    proxy = sidecar({"exec": {"command": ["false"]}}, failureThreshold=2)
+    (job_id,) = armada.submit(job(container("true"), pod={"initContainers": [proxy]}))
+
+    failed = armada.end_of(job_id)
+
+    assert kind_of(failed) == "failed"
+    assert "container proxy: its startup probe has failed 2 times" in failed.reason
 
 
 def test_so_does_what_has_left_its_session_and_forgotten_its_environment(armada: Armada) -> None:
