@@ -65,6 +65,13 @@ class Credentials(HoldsSecrets):
         """
         return False
 
+    def note_refused(self, authorization: str) -> None:
+        """Take note that the server refused a header, without reading or asking anything.
+
+        :param authorization: the header that was refused
+        """
+        self.refused(authorization)
+
 
 @dataclass(frozen=True)
 class Anonymous(Credentials):
@@ -146,6 +153,9 @@ class TokenFile(Credentials):
 
     def authorization(self) -> str:
         return bearer(read_secret(self.path, "token file"), f"the token in {self.path}", passing=True)
+
+    def note_refused(self, authorization: str) -> None:
+        """The file is read for the next call anyway."""
 
     def refused(self, authorization: str) -> bool:
         return self.authorization() != authorization

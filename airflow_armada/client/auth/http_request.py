@@ -63,7 +63,7 @@ def exchange(
     body = body if form is None else urlencode(form).encode()
     use_proxy = use_proxy and not is_loopback(address.host)
     with Deadline(timeout) as deadline:
-        context = _tls_context(ca_file) if address.scheme == "https" or body is None else None
+        context = _tls_context(ca_file, failure) if address.scheme == "https" or body is None else None
         opener = _opener(deadline, context, use_proxy=use_proxy, follow=body is None)
         try:
             with opener.open(Request(url, data=body, headers=dict(headers or {})), timeout=timeout) as answer:
@@ -120,9 +120,12 @@ def _opener(deadline: Deadline, context: ssl.SSLContext | None, *, use_proxy: bo
     return build_opener(*deadline.handlers(context), *proxies, Redirects())
 
 
-def _tls_context(ca_file: str) -> ssl.SSLContext:
+def _tls_context(ca_file: str, failure: Callable[[str], ArmadaError]) -> ssl.SSLContext:
     try:
         return verifying_context(ca_file)
+    except FileNotFoundError:
+        # Whoever renews a bundle may take it away for a moment.
+        raise failure(f"the CA file {ca_file} is not there") from None
     except (OSError, ValueError) as error:
         reason = one_line(getattr(error, "strerror", None) or error)
         raise SettingsError(f"cannot use the CA file {ca_file}: {reason}") from None

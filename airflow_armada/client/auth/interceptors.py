@@ -86,8 +86,9 @@ class AuthorizeStream(grpc.UnaryStreamClientInterceptor):
         return call
 
     def _ended(self, call: Any, authorization: str) -> None:
+        # On a thread of gRPC's that serves other calls, too.
         if call.code() is grpc.StatusCode.UNAUTHENTICATED:
-            self._credentials.refused(authorization)
+            self._credentials.note_refused(authorization)
 
 
 async def _authorization(credentials: Credentials) -> str:
@@ -158,4 +159,4 @@ class AioAuthorizeStream(grpc.aio.UnaryStreamClientInterceptor):
 
     async def _ended(self, call: Any, authorization: str) -> None:
         if await call.code() is grpc.StatusCode.UNAUTHENTICATED:
-            await _refused(self._credentials, authorization)
+            self._credentials.note_refused(authorization)

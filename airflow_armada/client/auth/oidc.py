@@ -9,7 +9,8 @@ browser flow) are in ``oidc_login``; they write the token cache that :class:`Oid
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field, replace
+from collections import deque
+from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_armada.client.auth.credentials import read_secret
@@ -93,23 +94,24 @@ class OidcLogin(RenewedCredentials):
             kept = self.cache.read(key)
             if kept is None:
                 raise OidcError(f"not logged in to {self.client.provider_url}: run `airflow-armada login`")
-            if not kept.due() or (not kept.refresh_token and not kept.expired()):
+            refused = kept.access_token in _refused
+            if not refused and (not kept.due() or (not kept.refresh_token and not kept.expired())):
                 return kept
             if not kept.refresh_token:
-                raise OidcError(
-                    f"the login to {self.client.provider_url} has expired: run `airflow-armada login` again"
-                )
+                why = "was refused" if refused else "has expired"
+                raise OidcError(f"the login to {self.client.provider_url} {why}: run `airflow-armada login` again")
             token = refreshed(self.client, kept.refresh_token)
             self.cache.write(key, token)
             return token
 
     def refused(self, authorization: str) -> bool:
-        token, key = authorization.removeprefix("Bearer "), cache_key(self.client)
-        with self.cache.locked():
-            kept = self.cache.read(key)
-            if kept is not None and kept.access_token == token:
-                self.cache.write(key, replace(kept, expires_at=0.0))
+        token = authorization.removeprefix("Bearer ")
+        _refused.append(token)
         return self.drop(token)
+
+
+_refused: deque[str] = deque(maxlen=100)
+"""Access tokens that a server refused: what the cache still holds of them is renewed whatever it says of its expiry."""
 
 
 def cache_key(client: OidcClient) -> str:

@@ -19,6 +19,7 @@ import pytest
 from airflow_armada.client.auth import own_thread, token_cache
 from airflow_armada.client.auth.credentials import Credentials, TokenFile
 from airflow_armada.client.auth.interceptors import _authorization
+from airflow_armada.client.auth.oidc import OidcClient, OidcClientCredentials, OidcLogin, cache_key
 from airflow_armada.client.auth.renewing import RenewedCredentials, TokenSource, tell_fetched_tokens
 from airflow_armada.client.auth.token_cache import TokenCache, TokenCacheError
 from airflow_armada.client.auth.tokens import Token
@@ -247,3 +248,27 @@ def test_nothing_stays_of_what_has_ended() -> None:
 
     assert done.result(10) == 7
     assert "key" not in own_thread._running
+
+
+def test_that_a_stream_was_refused_is_noted_without_waiting_for_the_cache(tmp_path: Path) -> None:
+    cache = TokenCache(str(tmp_path / "tokens.json"))
+    login = OidcLogin(OidcClient("https://login.example", "person"), cache)
+    now = time.time()
+    with cache.locked():
+        cache.write(cache_key(login.client), Token("old", obtained_at=now, expires_at=now + 3600))
+    assert login.authorization() == "Bearer old"
+
+    with cache.locked():
+        login.note_refused("Bearer old")
+
+    with pytest.raises(CredentialsError, match="was refused: run `airflow-armada login` again"):
+        login.authorization()
+
+
+def test_a_ca_file_that_is_missing_for_a_moment_may_come_back(tmp_path: Path) -> None:
+    client = OidcClient("https://login.example", "machine", "secret", ca_file=str(tmp_path / "ca.pem"))
+
+    with pytest.raises(CredentialsError, match="is not there") as caught:
+        OidcClientCredentials(client).authorization()
+
+    assert caught.value.transient
