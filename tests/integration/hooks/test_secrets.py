@@ -15,7 +15,7 @@ from airflow_armada.cli.arguments import COMMANDS
 from airflow_armada.client.site.fields import KINDS
 from tests.integration.operators.conftest import Finished, InlineAirflow
 from tests.support.canaries import process_list, traces, traces_in
-from tests.support.guarded_site import ALLOWED, PASSWORD, TOKENS, VARIABLE, GuardedSite, guarded_site
+from tests.support.guarded_site import ALLOWED, MISPLACED_IN, PASSWORD, TOKENS, VARIABLE, GuardedSite, guarded_site
 from tests.support.sites import SCRIPT
 
 pytestmark = pytest.mark.timeout(600)
@@ -133,14 +133,20 @@ def test_no_command_tells_a_secret(site: GuardedSite, tmp_path: Path, tmp_path_f
         (0, url, ("watch", "research", "set")),
         (0, url, ("logs", job)),
         (0, url, ("why", job)),
+        (0, url, ("jobs", "research", "set")),
+        (0, url, ("create-queue", "other")),
+        (0, url, ("update-queue", "research", "--priority", "2")),
+        (0, url, ("reprioritize", job, "--priority", "2")),
+        (0, url, ("preempt", job)),
         (0, url, ("cancel", job)),
         (3, url, ("login",)),
         *((0, site.uri(one), ("queues",)) for one in site.good.values()),
         *((0, site.uri(one), ("check", "--queue", "research", "--json")) for one in site.good.values()),
         *((1, site.uri(one), ("check",)) for one in site.bad.values()),
         *((3, site.uri(one), ("queues", "--json")) for one in site.bad.values()),
+        *((3, site.uri({name: text}), ("queues", "--json")) for name, text in MISPLACED_IN.items() if name != "host"),
     ]
-    assert {call[2][0] for call in calls} | {"submit"} == {command.name for command in COMMANDS}
+    assert {call[2][0] for call in calls} | {"submit", "cordon", "uncordon"} == {command.name for command in COMMANDS}
 
     with process_list() as seen, ThreadPoolExecutor(2) as pool:
         results = list(pool.map(lambda call: command_line(tmp_path, call[1], *call[2]), calls))
