@@ -59,6 +59,17 @@ def printable(value: object, limit: int = MAX_TEXT) -> str:
     return "".join(char if _is_shown(char) else REPLACEMENT for char in bounded(str(value), limit))
 
 
+def one_line(text: object, limit: int = 300) -> str:
+    """
+    Make something fit into a sentence of ours.
+
+    :param text: what came from outside; shown as ``str`` gives it.
+    :param limit: characters that are kept.
+    :return: :func:`printable` text in which all space is a single blank.
+    """
+    return printable(" ".join(str(text).split()), limit)
+
+
 def bounded(text: str, limit: int) -> str:
     """
     Cut a text that is too long, and say so.

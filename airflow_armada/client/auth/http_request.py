@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 from airflow_armada.client.address import check_web_address, is_loopback
 from airflow_armada.client.authorities import verifying_context
 from airflow_armada.client.failure import ArmadaError, SettingsError
+from airflow_armada.client.foreign_text import one_line
 
 if TYPE_CHECKING:
     import ssl
@@ -88,15 +89,6 @@ def _late(deadline: Deadline) -> str:
 
 class UnsafeRedirect(OSError):
     """A server that was asked by https leads on to where everybody can listen and answer."""
-
-
-def one_line(text: object, limit: int = 300) -> str:
-    """
-    :param text: what somebody else sent
-    :param limit: characters
-    :return: one printable line of it
-    """
-    return " ".join("".join(c if c.isprintable() else " " for c in str(text)).split())[:limit]
 
 
 def _reason(error: Exception) -> str:

@@ -14,8 +14,9 @@ from urllib.parse import quote, quote_plus
 
 from airflow_armada.client.address import check_web_address, is_loopback
 from airflow_armada.client.auth.holds_secrets import HoldsSecrets
-from airflow_armada.client.auth.http_request import BUSY, exchange, one_line
+from airflow_armada.client.auth.http_request import BUSY, exchange
 from airflow_armada.client.failure import CredentialsError, SettingsError
+from airflow_armada.client.foreign_text import one_line
 
 logger = logging.getLogger(__name__)
 

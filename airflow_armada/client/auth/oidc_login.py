@@ -21,7 +21,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 from airflow_armada.client.auth.oidc import scope_of, token_of
 from airflow_armada.client.auth.oidc_client import ERROR_CODES, OidcClient, OidcError
 from airflow_armada.client.auth.tokens import Token
-from airflow_armada.client.foreign_text import printable
+from airflow_armada.client.foreign_text import one_line
 
 DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 _DEFAULT_INTERVAL = 5.0
@@ -77,7 +77,7 @@ def _prompt(client: OidcClient, answer: dict[str, Any]) -> DevicePrompt:
     complete = answer.get("verification_uri_complete")
     return DevicePrompt(
         address=client.checked(_needed(answer, "verification_uri", "verification_url")),
-        code=printable(_needed(answer, "user_code"), 80),
+        code=one_line(_needed(answer, "user_code"), 80),
         complete_address=client.checked(complete) if isinstance(complete, str) and complete else "",
         expires_in=_seconds(answer.get("expires_in"), 600.0),
     )

@@ -11,8 +11,8 @@ import socket
 import ssl
 
 from airflow_armada.client.address import Address, is_loopback, parse_address
-from airflow_armada.client.auth.http_request import one_line
 from airflow_armada.client.authorities import verifying_context
+from airflow_armada.client.foreign_text import one_line
 from airflow_armada.client.settings import TlsSettings
 
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"
