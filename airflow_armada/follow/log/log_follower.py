@@ -32,6 +32,7 @@ _PIECES_AT_ONCE = 10
 
 _CHOOSE = re.compile(r"choose one of: \[([^\]]*)\]")
 _STARTING = re.compile(r"is waiting to start|PodInitializing|ContainerCreating")
+_MOST_CONTAINERS = 100
 _NOTED_AFTER = 3
 """Failures in a row after which the log trouble is worth a line."""
 
@@ -270,7 +271,8 @@ class LogFollower:
         if choice and name == "":
             del self._cursors[""]
             self._gaps.pop("", None)
-            self._cursors.update((found, LogCursor()) for found in storable(choice[1]).replace(",", " ").split())
+            names = storable(choice[1]).replace(",", " ").split()[:_MOST_CONTAINERS]
+            self._cursors.update((found, LogCursor()) for found in names)
             return
         if isinstance(error, NotFound) or _STARTING.search(text):
             return

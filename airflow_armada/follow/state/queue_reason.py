@@ -6,8 +6,10 @@ has not come to is "none", as is that on a job which has ended.
 
 from __future__ import annotations
 
+from airflow_armada.client.foreign_text import bounded
 from airflow_armada.follow.state.reports import counted, node_problems, pools, rows
 
+_LONGEST = 1000
 _DOES_NOT_FIT = "job does not fit on any node"
 _SENTENCES = {
     _DOES_NOT_FIT: "no node has room for it now",
@@ -35,7 +37,7 @@ def queue_reason(job_id: str, queue: str, *, cordoned: bool, job_report: str, qu
     """
     if cordoned:
         return f"queue {queue} is cordoned: none of its jobs is started until somebody uncordons it"
-    return _of_job(job_report) or _of_queue(job_id, queue, queue_report)
+    return bounded(_of_job(job_report) or _of_queue(job_id, queue, queue_report), _LONGEST)
 
 
 def _of_job(report: str) -> str:

@@ -9,6 +9,7 @@ import re
 from typing import NamedTuple
 
 from airflow_armada.api.quantity import parse_quantity
+from airflow_armada.client.foreign_text import MAX_TEXT, bounded
 from airflow_armada.follow.state.reports import node_problems, rejecting_pools
 
 _FINAL_RUN = "Final run error:"
@@ -73,6 +74,7 @@ def preemption(text: str) -> tuple[str, str]:
 
 def readable(text: str) -> str:
     """Shorten the reason of a failure or rejection to what a person needs, without empty lines and repetitions."""
+    text = bounded(text, MAX_TEXT)
     if rejected := [_rejection(pool, lines) for pool, lines in rejecting_pools(text)]:
         return "\n".join(rejected)
     lines = [line.rstrip() for line in text.strip().splitlines() if line.strip()]

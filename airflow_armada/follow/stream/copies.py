@@ -12,6 +12,9 @@ from airflow_armada.follow.stream.tracked_job import TrackedJob
 REMEMBERED = 5000
 """Submissions that are remembered for those who begin to follow a job after its copies were told of."""
 
+MOST_COPIES = 100
+"""Jobs of one submission that are remembered."""
+
 
 class Copies:
     """Finds copies of followed jobs."""
@@ -37,7 +40,7 @@ class Copies:
     def submitted(self, client_id: str, job_id: str) -> None:
         """Take the client id of a ``submitted`` event."""
         known = self._submitted.pop(client_id, ())
-        self._submitted[client_id] = known if job_id in known else (*known, job_id)
+        self._submitted[client_id] = known if job_id in known else (*known, job_id)[-MOST_COPIES:]
         if len(self._submitted) > REMEMBERED:
             del self._submitted[next(iter(self._submitted))]
         self._compare(client_id)

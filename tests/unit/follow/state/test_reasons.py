@@ -84,3 +84,10 @@ def test_any_text_is_a_reason(text: str) -> None:
     assert len(readable(text)) <= len(text) + 1
     failure(text)
     preemption(text)
+
+
+def test_a_reason_that_repeats_itself_costs_no_more_than_its_length() -> None:
+    hostile = "pool a:\njob/gang requests resources (" + ") which exceeds the total limit of (" * 100_000
+
+    assert len(readable(hostile)) < 10_000
+    assert failure(hostile).exit_codes == {}
