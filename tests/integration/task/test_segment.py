@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -155,7 +156,7 @@ def test_a_deferral_that_ends_without_the_job_ends_it_on_the_last_try(armada: St
     ctx = context()
     wait = deferred(task(), ctx)
     resumed = task(armada_conn_id="armada_other")
-    event = make_error_event(wait, RuntimeError("gone"))
+    event = make_error_event(replace(wait, errors=100), RuntimeError("gone"))
     ways: dict[str, Callable[[], Any]] = {
         "timed_out": lambda: resumed.resume_execution("__fail__", {"error": "Trigger timeout"}, ctx),
         "error": lambda: resumed.execute_complete(ctx, event),
