@@ -204,6 +204,23 @@ async def test_a_pause_of_the_message_bus_makes_no_copies(client: Any, queue: st
     assert armada.calls["/api.Submit/SubmitJobs"] == calls + 2
 
 
+async def test_a_submission_that_was_given_up_and_published_late_is_found_and_not_made_twice(
+    queue: str, armada: StandaloneArmada
+) -> None:
+    with ArmadaClient(open_channel(SiteSettings(armada.target, tls=None)), command_timeout=0.5) as hasty:
+        item = hasty.create_job_request_item(pod_spec=pod("true"), client_id="late", external_job_uri="test://late")
+        armada.faults.bus_away = True
+        submitting = asyncio.ensure_future(asyncio.to_thread(hasty.submit_jobs, queue, "set", [item]))
+        looked = "/api.Jobs/GetJobStatusUsingExternalJobUri"
+        before = armada.calls[looked]
+        await eventually(lambda: armada.calls[looked] > before)
+        armada.faults.bus_away = False
+        job_id = (await submitting).job_response_items[0].job_id
+
+        found = await asyncio.to_thread(hasty.get_job_status_by_external_job_uri, queue, "set", "test://late")
+        assert list(found.job_states) == [job_id]
+
+
 async def test_jobs_are_cancelled_by_id(client: Any, queue: str) -> None:
     one, other, kept = [await submit(client, queue, "sleep 60") for _ in range(3)]
 
