@@ -44,7 +44,7 @@ def test_one_error_text_hides_no_other(raw: bytes) -> None:
 
 
 @given(st.binary(max_size=200))
-def test_any_bytes_are_a_message_or_refused(raw: bytes) -> None:
+def test_fuzz_any_bytes_are_a_message_or_refused(raw: bytes) -> None:
     try:
         read = decode(event_pb2.EventStreamMessage, raw)
     except DecodeError:

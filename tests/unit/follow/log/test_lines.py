@@ -9,7 +9,7 @@ from airflow_armada.follow.log.lines import MAX_BYTES, printable
 
 
 @given(st.binary(max_size=100), st.integers(0, 300))
-def test_a_line_of_any_bytes_is_printed_without_group_markers(part: bytes, times: int) -> None:
+def test_fuzz_a_line_of_any_bytes_is_printed_without_group_markers(part: bytes, times: int) -> None:
     pieces = list(printable((part + b"::group::") * times))
 
     assert pieces

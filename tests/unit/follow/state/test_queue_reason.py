@@ -96,5 +96,5 @@ def test_a_job_that_the_scheduler_has_not_come_to_is_explained_by_its_queue() ->
 
 
 @given(st.text(max_size=300), st.text(max_size=300))
-def test_any_text_is_a_report(job_report: str, queue_report: str) -> None:
+def test_fuzz_any_text_is_a_report(job_report: str, queue_report: str) -> None:
     why(job_report, queue_report)

@@ -80,7 +80,7 @@ def test_a_reason_is_written_as_a_person_wants_it(text: str, expected: str) -> N
 
 
 @given(st.text(max_size=300))
-def test_any_text_is_a_reason(text: str) -> None:
+def test_fuzz_any_text_is_a_reason(text: str) -> None:
     assert len(readable(text)) <= len(text) + 1
     failure(text)
     preemption(text)
