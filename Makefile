@@ -115,7 +115,7 @@ fuzz: environment ## random input for every reader of what comes from outside: M
 	done
 
 docs: tools ## build the site into .cache/site: no warning, no dead link
-	NO_MKDOCS_2_WARNING=1 .venv-tools/bin/mkdocs build --strict --quiet --clean
+	NO_MKDOCS_2_WARNING=1 .venv-tools/bin/mkdocs build --strict --clean
 
 audit: environment tools ## look the pinned versions up in an index of vulnerabilities; AUDIT=--strict fails without one
 	@$(VENV)/python -m scripts.audit $(AUDIT)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import griffe
-from mkdocs.structure.files import File, Files
+from mkdocs.structure.files import File, Files, InclusionLevel
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "example_dags"
@@ -131,6 +131,9 @@ class Docstrings(griffe.Extension):
     def on_instance(self, *, obj: griffe.Object, **_: Any) -> None:
         if obj.docstring:
             obj.docstring.value = plain(obj.docstring.value)
+            # Griffe knows the fields of a named tuple, but not that it is made with them.
+            if obj.is_class and "NamedTuple" in map(str, obj.bases):
+                obj.docstring.value = obj.docstring.value.replace(":param ", ":ivar ")
 
 
 def on_files(files: Files, config: Any) -> Files:
@@ -146,11 +149,14 @@ def on_files(files: Files, config: Any) -> Files:
     add(files, config, "reference/settings.md", settings_page())
     add(files, config, "changelog.md", (ROOT / "CHANGELOG.md").read_text())
     add(files, config, "benchmarks.md", (ROOT / "benchmarks" / "report.md").read_text())
+    for picture in (ROOT / "benchmarks").glob("*.svg"):
+        add(files, config, picture.name, picture.read_bytes())
     return files
 
 
-def add(files: Files, config: Any, address: str, content: str) -> None:
-    files.append(File.generated(config, address, content=content))
+def add(files: Files, config: Any, address: str, content: str | bytes) -> None:
+    listed = InclusionLevel.NOT_IN_NAV if address.startswith("examples/") else InclusionLevel.UNDEFINED
+    files.append(File.generated(config, address, content=content, inclusion=listed))
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
