@@ -17,7 +17,7 @@ from weakref import WeakKeyDictionary
 
 import structlog
 
-_PAUSE = 0.05  # s between two looks, for all who wait
+_PAUSE = 0.05  # s between two looks
 
 
 def unread() -> int:
@@ -40,24 +40,50 @@ def unread() -> int:
 
 async def until_read(bound: float) -> bool:
     """
-    Wait until the supervisor has read all that is logged by now.
+    Wait until the supervisor has read all that is logged by now, whatever is logged meanwhile.
 
     :param bound: s to wait at most.
     :return: whether it has.
     """
-    if not unread():
-        return True
-    loop = asyncio.get_running_loop()
-    look = _LOOKS.get(loop)
-    if look is None or look.done():
-        look = _LOOKS[loop] = loop.create_task(_look())
-    done, _ = await asyncio.wait([look], timeout=bound)
-    return bool(done)
+    pipe = _PIPES.setdefault(asyncio.get_running_loop(), _Pipe())
+    return await pipe.until_read(bound)
 
 
-async def _look() -> None:
-    while unread():  # noqa: ASYNC110 (nothing tells when the other side has read)
-        await asyncio.sleep(_PAUSE)
+class _Pipe:
+    """Looks at the socket for all who wait; each fall of what is left in it is so much that was read, at least."""
+
+    def __init__(self) -> None:
+        self._left = self._read = 0
+        self._waiting: dict[asyncio.Future[None], int] = {}
+        self._looking: asyncio.Task[None] | None = None
+
+    async def until_read(self, bound: float) -> bool:
+        self._look()
+        if not self._left:
+            return True
+        read = asyncio.get_running_loop().create_future()
+        self._waiting[read] = self._read + self._left
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.get_running_loop().create_task(self._keep_looking())
+        try:
+            await asyncio.wait([read], timeout=bound)
+        finally:
+            self._waiting.pop(read, None)
+        return read.done()
+
+    def _look(self) -> None:
+        left = unread()
+        self._read += max(0, self._left - left)
+        self._left = left
+
+    async def _keep_looking(self) -> None:
+        while self._waiting:
+            await asyncio.sleep(_PAUSE)
+            self._look()
+            for one, target in list(self._waiting.items()):
+                if not one.done() and (not self._left or self._read >= target):
+                    one.set_result(None)
+                    del self._waiting[one]
 
 
-_LOOKS: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Task[None]] = WeakKeyDictionary()
+_PIPES: WeakKeyDictionary[asyncio.AbstractEventLoop, _Pipe] = WeakKeyDictionary()

@@ -152,7 +152,8 @@ class Fleet:
 
     def admit_workers(self, number: int) -> None:
         """Let tasks whose trigger has fired go on on workers, so many at a time."""
-        self.airflow.api.call("PATCH", "/pools/nobody", {"slots": number}, update_mask="slots")
+        pool = {"pool": "nobody", "slots": number, "include_deferred": False}
+        self.airflow.api.call("PATCH", "/pools/nobody", pool)
 
     # What is seen
 

@@ -76,6 +76,26 @@ async def test_what_airflow_has_not_read_is_waited_for(supervisor: socket.socket
     assert all(await asyncio.gather(*waiting))
 
 
+async def test_what_others_log_meanwhile_need_not_be_read(supervisor: socket.socket) -> None:
+    log = structlog.get_logger()
+    for _ in range(50):
+        log.info("x" * 500)
+    waiting = asyncio.create_task(until_read(30))
+    await asyncio.sleep(0.1)
+
+    for _ in range(40):
+        for _ in range(5):
+            log.info("y" * 500)
+        await asyncio.sleep(0.12)
+        supervisor.recv(3300)
+        await asyncio.sleep(0.12)
+        if waiting.done():
+            break
+
+    assert unread()
+    assert await waiting
+
+
 async def test_but_not_for_ever(supervisor: socket.socket) -> None:
     structlog.get_logger().info("a line")
 
