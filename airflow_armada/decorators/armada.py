@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _TEXTS_OF_CONTEXT = frozenset(
     {"ds", "ds_nodash", "run_id", "task_instance_key_str", "ts", "ts_nodash", "ts_nodash_with_tz"}
 )
-_MADE_HERE = ("cmds", "arguments")
+_MADE_HERE = ("cmds", "arguments", "result_file")
 
 
 class _ArmadaDecoratedOperator(DecoratedOperator, ArmadaOperator):

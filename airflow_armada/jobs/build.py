@@ -23,6 +23,7 @@ from airflow_armada.jobs.mounts import CONFIG_MAP, SECRET, Parts, expand
 from airflow_armada.jobs.overlay import MERGE, Laid, lay, lay_value
 from airflow_armada.jobs.problems import InvalidJob, Problem, raise_if_any
 from airflow_armada.jobs.resources import complete_resources
+from airflow_armada.jobs.result_file import print_file
 
 DEFAULT_CONTAINER = "base"
 DEFAULT_NAMESPACE = "default"
@@ -146,6 +147,8 @@ def build_request(spec: JobSpec) -> JobRequest:
     lay(pod, _POD, spec, problems)
     lay(item, _JOB, spec, problems)
     _lay_annotations(item, spec, problems)
+    if spec.result_file:
+        problems += print_file(pod, container, spec.result_file)
     raise_if_any(problems)
     _lay_context(pod, spec)
     return JobRequest(item, base.queue, base.job_set_id, base.notes + complete(item), container.name)

@@ -66,6 +66,7 @@ class JobSpec:
     :param fail_fast: True: the first failure of a run is final, Armada itself does not run the job again
     :param identity_labels: labels that win over all others
     :param identity_annotations: annotations that win over all others
+    :param result_file: a file that the main container prints as its result when it has ended well
     :param context_env: environment for every container, where it is not set already
     """
 
@@ -121,4 +122,5 @@ class JobSpec:
     fail_fast: bool | None = None
     identity_labels: Mapping[str, str] | None = None
     identity_annotations: Mapping[str, str] | None = None
+    result_file: str | None = None
     context_env: Mapping[str, str] | None = None

@@ -188,11 +188,14 @@ class ResultCollector:
             found.expected = expected
             self._clear(kind)
         found.size += len(raw)
-        found.parts[str(part)] = self._text(kind, raw, found.size)
+        if found.size > self.limit or b"\0" in raw:
+            self._text(kind, raw, found.size)  # notes why
+            raw = b""
+        found.parts[str(part)] = raw.decode("latin-1")  # a part may end within a character
         if len(found.parts) == of:
-            whole = "".join(found.parts[str(number)] for number in range(1, of + 1))
+            whole = "".join(found.parts[str(number)] for number in range(1, of + 1)).encode("latin-1")
             self._drop_parts()
-            self._keep(kind, whole)
+            self._keep(kind, self._text(kind, whole, len(whole)))
 
     def _drop_parts(self) -> None:
         self.found.parts, self.found.expected, self.found.size = {}, "", 0

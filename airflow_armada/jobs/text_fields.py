@@ -17,9 +17,8 @@ from airflow_armada.jobs.kubernetes.schema import find_field, is_map, is_repeate
 Render = Callable[[Any, bool], Any]
 """Gives the value of a template, or of an object that stands for one; is told whether it must be text."""
 
-_TEXTS = frozenset(
-    {"armada_queue", "job_set_id", "armada_conn_id", "container_name", "gang_id", "gang_node_uniformity_label"}
-)
+_JOB_TEXTS = ("armada_queue", "job_set_id", "armada_conn_id", "gang_id", "gang_node_uniformity_label")
+_TEXTS = frozenset({*_JOB_TEXTS, "container_name", "result_file"})
 _BASES = ("job_request", "pod_spec")
 _TEXT = "text"
 _ENV = core_v1_pb2.EnvVar.DESCRIPTOR

@@ -37,6 +37,8 @@ def check_result(operator: TaskArguments) -> None:
     if not isinstance(operator.get_result, bool | str) or operator.get_result == "":
         rule = "get_result must be True or False, or the name of the container that prints it"
         raise ValueError(f"{rule}, not {operator.get_result!r}")
+    if operator.result_file and not operator.get_result:
+        raise ValueError("result_file needs get_result=True, which makes the file's content the task's return value")
     if operator.get_result and operator.wait_for_completion is False:
         raise ValueError("get_result needs wait_for_completion: a job prints its result at some time before its end")
 

@@ -26,6 +26,8 @@ class ContainerArguments(BaseOperator):
     :param image_pull_policy: ``Always``, ``IfNotPresent`` or ``Never``.
     :param container_security_context: security context of the container.
     :param termination_message_policy: ``File`` or ``FallbackToLogsOnError``.
+    :param result_file: file that the container prints as its result when its command, which must be given as ``cmds``,
+        has ended well; needs ``get_result=True`` and a shell in the image.
     :param container_name: container that these arguments mean: the one called ``base`` by default, else the first.
     """
 
@@ -44,6 +46,7 @@ class ContainerArguments(BaseOperator):
         "image_pull_policy",
         "container_security_context",
         "termination_message_policy",
+        "result_file",
         "container_name",
     )
 
@@ -64,6 +67,7 @@ class ContainerArguments(BaseOperator):
         image_pull_policy: str | None = None,
         container_security_context: Any = None,
         termination_message_policy: str | None = None,
+        result_file: str | None = None,
         container_name: str = "",
         **kwargs: Any,
     ) -> None:
@@ -82,6 +86,7 @@ class ContainerArguments(BaseOperator):
         self.image_pull_policy = image_pull_policy
         self.container_security_context = container_security_context
         self.termination_message_policy = termination_message_policy
+        self.result_file = result_file
         self.container_name = container_name
 
 

@@ -92,6 +92,7 @@ class ContainerOptions(TypedDict, total=False):
     image_pull_policy: str | XComArg | None
     container_security_context: Any
     termination_message_policy: str | XComArg | None
+    result_file: str | XComArg | None
     container_name: str | XComArg
 
 

@@ -69,6 +69,7 @@ VALUES: dict[str, Any] = {
     "end_from_trigger": True,
     "skip_on_exit_code": [99],
     "termination_message_policy": "FallbackToLogsOnError",
+    "result_file": "",
     "hostname": "h",
     "subdomain": "s",
     "host_aliases": [{"ip": "10.0.0.1", "hostnames": ["db"]}],
