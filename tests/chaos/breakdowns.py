@@ -84,6 +84,16 @@ def cut_off(game: Game) -> bool:
     return True
 
 
+def lose_message_bus(game: Game) -> bool:
+    """Let submissions and cancels block, be carried out later, and be forgotten."""
+    if not game.may_isolate():
+        return False
+    faults = game.world.armada.faults
+    faults.bus_away = True
+    game.isolate(game.dice.uniform(5, 30), lambda: setattr(faults, "bus_away", False))
+    return True
+
+
 def black_hole(game: Game) -> bool:
     """Swallow everything for a while; the connections that were open are lost."""
     if not game.may_isolate():
@@ -301,6 +311,7 @@ ALL: dict[str, Callable[[Game], bool]] = {
     "server restarted": restart_server,
     "server cut off": cut_off,
     "black hole": black_hole,
+    "message bus away": lose_message_bus,
     "connections reset": reset_connections,
     "slow network": slow_network,
     "credentials refused": refuse_credentials,

@@ -37,6 +37,7 @@ class Job:
     state: str
     submitted: float
     ended: float | None
+    ran: bool = True
 
 
 @dataclass
@@ -88,6 +89,7 @@ def _job(job: model.Job) -> Job:
         state=submit_pb2.JobState.Name(history[-1][1]),
         submitted=history[0][0],
         ended=history[-1][0] if history[-1][1] in model.TERMINAL else None,
+        ran=any(state == submit_pb2.RUNNING for _, state in history),
     )
 
 
@@ -150,8 +152,12 @@ def _brief(jobs: Iterable[Job]) -> str:
 
 
 def _duplicates(jobs: list[Job]) -> list[str]:
-    """Find identities with more than one job, and jobs of one task that were live side by side."""
+    """Find identities with more than one job, and jobs of one task that were live side by side.
+
+    A copy that was cancelled before it ran, which a pause of the message bus makes, is none.
+    """
     found = []
+    jobs = [job for job in jobs if job.ran or job.state != "CANCELLED"]
     seen: dict[tuple[Try, int], str] = {}
     for job in jobs:
         first = seen.setdefault((job.of, job.resubmission), job.id)

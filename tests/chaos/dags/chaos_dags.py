@@ -8,6 +8,9 @@ from probes import ImpatientOperator
 with dag("plain"):
     both("work", 8)
 
+with dag("kept_trying"):
+    both("work", 8, **AGAIN)
+
 with dag("worker_killed"):
     for point in ("intended", "submitted", "noted"):
         both(point, 5, **AGAIN)

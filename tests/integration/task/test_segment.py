@@ -19,7 +19,7 @@ from airflow_armada._compat import AirflowException, AirflowTaskTimeout, TaskDef
 from airflow_armada.client.typings import JobState
 from airflow_armada.exceptions import ArmadaJobTimedOut, ArmadaUnavailable
 from airflow_armada.follow.state.outcome import Outcome
-from airflow_armada.hooks.armada import forget_connections
+from airflow_armada.hooks.armada import ArmadaHook, forget_connections
 from airflow_armada.operators.armada import ArmadaOperator
 from airflow_armada.standalone.server import StandaloneArmada
 from airflow_armada.wait.event import EVENT_VERSION, make_error_event
@@ -247,3 +247,22 @@ def test_what_an_authors_own_code_changes_after_the_rendering_is_submitted(armad
 
     variables = armada.jobs[wait.job_id].spec.pod_spec.containers[0].env
     assert "late" in [variable.value for variable in variables]
+
+
+def test_a_first_segment_asks_airflow_for_little(armada: StandaloneArmada, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beside three calls of Airflow's own and the link: at most eight."""
+    asked: list[str] = []
+    get_connection = ArmadaHook.get_connection
+
+    def counted(hook: ArmadaHook, conn_id: str) -> Any:
+        asked.append(conn_id)
+        return get_connection(conn_id)
+
+    monkeypatch.setattr(Store, "set", lambda *_: asked.append("store"))
+    monkeypatch.setattr(TaskInstance, "xcom_push", lambda *_, **__: asked.append("xcom"))
+    monkeypatch.setattr(ArmadaHook, "get_connection", counted)
+    operator, ctx = task(), context()
+    operator.render_template_fields(ctx)
+    deferred(operator, ctx)
+
+    assert sorted(asked) == ["armada_default", "store", "store", "xcom"]
