@@ -167,6 +167,8 @@ class TaskLogReporter:
         """Give a time that is later than the last one of its source: Airflow drops a record equal to the last."""
         if last := self._last_times.get(source):
             at = max(at, _millisecond(last) + _MILLISECOND if self._in_triggerer else last + _MICROSECOND)
+        if self._in_triggerer:
+            at = _apart(at, own=source == _OWN)
         self._last_times[source] = at
         return _format(at)
 
@@ -178,6 +180,12 @@ def _format(at: datetime) -> str:
 def _next_millisecond(timestamp: str) -> datetime:
     at = _parse(timestamp) or _now()
     return _millisecond(at) + _MILLISECOND - _MICROSECOND
+
+
+def _apart(at: datetime, *, own: bool) -> datetime:
+    """Move a time so that the provider's own lines stand in even milliseconds, and those of the job in odd ones."""
+    odd = at.microsecond // 1000 % 2 == 1
+    return at if odd != own else _millisecond(at) + _MILLISECOND
 
 
 def _millisecond(at: datetime) -> datetime:

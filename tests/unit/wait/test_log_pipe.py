@@ -11,6 +11,8 @@ from typing import Any, BinaryIO
 
 import pytest
 import structlog
+from hypothesis import given
+from hypothesis import strategies as st
 
 from airflow_armada.wait.log_pipe import unread, until_read
 from airflow_armada.wait.task_log import TaskLogReporter
@@ -108,7 +110,7 @@ async def test_lines_that_were_read_need_not_be_shown_again(supervisor: socket.s
     read(supervisor)
 
     assert await reporter.not_read(10) == {}
-    assert reporter.shown_until() == {"base": "2026-11-22T10:00:00.002000Z"}
+    assert reporter.shown_until() == {"base": "2026-11-22T10:00:00.005000Z"}
 
 
 async def test_reading_goes_on_with_the_first_line_of_which_nothing_is_known(supervisor: socket.socket) -> None:
@@ -121,7 +123,7 @@ async def test_reading_goes_on_with_the_first_line_of_which_nothing_is_known(sup
 
     assert await reporter.not_read(0.1) == {"base": [STAMP.format(4), 0]}
     # The worker writes what it shows again after that time.
-    assert reporter.shown_until() == {"base": "2026-11-22T10:00:00.002000Z", "sidecar": "2026-11-22T10:00:00.000000Z"}
+    assert reporter.shown_until() == {"base": "2026-11-22T10:00:00.005000Z", "sidecar": "2026-11-22T10:00:00.001000Z"}
 
 
 async def test_a_container_of_which_nothing_was_read_is_begun_again(supervisor: socket.socket) -> None:
@@ -141,3 +143,19 @@ async def test_no_two_lines_of_a_container_share_a_millisecond(supervisor: socke
 
     assert one.kept_records() == other.kept_records()
     assert len({record["timestamp"][:23] for record in one.kept_records()}) == 9
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 5_000_000)), max_size=20))
+async def test_a_line_about_the_job_shares_no_millisecond_with_one_of_the_job(lines: list[tuple[bool, int]]) -> None:
+    """It may come earlier or later in the log of another triggerer, and would then stand between two equal lines."""
+    reporter = TaskLogReporter(keep=True, in_triggerer=True)
+    for own, at in lines:
+        if own:
+            reporter.state("it runs", STAMP.format(at))
+        else:
+            await reporter.log_lines("base", [(STAMP.format(at), "a line")])
+    await reporter.flush()
+
+    records = reporter.kept_records()
+    own, of_job = ({one["timestamp"][:23] for one in records if bool(one["container"]) is job} for job in (False, True))
+    assert not own & of_job
