@@ -71,7 +71,9 @@ def unpack_and_test(sdist: Path) -> None:
     run(PYTHON, "scripts/generate_api.py", "--check", cwd=folder, PYTHONPATH=str(folder))
     pytest = (PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider")
     run(*pytest, "--collect-only", "-qq", "tests", "--ignore=tests/peer", cwd=folder, PYTHONPATH=str(folder))
-    run(*pytest, "tests/unit/api", "tests/unit/test_compat.py", cwd=folder, PYTHONPATH=str(folder))
+    run(
+        *pytest, "tests/unit/api", "tests/unit/support", "tests/unit/test_compat.py", cwd=folder, PYTHONPATH=str(folder)
+    )
 
 
 def install(wheel: Path, name: str, *options: str | Path) -> None:
