@@ -1,7 +1,7 @@
 # Everything sets itself up: `make help` lists what there is.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test lint types contracts proto-check docs unit integration peer e2e versions chaos-quick chaos-cases scale chaos newest bench fuzz docs audit dist environment environments tools proto constraints format clean
+.PHONY: simulation simulate help demo up test lint types contracts proto-check docs unit integration peer e2e versions chaos-quick chaos-cases scale chaos newest bench fuzz docs audit dist environment environments tools proto constraints format clean
 
 # The first Python that is new enough; `make PYTHON=...` chooses another.
 PYTHON ?= $(firstword $(foreach candidate,python3 python3.13 python3.12 python3.11 python3.14,$(shell \
@@ -28,9 +28,9 @@ demo: environment ## run an example DAG on a real Airflow, its jobs on the embed
 up: environment ## Airflow with its UI, the examples and the embedded Armada, until Ctrl-C
 	@$(VENV)/python -m scripts.up
 
-test: environments ## everything: lint, types, import contracts, generated code, docs, unit, integration, peer, end to end, every Airflow, chaos
+test: environments ## everything: lint, types, import contracts, generated code, docs, unit, integration, simulation, peer, end to end, every Airflow, chaos
 	@rm -rf $(REPORTS)
-	@for stage in lint types contracts proto-check docs unit integration peer e2e versions chaos-quick scale; do \
+	@for stage in lint types contracts proto-check docs unit integration simulation peer e2e versions chaos-quick scale; do \
 		echo "=== $$stage"; $(MAKE) --no-print-directory $$stage || { echo "make test: FAILED in the stage '$$stage'"; exit 1; }; \
 	done
 	@$(VENV)/python -m scripts.summary $(REPORTS)
@@ -108,6 +108,12 @@ chaos: environment ## faults by chance while tasks run: SEED=7 MINUTES=20
 
 bench: environment ## benchmarks/report.md, beside the peer; 27 minutes, QUICK=1 for five minutes, ONLY="follow logs"
 	$(VENV)/python -m benchmarks $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY))
+
+simulation: environment ## lives of a task under virtual time, a minute of them from fresh seeds
+	$(PYTEST) tests/simulation --junit-xml=$(REPORTS)/simulation.xml
+
+simulate: environment ## more of them: LIVES=10000, or one of them as a table: SEED=7
+	$(VENV)/python -m tests.simulation $(if $(SEED),--seed $(SEED)) $(if $(LIVES),--lives $(LIVES))
 
 fuzz: environment ## random input for every reader of what comes from outside: MINUTES=10, ONLY=tests/unit/jobs
 	@end=$$(($$(date +%s) + 60 * $(or $(MINUTES),10))); while [ $$(date +%s) -lt $$end ]; do \

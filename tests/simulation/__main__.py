@@ -1,0 +1,57 @@
+"""``python -m tests.simulation``: lives from fresh seeds, or one life again, as a table of who did what when."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import secrets
+import time
+
+import structlog
+
+from tests.simulation.life import Life, Record, draw, live, shrunk
+
+
+def report(life: Life, record: Record) -> str:
+    """Show a life as a person reads it."""
+    lines = [
+        f"seed {life.seed}: {len(record.broken)} broken",
+        f"  options: {life.options}, {life.tasks} tasks, store {life.has_store}",
+        *(f"  fault: {spell}" for spell in life.spells),
+        *(f"  action: {action}" for action in life.actions),
+        *(f"{at} {who:9} {what}" for at, who, what in record.table),
+        *(f"BROKEN: {one}" for one in record.broken),
+    ]
+    return "\n".join(lines)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seed", type=int, help="one life, shown whole")
+    parser.add_argument("--lives", type=int, default=1000)
+    parser.add_argument(
+        "--from", dest="first", type=int, default=None, help="first of the seeds, instead of a fresh one"
+    )
+    arguments = parser.parse_args()
+    logging.disable(logging.CRITICAL)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    if arguments.seed is not None:
+        life = draw(arguments.seed)
+        record = live(life)
+        print(report(life, record))
+        return bool(record.broken)
+    first = secrets.randbelow(1 << 40) if arguments.first is None else arguments.first
+    began, failed = time.monotonic(), 0
+    for seed in range(first, first + arguments.lives):
+        life = draw(seed)
+        if live(life).broken:
+            failed += 1
+            small = shrunk(life)
+            print(report(small, live(small)), flush=True)
+    seconds = time.monotonic() - began
+    print(f"{arguments.lives} lives from seed {first}, {failed} broken; {arguments.lives / seconds * 60:.0f} a minute")
+    return bool(failed)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,63 @@
+"""Lives of a task under virtual time: none breaks a rule, and each rule that is taken away is missed."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import time
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from tests.simulation.__main__ import report
+from tests.simulation.life import draw, live, shrunk
+from tests.simulation.mutations import MUTATIONS
+
+SECONDS = float(os.environ.get("SIMULATE_SECONDS", "60"))
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    """Say nothing: thousands of lives would fill the report."""
+    before = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    logging.disable(logging.CRITICAL)
+    yield
+    logging.disable(logging.NOTSET)
+    structlog.configure(**before)
+
+
+def check(seed: int) -> None:
+    record = live(draw(seed))
+    if record.broken:
+        small = shrunk(draw(seed))
+        pytest.fail(report(small, live(small)))
+
+
+def test_a_life_can_be_repeated_from_its_seed() -> None:
+    assert live(draw(9)).table == live(draw(9)).table
+
+
+@pytest.mark.parametrize("seed", range(1, 41))
+def test_a_life_that_was_looked_at(seed: int) -> None:
+    check(seed)
+
+
+@pytest.mark.timeout(900)
+def test_fresh_lives() -> None:
+    first, until = secrets.randbelow(1 << 40), time.monotonic() + SECONDS
+    seed = first
+    while time.monotonic() < until:
+        check(seed)
+        seed += 1
+    assert seed > first
+
+
+@pytest.mark.parametrize("name", MUTATIONS)
+def test_a_rule_that_is_taken_away_is_missed(name: str) -> None:
+    mutation = MUTATIONS[name]
+    with mutation.taken_away():
+        assert live(draw(mutation.seed)).broken
+    assert not live(draw(mutation.seed)).broken

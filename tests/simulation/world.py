@@ -1,0 +1,187 @@
+"""The simulated world of a life: the embedded Armada, the ways to it, and what stands in for threads and sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from concurrent.futures import Executor, Future
+from contextlib import ExitStack, contextmanager
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import patch
+
+from airflow_armada.api import submit_pb2
+from airflow_armada.client.settings import SiteSettings
+from airflow_armada.hooks.armada import ArmadaHook
+from airflow_armada.standalone.config import Config, Simulation
+from airflow_armada.standalone.in_memory import InMemoryArmada
+from airflow_armada.task.kill import Kill
+from airflow_armada.wait.task_log import LogRecord
+from tests.simulation import blocking
+from tests.simulation.transport import AioChannel, SyncChannel
+from tests.simulation.weather import Spell, Weather, now
+
+TARGET = "armada.simulated:50051"
+SETTINGS = SiteSettings(target=TARGET, tls=None, binoculars=TARGET)
+
+
+class World:
+    """
+    What the life of one or several tasks happens in.
+
+    :param spells: its faults.
+    :param chance: decides about the rest.
+    """
+
+    def __init__(self, spells: Sequence[Spell], chance: random.Random) -> None:
+        self.chance = chance
+        self.table: list[tuple[str, str, str]] = []
+        self.armada = InMemoryArmada(Config(simulation=Simulation(seed=chance.randrange(1 << 30))))
+        self.weather = Weather(spells, self.armada.faults, chance)
+        self.states: Callable[[], dict[str, str]] = dict
+
+    def tell(self, who: str, what: str) -> None:
+        """Note for the table of the life who did what when."""
+        self.table.append((now(), who, what))
+
+    async def unary(self, method: Any, request: Any) -> bytes:
+        """Carry a call to Armada and its answer back."""
+        await asyncio.sleep(self.chance.uniform(0.001, 0.05))
+        self.weather.before(method.name)
+        answer = await self.armada.unary(method, request)
+        self.weather.after(method.name)
+        await asyncio.sleep(self.chance.uniform(0.001, 0.05))
+        if method.name in ("SubmitJobs", "CancelJobs"):
+            self.tell("armada", f"{method.name}: {str(answer).split()}")
+        content: bytes = answer.SerializeToString()
+        return content
+
+    async def stream(self, method: Any, request: Any) -> AsyncIterator[bytes]:
+        """Carry a stream."""
+        self.weather.before(method.name)
+        async for message in self.armada.stream(method, request):
+            yield message.SerializeToString()
+
+    @contextmanager
+    def in_place(self) -> Iterator[None]:
+        """Let the provider's code meet this world wherever it would open a channel, start a thread or ask Airflow."""
+
+        def here(*_: Any, **__: Any) -> SiteSettings:
+            return SETTINGS
+
+        async def there(*_: Any, **__: Any) -> SiteSettings:
+            return SETTINGS
+
+        package = "airflow_armada"
+        stand_ins: dict[str, Any] = {
+            f"{package}.client.channel.open_channel": lambda *_, **__: SyncChannel(self),
+            f"{package}.client.channel.open_aio_channel": lambda *_, **__: AioChannel(self),
+            f"{package}.follow.log.log_service.open_aio_channel": lambda *_, **__: AioChannel(self),
+            f"{package}.follow.site_channels.open_aio_channel": lambda *_, **__: AioChannel(self),
+            f"{package}.task.segment.settings_for_task": here,
+            f"{package}.task.submit.sites.settings_for_task": here,
+            f"{package}.task.submit.submission.begin": blocking.begin,
+            f"{package}.task.uninterrupted.begin": blocking.begin,
+            f"{package}.task.end.unfinished.begin": blocking.begin,
+            f"{package}.task.end.unfinished.threading": SimpleNamespace(Thread=_DaemonThread),
+            f"{package}.task.request.attempt.process_age": lambda: 0.0,
+            f"{package}.wait.worker_loop.WorkerLoop": _WorkerLoop,
+            f"{package}.wait.task_log._writer": _Inline,
+            f"{package}.triggers.killed.ask_airflow": self._ask_airflow,
+        }
+        with ExitStack() as stack:
+            for name, value in stand_ins.items():
+                stack.enter_context(patch(name, value))
+            for name in ("settings", "known_settings", "current_or_known_settings"):
+                stack.enter_context(patch.object(ArmadaHook, name, here))
+            stack.enter_context(patch.object(ArmadaHook, "asettings", there))
+            stack.enter_context(patch("airflow.sdk.bases.operator.ExecutorSafeguard.test_mode", True))
+            stack.enter_context(patch.object(Kill, "wait", _wait_for_kill))
+            stack.enter_context(patch.object(LogRecord, "write", _dropped))
+            yield
+
+    async def _ask_airflow(self, _question: Any, _dag_id: str, run_id: str, _task_ids: list[str]) -> Any:
+        """Tell the states of all task instances, some time later."""
+        await asyncio.sleep(self.chance.uniform(0.05, 2))
+        return {run_id: self.states()}
+
+    def put_queue(self) -> None:
+        """Make the queue that all tasks submit to."""
+        self.armada.engine.queues.put(submit_pb2.Queue(name="q", priority_factor=1.0))
+
+
+def _dropped(_record: LogRecord) -> None:
+    """Write no log: what a log shows is not looked at here."""
+
+
+def _wait_for_kill(kill: Kill, seconds: float) -> bool:
+    async def wait() -> bool:
+        until = asyncio.get_running_loop().time() + seconds
+        while not kill.came and (left := until - asyncio.get_running_loop().time()) > 0:  # noqa: ASYNC110
+            await asyncio.sleep(min(left, 0.25))
+        return kill.came
+
+    return blocking.hold(wait())
+
+
+class _Inline(Executor):
+    """Writes at once: nothing waits for a log in this world."""
+
+    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        future.set_result(fn(*args, **kwargs))
+        return future
+
+
+class _DaemonThread:
+    """Stands in for ``threading.Thread``."""
+
+    def __init__(self, target: Any, args: Any = (), name: str = "", daemon: bool = False) -> None:
+        self._work = lambda: target(*args)
+        self._future: blocking.Future[Any] | None = None
+
+    def start(self) -> None:
+        self._future = blocking.begin(self._work, "thread")
+
+    def join(self, timeout: float | None = None) -> None:
+        assert self._future is not None
+        try:
+            self._future.result(timeout)
+        except TimeoutError:
+            return
+
+
+class _WorkerLoop:
+    """Stands in for the thread in which a worker follows its job: its loop is the world's."""
+
+    def __init__(self, killed: Any = lambda: False) -> None:
+        self._task: asyncio.Task[Any] | None = None
+        self._killed = killed
+
+    def run(self, work: Any, *, last_words: float = 0.0) -> Any:
+        from airflow_armada._compat import AirflowTaskTimeout
+
+        if self._killed():
+            raise asyncio.CancelledError
+        self._task = task = asyncio.get_running_loop().create_task(work())
+
+        async def wait(seconds: float | None) -> Any:
+            done, _ = await asyncio.wait({task}, timeout=seconds)
+            if not done:
+                raise TimeoutError
+            return task.result()
+
+        try:
+            return blocking.hold(wait(None))
+        except AirflowTaskTimeout as alarm:
+            try:
+                return blocking.hold(wait(last_words))
+            except TimeoutError:
+                raise alarm from None
+        finally:
+            self.stop()
+
+    def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
