@@ -108,7 +108,7 @@ def test_a_job_that_fails_fails_its_task_and_says_why(run: DagRun, mode: str) ->
 
     assert "it broke" in run.log_text(task_id).splitlines()
     assert "ArmadaJobFailed" in run.errors(task_id)
-    assert "base=3" in run.errors(task_id)
+    assert "Exit code 3" in run.errors(task_id)
 
 
 @by_mode
