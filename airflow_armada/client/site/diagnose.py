@@ -10,6 +10,7 @@ from typing import Any, Literal
 import grpc
 
 from airflow_armada.api import binoculars_pb2, core_v1_pb2, empty_pb2, event_pb2, submit_pb2
+from airflow_armada.api.loopback_token import loopback_port, read_token
 from airflow_armada.api.methods import Binoculars, Event, Method, QueueService, Submit
 from airflow_armada.client.address import CLUSTER_ID, Address
 from airflow_armada.client.auth.credentials import Anonymous, Basic, BearerToken, Credentials
@@ -144,7 +145,12 @@ def _credentials(settings: SiteSettings, _: str, timeout: float) -> list[Finding
         return [Finding("credentials", "failed", text, _proxy_fix(error, settings) or _fix(error))]
     except ArmadaError as error:
         return [Finding("credentials", "failed", str(error))]
-    text = "accepted without credentials" if kind == Anonymous.__name__ else f"credentials accepted ({kind})"
+    if kind != Anonymous.__name__:
+        text = f"credentials accepted ({kind})"
+    elif settings.tls is None and read_token(loopback_port(settings.target)):
+        text = "accepted with the token that the embedded Armada has left for this user"
+    else:
+        text = "accepted without credentials"
     return [Finding("credentials", "ok", text), *_announced_expiry(settings, authorization)]
 
 

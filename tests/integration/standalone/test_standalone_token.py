@@ -18,6 +18,7 @@ from airflow_armada.api.loopback_token import TokenFile, read_token, token_file
 from airflow_armada.client.channel import open_aio_channel, open_channel
 from airflow_armada.client.client import ArmadaClient
 from airflow_armada.client.settings import SiteSettings
+from airflow_armada.client.site.diagnose import diagnose
 from airflow_armada.standalone.auth import Credentials
 from airflow_armada.standalone.server import StandaloneArmada
 from tests.integration.standalone.api import Armada
@@ -54,6 +55,12 @@ def test_clients_of_the_same_user_find_the_token(server: StandaloneArmada) -> No
     assert health(server.target) == SERVING
     assert health(f"localhost:{server.port}") == SERVING
     assert "token" not in json.loads(server.connection())["extra"]
+
+
+def test_the_diagnosis_says_by_what_it_got_in(server: StandaloneArmada) -> None:
+    found = diagnose(SiteSettings(target=server.target, tls=None))
+
+    assert "token that the embedded Armada has left for this user" in str(found.findings)
 
 
 async def test_so_do_asyncio_clients(server: StandaloneArmada) -> None:
