@@ -73,7 +73,8 @@ class KubernetesNative(RenewedCredentials):
             "spec": {"audiences": [], "expirationSeconds": self.expiry},
         }
         now = time.time()
-        status = _post(_api_server() + path, request, authorization, f"{self.directory}/ca.crt").get("status") or {}
+        answer = _post(_api_server() + path, request, authorization, f"{self.directory}/ca.crt")
+        status = answer["status"] if isinstance(answer.get("status"), dict) else {}
         token = bearer(str(status.get("token") or ""), "the token from the Kubernetes API server")
         return Token(
             token.removeprefix("Bearer "), obtained_at=now, expires_at=_time(status.get("expirationTimestamp"))

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from airflow_armada.client.auth import kubernetes_native, oidc_client, oidc_login
@@ -132,6 +132,7 @@ def test_fuzz_only_a_request_with_the_right_state_is_the_answer_to_a_login(path:
 
 
 @given(STATUSES, BODIES)
+@example(200, b'{"status": true}')
 def test_fuzz_kubernetes_gives_a_token_or_an_error(status: int, body: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         for name in ("token", "ca.crt", "namespace"):
