@@ -21,8 +21,10 @@ _VOLUME = "airflow-xcom"
 # Signals reach the command, and its exit code is the container's. No more is used than the simplest image has.
 _SCRIPT = f"""
 file=$1; shift
+child= told=
+trap 'told=1; [ -z "$child" ] || kill -TERM $child 2>/dev/null' TERM INT
 "$@" & child=$!
-trap 'kill -TERM $child 2>/dev/null' TERM INT
+[ -z "$told" ] || kill -TERM $child 2>/dev/null
 wait $child; code=$?
 while kill -0 $child 2>/dev/null; do wait $child; code=$?; done
 [ $code -eq 0 ] || exit $code
