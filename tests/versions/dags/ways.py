@@ -23,7 +23,10 @@ JOBS = {
     "hands_in": ("echo '::armada-result::{\"answer\": 42}'", {"get_result": True}),
     "second_try": ("exit $((2 - AIRFLOW_CTX_TRY_NUMBER))", AGAIN),
     "rejected": ("echo never", {"container_resources": {"cpu": "1000", "memory": "16Mi"}, "retries": 2}),
-    "preempted": ("[ $AIRFLOW_CTX_RESUBMISSION = 1 ] || sleep 600; echo again", {"preemption_retries": 1}),
+    "preempted": (
+        "[ $AIRFLOW_CTX_RESUBMISSION = 1 ] || sleep 600; echo again",
+        {"preemption_retries": 1, "priority_class_name": "armada-preemptible"},
+    ),
     "cleared": ("[ $AIRFLOW_CTX_TRY_NUMBER = 2 ] || sleep 600; echo again", {}),
     "out_of_time": ("sleep 600", {"execution_timeout": timedelta(seconds=15)}),
     "marked": ("echo waiting; sleep 600", {}),
