@@ -218,8 +218,8 @@ def _read_base(value: Any, path: str, problems: list[Problem]) -> JobFile | None
 
 def _container_name(pod: core_v1_pb2.PodSpec, spec: JobSpec, problems: list[Problem]) -> str:
     """A name that the base does not have makes a new container, if there is an image for it."""
-    if not isinstance(spec.container_name, str):
-        problems.append(Problem("container_name", "", f"expected text, got {type_name(spec.container_name)}"))
+    if not isinstance(spec.container_name, str) or not spec.container_name.isprintable():
+        problems.append(Problem("container_name", "", f"expected a name, got {type_name(spec.container_name)}"))
         return ""
     names = [container.name for container in pod.containers]
     if spec.container_name and names and spec.container_name not in names and not spec.image:

@@ -50,7 +50,7 @@ class _KubernetesLoader(yaml.SafeLoader):
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
         try:
             return super().construct_object(node, deep)
-        except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
+        except (ValueError, LookupError, TypeError, AttributeError, OverflowError):
             what = f"not a value of type {node.tag.removeprefix(_YAML)}"
             raise yaml.constructor.ConstructorError(None, None, what, node.start_mark) from None
 

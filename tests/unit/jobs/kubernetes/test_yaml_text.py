@@ -71,6 +71,7 @@ def test_several_documents_and_empty_ones() -> None:
         ("a: !!bool x", "pod_spec: not valid YAML at line 1, column 4: not a value of type bool"),
         ("a: !!int ''", "not a value of type int"),
         ("a: !!float x", "not a value of type float"),
+        ("a: !!float ''", "not a value of type float"),
         ("a: " + "9" * 5000, "not a value of type int"),
         ("a: !!timestamp x", "could not determine a constructor for the tag"),
         ("a: !!set {b}", "could not determine a constructor for the tag"),
