@@ -8,7 +8,7 @@ from copy import copy
 from typing import TYPE_CHECKING, Any
 
 from airflow_armada.task.arguments.declared import JOB_ARGUMENTS
-from airflow_armada.task.arguments.known_job import is_template_file
+from airflow_armada.task.arguments.known_job import is_template_file, template_source
 from airflow_armada.task.check_task import check_operator
 from airflow_armada.task.request.attempt import Attempt
 from airflow_armada.task.request.identity import JobIdentity
@@ -47,8 +47,8 @@ def _unrendered(operator: TaskArguments) -> Prepared:
     env = operator.get_template_env()
     for name in JOB_ARGUMENTS:
         value = getattr(operator, name)
-        if name in ("job_request", "pod_spec") and is_template_file(value) and env.loader is not None:
-            value = env.loader.get_source(env, value)[0]
+        if name in ("job_request", "pod_spec") and is_template_file(value):
+            value = template_source(value, env) or value
         if not _can_be_read(name, value):
             value = None
             notes.append(f"{name} is known only in a run, and left out here")

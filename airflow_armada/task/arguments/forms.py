@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow_armada.task.arguments.checks import is_template
-from airflow_armada.task.arguments.known_job import is_template_file
+from airflow_armada.task.arguments.known_job import is_template_file, template_source
 
 if TYPE_CHECKING:
     import jinja2
@@ -28,8 +28,8 @@ def resolve(name: str, value: Any, context: Context, env: jinja2.Environment) ->
     if name in _BASES:
         if callable(value):
             value = value(context)
-        if is_template_file(value) and env.loader is not None:
-            return env.loader.get_source(env, value)[0]
+        if is_template_file(value) and (source := template_source(value, env)) is not None:
+            return source
     return value if _is_plain(value) else _plain(name, value)
 
 

@@ -12,6 +12,7 @@ from datetime import timedelta
 from functools import partial
 from inspect import isfunction, signature
 from itertools import count
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_armada.task.arguments.checks import is_template
@@ -19,6 +20,8 @@ from airflow_armada.task.arguments.declared import JOB_ARGUMENTS
 from airflow_armada.task.arguments.templates import template_problems
 
 if TYPE_CHECKING:
+    import jinja2
+
     from airflow_armada.jobs.checks.server_rules import ServerRules
     from airflow_armada.jobs.problems import Problem
     from airflow_armada.task.arguments.task_arguments import TaskArguments
@@ -97,6 +100,10 @@ def _marked(value: Any, name: str) -> Any:
     if name in _BASES and is_message(value):
         return _UNKNOWN if is_template(str(value)) else value
     if name in _BASES and is_template_file(value):
+        if Path(value).is_absolute() and not is_template(value) and not Path(value).is_file():
+            from airflow_armada.jobs.problems import InvalidJob, Problem
+
+            raise InvalidJob([Problem(name, repr(value), "there is no such file", "workers need it at the same path")])
         return _UNKNOWN
     return _mark(to_plain(value, name))
 
@@ -109,6 +116,19 @@ def is_template_file(value: Any) -> bool:
     :return: true for the name of a YAML or JSON file.
     """
     return isinstance(value, str) and value.endswith((".yaml", ".yml", ".json")) and "\n" not in value
+
+
+def template_source(path: str, env: jinja2.Environment) -> str | None:
+    """
+    Read a template file.
+
+    :param path: its path, or its name in one of the folders in which Airflow looks for templates.
+    :param env: knows those folders.
+    :return: what it holds; None for a name where there are no such folders.
+    """
+    if Path(path).is_absolute():
+        return Path(path).read_text(encoding="utf-8")
+    return env.loader.get_source(env, path)[0] if env.loader is not None else None
 
 
 def _mark(value: Any) -> Any:
