@@ -133,6 +133,8 @@ class SimulatedTask:
         self.end: BaseException | None = None
         self.ended_at = float("inf")
         self.killed_by_user = False
+        self.excused = ""
+        self.dead_in_try = 0
         self.cleared = 0
         self._process: blocking.Process | None = None
         self._thread: blocking.Thread[Any] | None = None
@@ -234,14 +236,17 @@ class SimulatedTask:
             assert operator is not None
             blocking.Thread(operator.on_kill, self._process)
             await asyncio.wait({self._thread.task}, timeout=5.0)
+            if self.world.weather.is_bad:
+                self.excused = "Airflow grants a killed worker five seconds, and Armada could not be told"
         self._process.kill()
         if how == "SIGKILL":
+            self.dead_in_try = self.ti.try_number
             self.tell("the worker is dead")
             await asyncio.sleep(HEARTBEAT_TIMEOUT)
 
     async def _defer(self, trigger: Any) -> Any:
         """Run the trigger, and give its event; None where the user has ended the deferral."""
-        self.ti.state = "deferred"
+        self.ti.state, self._trigger = "deferred", None
         classpath, kwargs = trigger.serialize()
         assert classpath.endswith("ArmadaJobTrigger")
         self.tell(f"deferred: job {kwargs['job_id']}")
@@ -290,8 +295,10 @@ class SimulatedTask:
     def _take_away(self, state: str, what: str) -> None:
         self.tell(what)
         was, self.ti.state = self.ti.state, state
-        if was == "deferred" and self._trigger is not None:
+        if was == "deferred" and self._trigger is not None and not self._trigger.done():
             self._trigger.cancel(USER_ACTION)
+        elif was == "deferred":
+            self.excused = "Airflow tells nobody of a kill while the trigger does not run"
         if not self._interrupted.done():
             self._interrupted.set_result("SIGTERM")
 

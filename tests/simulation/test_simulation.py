@@ -15,7 +15,7 @@ from tests.simulation.__main__ import report
 from tests.simulation.life import draw, live, shrunk
 from tests.simulation.mutations import MUTATIONS
 
-SECONDS = float(os.environ.get("SIMULATE_SECONDS", "60"))
+SECONDS = float(os.environ.get("SIMULATE_SECONDS", "0"))
 
 
 @pytest.fixture(autouse=True)
@@ -40,12 +40,16 @@ def test_a_life_can_be_repeated_from_its_seed() -> None:
     assert live(draw(9)).table == live(draw(9)).table
 
 
-@pytest.mark.parametrize("seed", range(1, 41))
-def test_a_life_that_was_looked_at(seed: int) -> None:
-    check(seed)
+@pytest.mark.parametrize("first", range(0, 400, 20))
+def test_lives_of_the_same_seeds_each_time(first: int) -> None:
+    for seed in range(first, first + 20):
+        check(seed)
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(0)
+@pytest.mark.skipif(
+    not SECONDS, reason="SIMULATE_SECONDS is not set: what is pushed is judged by the same lives each time"
+)
 def test_fresh_lives() -> None:
     first, until = secrets.randbelow(1 << 40), time.monotonic() + SECONDS
     seed = first

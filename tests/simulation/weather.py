@@ -72,6 +72,11 @@ class Weather:
     def network_is_down(self) -> bool:
         return self.has("network down")
 
+    @property
+    def is_bad(self) -> bool:
+        """Whether there is any fault now."""
+        return bool(self._active)
+
     async def run(self) -> None:
         """Let the spells begin and end."""
         await asyncio.gather(*(self._run(spell) for spell in self._spells))
