@@ -15,6 +15,11 @@ from tests.simulation.__main__ import report
 from tests.simulation.life import draw, live, shrunk
 from tests.simulation.mutations import MUTATIONS
 
+FOUND = {
+    190332633054: "a try that timed out while the bus was away cancelled one of two copies of the submission before it",
+}
+"""Seeds of lives that have gone wrong, and what was wrong."""
+
 SECONDS = float(os.environ.get("SIMULATE_SECONDS", "0"))
 
 
@@ -44,6 +49,11 @@ def test_a_life_can_be_repeated_from_its_seed() -> None:
 def test_lives_of_the_same_seeds_each_time(first: int) -> None:
     for seed in range(first, first + 20):
         check(seed)
+
+
+@pytest.mark.parametrize("seed", FOUND)
+def test_a_life_that_has_found_a_fault(seed: int) -> None:
+    check(seed)
 
 
 @pytest.mark.timeout(0)

@@ -136,7 +136,6 @@ class Submission:
             except Exception as error:
                 if not self._in_doubt and not _may_have_been_accepted(error):
                     return []
-        # The answer tells one; attempts before it may have made others.
         while not found and time.monotonic() < until:
             try:
                 found.update(self._lookup.jobs(record))
@@ -144,6 +143,8 @@ class Submission:
                 log.warning("Cannot look for the job that may have been submitted: %s", error)
             if not found and self._kill.wait(_PAUSE):
                 break
+        if found and self._in_doubt:
+            found.update(self.wait_until_known(record.with_job_id(min(found))))
         return [record.job._replace(job_id=job_id) for job_id in sorted(found)]
 
     def _submit(self, record: JobRecord, item: submit_pb2.JobSubmitRequestItem) -> str:
