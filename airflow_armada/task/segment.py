@@ -271,7 +271,7 @@ class Segment:
                 submitted = how(takeover)
                 return self._take(self._wait_for(submitted, target))
             except BaseException as error:
-                self._unfinished.leave_submissions(takeover.left, sites, error)
+                self._unfinished.leave_submissions(takeover, sites, error)
                 raise
 
     def _wait_for(self, submitted: Submitted, target: Target) -> JobWait:

@@ -17,6 +17,7 @@ from tests.simulation.mutations import MUTATIONS
 
 FOUND = {
     190332633054: "a try that timed out while the bus was away cancelled one of two copies of the submission before it",
+    190332634315: "a last try that timed out while it submitted left the job that the bus had published for another",
 }
 """Seeds of lives that have gone wrong, and what was wrong."""
 

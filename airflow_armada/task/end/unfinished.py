@@ -22,9 +22,9 @@ from airflow_armada.wait.job_wait import JobWait
 
 if TYPE_CHECKING:
     from airflow_armada.task.arguments.task_arguments import TaskArguments
-    from airflow_armada.task.submit.record import JobRecord
     from airflow_armada.task.submit.sites import Sites
     from airflow_armada.task.submit.submission import Submission
+    from airflow_armada.task.submit.takeover import Takeover
 
 TIMED_OUT = "execution_timeout has passed"
 STOPPED_WAITING = "the task stopped waiting for the job"
@@ -141,11 +141,11 @@ class UnfinishedJob:
         else:
             self.end(TIMED_OUT, "timed_out")
 
-    def leave_submissions(self, left: JobRecord | None, sites: Sites, error: BaseException) -> None:
+    def leave_submissions(self, takeover: Takeover, sites: Sites, error: BaseException) -> None:
         """
         Decide about what may have been submitted when the task ends before it has its job.
 
-        :param left: the job of an earlier try that was neither taken over nor ended yet.
+        :param takeover: knows of jobs of earlier tries that were neither taken over nor ended yet.
         :param sites: where something may have been submitted.
         :param error: what ends the task.
         """
@@ -159,8 +159,11 @@ class UnfinishedJob:
         seconds, reason = (_KILL_TIMEOUT, KILLED) if self._kill.came else (_OUTCOME_GRACE, STOPPED_WAITING)
         for conn_id, submission in sites.submissions().items():
             self.cancel(_outcome(submission, seconds), conn_id, reason)
+        left = takeover.left
         if left is not None and left.job_id:
             self.cancel([left.job], left.armada_conn_id or self._arguments.armada_conn_id, reason)
+        if not self._kill.came:
+            self.cancel(_patient(takeover.late_jobs, "armada-late"), self._arguments.armada_conn_id, reason)
 
     def _is_left_to_next_try(self, error: BaseException) -> bool:
         """Tell whether another try will look after a job; Airflow never retries after some errors."""
@@ -170,14 +173,18 @@ class UnfinishedJob:
 def _outcome(submission: Submission, seconds: float) -> list[JobRef]:
     if submission.unsettled is None:
         return []
-    future = begin(lambda: submission.outcome(seconds), "armada-outcome")
-    while True:
-        try:
-            jobs = future.result()
-            break
-        except AirflowTaskTimeout:
-            continue
+    jobs = _patient(lambda: submission.outcome(seconds), "armada-outcome")
     if not jobs:
         client_id = submission.unsettled.client_id
         log.error("Whether Armada has made a job of this try is not known; its client id would be %s", client_id)
     return jobs
+
+
+def _patient(look: Callable[[], list[JobRef]], name: str) -> list[JobRef]:
+    """Look to the end, although Airflow's alarm comes meanwhile: the task ends with it in any case."""
+    future = begin(look, name)
+    while True:
+        try:
+            return future.result()
+        except AirflowTaskTimeout:
+            continue

@@ -143,8 +143,10 @@ class Submission:
                 log.warning("Cannot look for the job that may have been submitted: %s", error)
             if not found and self._kill.wait(_PAUSE):
                 break
-        if found and self._in_doubt:
-            found.update(self.wait_until_known(record.with_job_id(min(found))))
+        if found:
+            self.unsettled = known = record.with_job_id(min(found))
+            if self._in_doubt:
+                found.update(self.wait_until_known(known))
         return [record.job._replace(job_id=job_id) for job_id in sorted(found)]
 
     def _submit(self, record: JobRecord, item: submit_pb2.JobSubmitRequestItem) -> str:

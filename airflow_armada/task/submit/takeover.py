@@ -67,6 +67,7 @@ class Takeover:
         submissions: Callable[[str], Submission],
     ) -> None:
         self.left: JobRecord | None = None
+        self._doubts: list[JobRecord] = []
         self._attempt = attempt
         self._journal = journal
         self._target = target
@@ -85,14 +86,50 @@ class Takeover:
         if self._attempt.is_first:
             return Submitted(self.submit(0))
         previous = self._previous()
+        self._doubts = self._in_doubt(previous)
         if previous is None:
-            return self._look_again(Submitted(self.submit(0)), self._guesses(self._attempt.try_number - 1))
+            return self._look_again(Submitted(self.submit(0)))
         self.left = previous
         kept = self._settle(previous)
         self.left = None
         if kept is None:
             kept = Submitted(self.submit(self._next_number(previous)))
-        return kept if previous.job_id else self._look_again(kept, [previous])
+        return self._look_again(kept) if self._doubts else kept
+
+    def _in_doubt(self, previous: JobRecord | None) -> list[JobRecord]:
+        """Give the submissions of earlier tries of which nobody knows whether a job has come, or will."""
+        newest = self._attempt.try_number - 1
+        doubts = [previous] if previous is not None and not previous.job_id else []
+        for number in range(previous.try_number + 1 if previous is not None else newest, newest + 1):
+            doubts += self._guesses(number)
+        return doubts
+
+    def late_jobs(self) -> list[JobRef]:
+        """
+        Find jobs of earlier tries that nobody knew of when this try submitted its own.
+
+        While Armada's message bus is away, a look finds nothing; once this try's job is known, what was published
+        before it is known, too.
+
+        :return: those that have not ended.
+        """
+        submission = self._submissions(self._target.armada_conn_id)
+        own = submission.unsettled
+        doubts = [doubt for doubt in self._doubts if own is None or doubt.client_id != own.client_id]
+        if own is not None and own.job_id and doubts:
+            submission.wait_until_known(own)
+        found: list[JobRef] = []
+        for doubt in doubts:
+            try:
+                jobs = self._lookups(self._conn_id(doubt)).jobs(doubt)
+            except ArmadaUnavailable as error:
+                log.warning("Whether try %d has left a job is not known: %s", doubt.try_number, error)
+                continue
+            late = [doubt.job._replace(job_id=job_id) for job_id, state in jobs.items() if not state.is_terminal()]
+            if late:
+                log.warning("Try %d has left job %s, which Armada knows only now", doubt.try_number, late[0].job_id)
+            found += late
+        return found
 
     def submit(self, resubmission: int, spent: int = 0) -> JobRecord:
         """
@@ -240,27 +277,13 @@ class Takeover:
             if not state.is_terminal():
                 submission.cancel(record.job._replace(job_id=job_id), REPLACED)
 
-    def _look_again(self, own: Submitted, doubts: list[JobRecord]) -> Submitted:
-        """
-        Look once more for jobs of earlier tries of which nobody knows whether they were submitted.
-
-        While Armada's message bus is away, a look finds nothing; once this try's job is known, what was published
-        before it is known, too.
-        """
-        submission = self._submissions(self._target.armada_conn_id)
-        if own.adopted or own.record.client_id in {doubt.client_id for doubt in doubts}:
-            return own
-        submission.wait_until_known(own.record)
-        for doubt in doubts:
-            try:
-                jobs = self._lookups(self._conn_id(doubt)).jobs(doubt)
-            except ArmadaUnavailable as error:
-                log.warning("Whether try %d has left a job is not known: %s", doubt.try_number, error)
-                continue
-            if late := [job_id for job_id, state in jobs.items() if not state.is_terminal()]:
-                log.warning("Try %d has left job %s, which Armada knows only now", doubt.try_number, late[0])
-            for job_id in late:
-                submission.cancel(doubt.job._replace(job_id=job_id), REPLACED)
+    def _look_again(self, own: Submitted) -> Submitted:
+        """Cancel jobs of earlier tries of which nobody knew whether they were submitted."""
+        if not own.adopted:
+            submission = self._submissions(self._target.armada_conn_id)
+            for job in self.late_jobs():
+                submission.cancel(job, REPLACED)
+        self._doubts = []
         return own
 
     def _conn_id(self, record: JobRecord) -> str:
