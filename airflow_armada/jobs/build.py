@@ -121,16 +121,6 @@ def build(**arguments: Any) -> submit_pb2.JobSubmitRequestItem:
     return build_request(JobSpec(**arguments)).item
 
 
-def to_request_item(spec: JobSpec) -> submit_pb2.JobSubmitRequestItem:
-    """The request item for a job.
-
-    :param spec: what the author says
-    :return: the item
-    :raises InvalidJob: naming everything that cannot be read
-    """
-    return build_request(spec).item
-
-
 def build_request(spec: JobSpec) -> JobRequest:
     """The request for a job, with what was filled in.
 

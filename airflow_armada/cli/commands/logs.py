@@ -80,8 +80,8 @@ def _print(log: _Log, timestamps: bool, container: str, output: Output) -> bool:
     for line in lines:
         text = line.line.decode("utf-8", "replace")
         value = {"time": line.timestamp, "container": log.container, "line": text}
-        parts = (line.timestamp if timestamps else "", f"[{container}]" if container else "", printable(text, _LONGEST))
-        output.both(" ".join(part for part in parts[:2] if part) + (" " if any(parts[:2]) else "") + parts[2], value)
+        head = (f"{line.timestamp} " if timestamps else "") + (f"[{container}] " if container else "")
+        output.both(head + printable(text, _LONGEST), value)
     return bool(lines)
 
 

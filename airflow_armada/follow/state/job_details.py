@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from airflow_armada.api import event_pb2, job_pb2, submit_pb2
+from airflow_armada.api import event_pb2, submit_pb2
 from airflow_armada.client.timestamps import rfc3339
 from airflow_armada.follow.state import progress
 from airflow_armada.follow.state.fold import fold
@@ -136,9 +136,3 @@ def _end_events(details: Any, run: Any, error: str) -> Iterator[tuple[str, Any]]
             yield "preempted", event_pb2.JobPreemptedEvent(created=at, reason=error, run_id=details.latest_run_id)
         cause = event_pb2.Rejected if details.state == submit_pb2.REJECTED else event_pb2.Error
         yield "failed", event_pb2.JobFailedEvent(created=at, reason=error, cause=cause)
-
-
-def run_state(details: Any) -> str:
-    """Name the state of the latest run, for messages."""
-    run = latest_run(details)
-    return job_pb2.JobRunState.Name(run.state) if run is not None else ""

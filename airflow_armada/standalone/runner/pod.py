@@ -167,10 +167,6 @@ class Pod:
         sidecars = frozenset(one.name for one in self.init_containers if one.spec.restartPolicy == "Always")
         return failure_of(self._end, [*self.containers, *self.init_containers], sidecars)
 
-    def container_spec(self, name: str) -> Container | None:
-        """Return the spec of a container by its name."""
-        return next((one.spec for one in self.all_containers if one.name == name), None)
-
     def measure(self) -> Usage:
         """Return what the pod uses, with the peak up to now."""
         spent = [container.usage for container in self.all_containers]

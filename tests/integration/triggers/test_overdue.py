@@ -3,31 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from typing import Any
-
-import pytest
 
 from airflow_armada.client.channel import open_channel
 from airflow_armada.client.client import ArmadaClient
 from airflow_armada.client.settings import SiteSettings
 from airflow_armada.client.typings import JobState
-from airflow_armada.hooks.armada import forget_connections
 from airflow_armada.jobs.build import build
 from airflow_armada.standalone.server import StandaloneArmada
 from airflow_armada.triggers.armada import ArmadaJobTrigger
-from tests.support.airflow_stack import armada_connection
 from tests.support.components import wait_until
-
-
-@pytest.fixture
-def armada(monkeypatch: pytest.MonkeyPatch) -> Iterator[StandaloneArmada]:
-    with StandaloneArmada(cpus=1, memory="1Gi") as server:
-        server.create_queue("q")
-        monkeypatch.setenv("AIRFLOW_CONN_ARMADA_DEFAULT", armada_connection(server.target))
-        forget_connections()
-        yield server
-        forget_connections()
 
 
 def submitted(armada: StandaloneArmada, cpus: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
 
 import pytest
 
@@ -13,24 +12,12 @@ from airflow_armada.client.channel import open_channel
 from airflow_armada.client.client import ArmadaClient
 from airflow_armada.client.settings import SiteSettings
 from airflow_armada.client.typings import JobState
-from airflow_armada.hooks.armada import forget_connections
 from airflow_armada.jobs.build import build_request
 from airflow_armada.jobs.job_spec import JobSpec
 from airflow_armada.standalone.server import StandaloneArmada
 from airflow_armada.triggers.armada import ArmadaJobTrigger
-from tests.support.airflow_stack import armada_connection
 from tests.support.components import wait_until
 from tests.support.trigger_runner import Runner, StuckLog, Supervisor, supervised_by, task_instance
-
-
-@pytest.fixture
-def armada(monkeypatch: pytest.MonkeyPatch) -> Iterator[StandaloneArmada]:
-    with StandaloneArmada(cpus=1, memory="1Gi") as server:
-        server.create_queue("q")
-        monkeypatch.setenv("AIRFLOW_CONN_ARMADA_DEFAULT", armada_connection(server.target))
-        forget_connections()
-        yield server
-        forget_connections()
 
 
 def submitted(armada: StandaloneArmada, count: int) -> list[str]:
