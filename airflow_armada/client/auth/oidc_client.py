@@ -225,10 +225,10 @@ def struck(text: str, secrets: Iterable[str]) -> str:
     :param text: what a server sent
     :param secrets: what it had been sent
     """
-    for secret in (one.removeprefix("Basic ").removeprefix("Bearer ") for one in secrets):
+    for secret in (one.removeprefix("Basic ").removeprefix("Bearer ") or one for one in secrets):
         raw = secret.encode("utf-8", "surrogatepass")
         encoded = [encode(raw).decode().rstrip("=") for encode in (base64.b64encode, base64.urlsafe_b64encode)]
-        forms = [secret, quote(secret, safe=""), quote(secret), quote_plus(secret), *encoded]
+        forms = [secret, quote(raw, safe=""), quote(raw), quote_plus(raw), *encoded]
         for form in sorted(filter(None, forms), key=len, reverse=True):
             text = text.replace(form, "***")
     return text
