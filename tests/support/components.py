@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
+import random
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
@@ -18,11 +21,29 @@ import psutil
 STACK_MARK = "AIRFLOW_STACK_MARK"
 
 
+_reserved: list[IO[bytes]] = []
+
+
 def free_port() -> int:
-    """Return a loopback port that nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a loopback port that nobody listens on, and that nobody else who asks so is given while we live.
+
+    It lies below the ports that Linux gives to outgoing connections, and is marked as taken by a lock on a file:
+    whoever shall listen on it may start many seconds later, beside another stack of the same machine.
+    """
+    folder = Path(tempfile.gettempdir()) / f"test-ports-{os.getuid()}"
+    folder.mkdir(exist_ok=True)
+    for port in random.SystemRandom().sample(range(15_000, 32_000), 1_000):
+        mark = (folder / str(port)).open("wb")
+        try:
+            fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", port))
+        except OSError:
+            mark.close()
+            continue
+        _reserved.append(mark)
+        return port
+    raise RuntimeError("None of 1,000 ports of this machine is free.")
 
 
 def wait_until(condition: Callable[[], object], what: str, deadline: float = 60.0, every: float = 0.1) -> None:

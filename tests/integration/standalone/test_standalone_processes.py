@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -16,6 +15,7 @@ import pytest
 from airflow_armada.api import methods
 from airflow_armada.standalone.server import StandaloneArmada
 from tests.integration.standalone.api import JOB_SET, QUEUE, Armada, container, job, kind_of, shell, wait_until
+from tests.support.components import free_port
 
 FORKS = "sleep 1000 & setsid sleep 1000 & (setsid sh -c 'sleep 1000' &) ; echo $$ $!; wait"
 
@@ -208,9 +208,7 @@ def sidecar(handler: dict[str, object], **probe: object) -> object:
     """Return a sidecar that is ready half a second after its start."""
     script = "import http.server, time; time.sleep(0.5); open('ready', 'w').close(); s = http.server.HTTPServer"
     script += "(('127.0.0.1', PORT), http.server.SimpleHTTPRequestHandler); s.serve_forever()"
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     return container(
         sys.executable,
         "-c",
