@@ -283,7 +283,9 @@ class Segment:
     def _reason_to_resubmit(self, wait: JobWait, outcome: Outcome) -> str:
         end = infrastructure_end(outcome)
         if end in wait.resubmit_on:
-            return _RESUBMIT_REASONS[end]
+            if wait.deadline is None or time.time() + _back_off(wait.spent + 1) < wait.deadline:
+                return _RESUBMIT_REASONS[end]
+            log.warning("execution_timeout leaves no time to submit Armada job %s again", wait.job_id)
         if outcome.status == "succeeded":
             return "of the try before has succeeded, and its result is gone with its pod"
         if self._had_ended_before(wait, outcome):
@@ -309,7 +311,7 @@ class Segment:
             from airflow_armada.wait.task_log import write_again
 
             write_again(records)
-        self._kill.wait(min(_FIRST_BACK_OFF * 2 ** max(spent - 1, 0), _MAX_BACK_OFF))
+        self._kill.wait(_back_off(spent))
         self._stop_if_killed(wait)
         identity = self._attempt.identity(number)
         target = make_target(self._arguments, identity, self._settings(self._arguments.armada_conn_id))
@@ -352,6 +354,11 @@ class Segment:
 
     def _settings(self, conn_id: str) -> SiteSettings:
         return settings_for_task(ArmadaHook(conn_id))
+
+
+def _back_off(spent: int) -> float:
+    """Give the seconds before a resubmission, by how many of them it makes."""
+    return min(_FIRST_BACK_OFF * 2.0 ** max(spent - 1, 0), _MAX_BACK_OFF)
 
 
 def _time(text: str) -> float:

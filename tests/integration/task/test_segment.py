@@ -17,7 +17,7 @@ from airflow.sdk.execution_time.timeout import timeout as execution_timeout
 
 from airflow_armada._compat import AirflowException, AirflowTaskTimeout, TaskDeferralTimeout, TaskDeferred
 from airflow_armada.client.typings import JobState
-from airflow_armada.exceptions import ArmadaJobTimedOut, ArmadaUnavailable
+from airflow_armada.exceptions import ArmadaJobPreempted, ArmadaJobTimedOut, ArmadaUnavailable
 from airflow_armada.follow.state.outcome import Outcome
 from airflow_armada.hooks.armada import ArmadaHook, forget_connections
 from airflow_armada.operators.armada import ArmadaOperator
@@ -215,6 +215,21 @@ def test_an_adopted_job_that_had_failed_before_spends_no_resubmission(armada: St
     again = JobWait.from_dict(raised.value.trigger.serialize()[1])
     assert adopted.adopted
     assert (again.spent, again.resubmission, again.resubmit_on) == (0, 0, ("preempted",))
+
+
+@pytest.mark.parametrize(("left", "end"), [(60.0, TaskDeferred), (0.5, ArmadaJobPreempted)])
+def test_a_preempted_job_is_submitted_again_as_long_as_there_is_time_for_it(
+    armada: StandaloneArmada, left: float, end: type[BaseException]
+) -> None:
+    operator = task(preemption_retries=1, execution_timeout=timedelta(minutes=5))
+    wait = replace(deferred(operator, context()), deadline=time.time() + left)
+    outcome = Outcome("preempted", wait.job_id)
+    event = {"version": EVENT_VERSION, "wait": wait.to_dict(), "outcome": outcome.to_dict()}
+
+    with pytest.raises(end):
+        operator.execute_complete(context(), event)
+
+    assert len(armada.jobs) == (2 if end is TaskDeferred else 1)
 
 
 def test_the_request_is_built_once_from_its_rendering_to_its_submission(
