@@ -7,8 +7,11 @@ import getpass
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from airflow_armada.api.quantity import parse_quantity
 from airflow_armada.standalone.auth import Credentials
@@ -51,6 +54,11 @@ def _parser() -> argparse.ArgumentParser:
     cluster.add_argument(
         "--allow-host-path", action="append", default=[], metavar="PATH", help="let hostPath volumes lead there"
     )
+    cluster.add_argument(
+        "--error-categories",
+        metavar="FILE",
+        help="YAML: what an executor's configuration has as errorCategories; retry policies go by these categories",
+    )
     simulation = parser.add_argument_group(
         "simulation",
         "No process is started: pods only last. A job's annotations simulate/duration, simulate/exit-code, "
@@ -92,6 +100,22 @@ def _pairs(options: Sequence[str]) -> list[tuple[str, str]]:
 
 def _files(folder: str) -> dict[str, str]:
     return {path.name: path.read_text("utf-8") for path in Path(folder).iterdir() if path.is_file()}
+
+
+def _error_categories(path: str) -> Mapping[str, Any]:
+    """Read the categories of failures.
+
+    :raises ValueError: the file does not hold any
+    """
+    try:
+        data = yaml.safe_load(Path(path).read_text("utf-8"))
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path} is not YAML: {error}") from None
+    if isinstance(data, Mapping):
+        data = data.get("errorCategories", data)
+    if not isinstance(data, Mapping):
+        raise ValueError(f"{path} holds no errorCategories")
+    return data
 
 
 def _simulation(options: argparse.Namespace) -> Simulation | None:
@@ -177,6 +201,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     secrets={name: _files(folder) for name, folder in _pairs(options.secret)},
                     host_paths=tuple(options.allow_host_path),
                 ),
+                error_categories=_error_categories(options.error_categories) if options.error_categories else {},
             ),
         ).start()
     except (OSError, ValueError) as error:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from types import MappingProxyType
+from typing import Any
 
 CLUSTER = "standalone"
 NODE = "standalone-node"
@@ -124,6 +125,9 @@ class Config:
     :param log_limit_in_all: bytes of memory for all logs together
     :param disk_left: part of the disk that the jobs' folders leave free; if they do not, the largest job is evicted
     :param lease_attempts: runs that a job may have before a returned lease fails it
+    :param max_retries: retries that a job may have, whatever its queue's retry policy grants
+    :param error_categories: what an executor's configuration has as ``errorCategories``: which failures get a category,
+        by which retry policies go
     :param priority_classes: the priority classes by name
     :param provided: config maps, secrets and host paths that jobs may use
     :param resources: further resources that jobs may request in all, such as ``nvidia.com/gpu``; they are only counted
@@ -139,6 +143,8 @@ class Config:
     log_limit_in_all: int = 1024 * 2**20
     disk_left: float = 0.05
     lease_attempts: int = 4
+    max_retries: int = 5
+    error_categories: Mapping[str, Any] = field(default_factory=dict)
     retention: Retention = field(default_factory=Retention)
     priority_classes: Mapping[str, PriorityClass] = field(default_factory=lambda: PRIORITY_CLASSES)
     provided: Provided = field(default_factory=Provided)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Protocol, TypeVar
 
 from airflow_armada.api import job_pb2
@@ -35,7 +36,7 @@ class Disruptions:
         self._call(lambda engine: _return_lease(engine, _active(engine, job_id), reason, run_attempted))
 
     def expire_lease(self, job_id: str) -> None:
-        """Let the cluster be lost for too long: the job fails."""
+        """Let the cluster be lost for too long: the job fails, if no retry policy lets it run again."""
         self._call(lambda engine: _expire_lease(engine, _active(engine, job_id)))
 
     def fail_run(self, job_id: str, reason: str = "pod failed", category: str = "transient") -> None:
@@ -82,7 +83,15 @@ def _return_lease(engine: Engine, job: Job, reason: str, run_attempted: bool) ->
 def _expire_lease(engine: Engine, job: Job) -> None:
     engine.transitions.end_run(job, job_pb2.RUN_STATE_LEASE_EXPIRED, "Lease expired")
     engine.report(job, event_messages.lease_expired(job))
-    engine.fail_at_once(job, Failure("Lease expired", category=INTERNAL, subcategory="lease-expired"))
+    failure = Failure("Lease expired", category=INTERNAL, subcategory="lease-expired")
+    verdict = engine.verdict(job, failure, mutate=False)
+    if verdict is not None and verdict.retry:
+        engine.report(job, event_messages.failed(job, failure, retryable=True))
+        engine.requeue(job)
+        return
+    if verdict is not None:
+        failure = replace(failure, reason=f"Lease expired and not retried by policy: {verdict.reason}")
+    engine.fail_at_once(job, failure)
 
 
 def _fail_run(engine: Engine, job: Job, reason: str, category: str) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
 
+from airflow_armada.api.core_v1_pb2 import PodSpec
 from airflow_armada.api.quantity import parse_quantity
 from airflow_armada.api.resource_pb2 import Quantity
 
@@ -29,6 +30,18 @@ def add(parts: Iterable[Mapping[str, Fraction]]) -> dict[str, Fraction]:
     for part in parts:
         for name, amount in part.items():
             total[name] = total.get(name, Fraction(0)) + amount
+    return total
+
+
+def pod_requests(spec: PodSpec) -> dict[str, Fraction]:
+    """Return what a pod takes: its containers together, or its hungriest init container if that is more."""
+    ordinary = [one for one in spec.initContainers if one.restartPolicy != "Always"]
+    sidecars = [one for one in spec.initContainers if one.restartPolicy == "Always"]
+    total = add(amounts(one.resources.requests) for one in (*spec.containers, *sidecars))
+    pick: Callable[[Fraction, Fraction], Fraction] = max
+    for container in ordinary:
+        for name, amount in amounts(container.resources.requests).items():
+            total[name] = pick(total.get(name, Fraction(0)), amount)
     return total
 
 

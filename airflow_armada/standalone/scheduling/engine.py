@@ -10,11 +10,16 @@ import contextlib
 from collections.abc import Iterable, Sequence
 
 from airflow_armada.api import event_pb2
+from airflow_armada.api.submit_pb2 import RetryResourceBump
 from airflow_armada.standalone.config import Config
 from airflow_armada.standalone.faults import Faults
+from airflow_armada.standalone.resource_amounts import pod_requests
+from airflow_armada.standalone.runner.error_categories import read_error_categories
 from airflow_armada.standalone.runner.pods import Pods
 from airflow_armada.standalone.runner.simulation import SimulatedPods
+from airflow_armada.standalone.scheduling import retries
 from airflow_armada.standalone.scheduling.bus import MessageBus
+from airflow_armada.standalone.scheduling.retries import Verdict
 from airflow_armada.standalone.scheduling.scheduler import Scheduler
 from airflow_armada.standalone.scheduling.transitions import Transitions
 from airflow_armada.standalone.store import event_messages, model
@@ -44,6 +49,7 @@ class Engine:
         self._outbox = Outbox(self.events)
         self.transitions = Transitions(self.store, self.scheduler, self.pods, self._outbox)
         self.bus = MessageBus(lambda: faults.bus_away)
+        self._categories = read_error_categories(config.error_categories)
         self._wake = asyncio.Event()
         self._new: list[Job] = []
         self._ended: list[tuple[Job, Run, Failure | None]] = []
@@ -171,7 +177,45 @@ class Engine:
             elif failure.preempted:
                 self.transitions.preempt(job, failure.reason)
             else:
-                self.transitions.fail(job, failure)
+                self._end_badly(job, self._categories.classify(failure))
+
+    def _end_badly(self, job: Job, failure: Failure) -> None:
+        verdict = self.verdict(job, failure)
+        if verdict is None:
+            self.transitions.fail(job, failure)
+        elif verdict.retry:
+            self.transitions.retry(job, failure)
+            self._new.append(job)
+        else:
+            self.transitions.fail(job, failure, retries.declined(failure, verdict.reason))
+
+    def verdict(self, job: Job, failure: Failure, *, mutate: bool = True) -> Verdict | None:
+        """Count a failed run and return what its queue's retry policy says, or None if there is none for the job.
+
+        :param mutate: whether the policy may change the job for its next run
+        """
+        job.failures += 1
+        policy = self.queues.retry_policy(job.queue)
+        if policy is None or retries.opted_out(job):
+            return None
+        verdict = retries.evaluate(policy, failure, job.failures, self.config.max_retries)
+        if not verdict.retry or not mutate:
+            return verdict
+        if verdict.mutation.resources.HasField("memory") and not self._grow(job, verdict.mutation.resources.memory):
+            return Verdict(retry=False, reason=retries.GROWN_TOO_LARGE)
+        # There is one node, and it has been tried.
+        avoided = verdict.mutation.affinity.avoid_same_node
+        return Verdict(retry=False, reason=retries.NO_UNTRIED_NODE) if avoided else verdict
+
+    def _grow(self, job: Job, bump: RetryResourceBump) -> bool:
+        """Give a job more memory for its next run, and return whether it still fits."""
+        spec = retries.grown(job.pod_spec, bump)
+        requests = pod_requests(spec)
+        if not self.scheduler.could_fit(requests):
+            return False
+        self.scheduler.release(job)
+        job.grown, job.requests = spec, requests
+        return True
 
     def _carry_out_preemptions(self) -> None:
         preempts, self._preempts = self._preempts, []

@@ -111,10 +111,13 @@ class Scheduler:
                 candidates.append((float(self.share(queue)) * weight, unit.order, unit))
         return min(candidates, key=lambda candidate: candidate[:2])[2] if candidates else None
 
+    def could_fit(self, requests: Mapping[str, Fraction]) -> bool:
+        """Return whether the empty machine has room for something."""
+        return self._fits(requests, self.capacity)
+
     def _never_fits(self, unit: Unit) -> str:
-        for name, amount in unit.requests.items():
-            if name in self.capacity and amount > self.capacity[name]:
-                return too_large(unit.requests, self.capacity)
+        if not self.could_fit(unit.requests):
+            return too_large(unit.requests, self.capacity)
         for job in unit.jobs:
             if problem := placement_problem(job.pod_spec, self.config.node_labels):
                 return matches_no_node(problem)

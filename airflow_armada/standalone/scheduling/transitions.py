@@ -63,12 +63,21 @@ class Transitions:
         self.say(job, event_messages.succeeded(job))
         self._finish(job, model.SUCCEEDED)
 
-    def fail(self, job: Job, failure: Failure) -> None:
-        """End a job with a failure."""
+    def fail(self, job: Job, failure: Failure, told: Failure | None = None) -> None:
+        """End a job with a failure.
+
+        :param told: how the event tells it, if that is otherwise than the run's own error
+        """
         self.end_run(job, job_pb2.RUN_STATE_FAILED, failure.reason)
         job.error = failure.reason
-        self.say(job, event_messages.failed(job, failure))
+        self.say(job, event_messages.failed(job, told or failure))
         self._finish(job, model.FAILED)
+
+    def retry(self, job: Job, failure: Failure) -> None:
+        """Let a job whose run has failed wait for another one."""
+        self.end_run(job, job_pb2.RUN_STATE_FAILED, failure.reason)
+        self.say(job, event_messages.failed(job, failure, retryable=True))
+        self.requeue(job)
 
     def reject(self, job: Job, problem: str) -> None:
         """End a job that can never run."""

@@ -1,4 +1,4 @@
-"""``api.RetryPolicyService``: retry policies are stored and shown, and not acted on, as in Armada by default."""
+"""``api.RetryPolicyService``: retry policies are stored, shown, and by queues acted on (``scheduling.retries``)."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 import grpc
 
 from airflow_armada.api import empty_pb2, methods, submit_pb2
+from airflow_armada.api.quantity import parse_quantity
 from airflow_armada.standalone.api_error import ApiError
 from airflow_armada.standalone.services.access import Access, Caller
 from airflow_armada.standalone.services.routes import Routes
@@ -91,7 +92,20 @@ def _problem(policy: submit_pb2.RetryPolicy) -> str:
         if rule.action == submit_pb2.RETRY_ACTION_UNSPECIFIED:
             return f'retry policy "{name}" rule {index}: action must be Fail or Retry'
         if not rule.on_category:
-            return f'retry policy "{name}" rule {index}: on_category must not be empty'
+            return f'retry policy "{name}" rule {index}: on_category must be set'
+        if rule.mutate.resources.HasField("memory") and (problem := _bump_problem(rule.mutate.resources.memory)):
+            return f'retry policy "{name}" rule {index}: mutate.resources.memory: {problem}'
     if policy.default_action == submit_pb2.RETRY_ACTION_UNSPECIFIED:
         return f'retry policy "{name}" must set a default action (Fail or Retry)'
     return ""
+
+
+def _bump_problem(bump: submit_pb2.RetryResourceBump) -> str:
+    if bool(bump.static) == bool(bump.factor):
+        return "set exactly one of static and factor" + (", not both" if bump.static else "")
+    if not bump.static:
+        return "" if bump.factor > 1.0 else f"factor {bump.factor:g} must be greater than 1.0"
+    try:
+        return "" if parse_quantity(bump.static) > 0 else f'static quantity "{bump.static}" must be positive'
+    except ValueError as error:
+        return f'invalid static quantity "{bump.static}": {error}'

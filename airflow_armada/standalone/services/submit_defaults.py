@@ -6,7 +6,7 @@ Source: armada's ``internal/server/submit/conversion``.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping
 from fractions import Fraction
 
 from airflow_armada.api import submit_pb2
@@ -14,7 +14,7 @@ from airflow_armada.api.annotations import EXTERNAL_JOB_URI, FAIL_FAST, GANG_UNI
 from airflow_armada.api.core_v1_pb2 import Container, PodSpec, Toleration
 from airflow_armada.standalone.config import DEFAULT_PRIORITY_CLASS, GPU_RESOURCES
 from airflow_armada.standalone.ids import timestamp
-from airflow_armada.standalone.resource_amounts import add, amount_of, amounts, canonical
+from airflow_armada.standalone.resource_amounts import amount_of, canonical, pod_requests
 from airflow_armada.standalone.store import gangs
 from airflow_armada.standalone.store.gangs import Gang
 from airflow_armada.standalone.store.model import Job
@@ -136,15 +136,3 @@ def _fill_tolerations(spec: PodSpec) -> None:
         keys.append("armadaproject.io/gpu")
     for key in keys:
         spec.tolerations.append(Toleration(key=key, operator="Equal", value="true", effect="NoSchedule"))
-
-
-def pod_requests(spec: PodSpec) -> dict[str, Fraction]:
-    """Return what a pod takes: its containers together, or its hungriest init container if that is more."""
-    ordinary = [one for one in spec.initContainers if one.restartPolicy != "Always"]
-    sidecars = [one for one in spec.initContainers if one.restartPolicy == "Always"]
-    total = add(amounts(one.resources.requests) for one in (*spec.containers, *sidecars))
-    pick: Callable[[Fraction, Fraction], Fraction] = max
-    for container in ordinary:
-        for name, amount in amounts(container.resources.requests).items():
-            total[name] = pick(total.get(name, Fraction(0)), amount)
-    return total

@@ -66,6 +66,8 @@ class Job:
     :param priority: lower goes first
     :param history: the states that the job has had, each with its epoch seconds
     :param ticket: which entry of the scheduler's queues is the valid one
+    :param failures: how many of its runs have failed
+    :param grown: the pod spec of its next runs, where a retry policy gives it more memory
     """
 
     spec: submit_pb2.Job
@@ -81,6 +83,8 @@ class Job:
     error: str = ""
     ticket: int = 0
     attempts: int = 0
+    failures: int = 0
+    grown: PodSpec | None = None
 
     @property
     def id(self) -> str:
@@ -96,7 +100,8 @@ class Job:
 
     @property
     def pod_spec(self) -> PodSpec:
-        return self.spec.pod_spec
+        """What its pod is made of."""
+        return self.grown or self.spec.pod_spec
 
     @property
     def priority_class(self) -> str:

@@ -82,6 +82,12 @@ class QueueStore:
         queue = self._queues.get(name)
         return None if queue is None or queue.cordoned else queue.priority_factor
 
+    def retry_policy(self, name: str) -> submit_pb2.RetryPolicy | None:
+        """Return the retry policy that a queue's jobs go by: the first that it names, if there is one."""
+        queue = self._queues.get(name)
+        names = queue.retry_policies if queue else ()
+        return self.retry_policies.get(names[0]) if names else None
+
     def delete_retry_policy(self, name: str) -> None:
         """Delete a retry policy and detach it from the queues that name it."""
         self.retry_policies.pop(name, None)

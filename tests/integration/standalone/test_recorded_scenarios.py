@@ -22,6 +22,7 @@ from tests.integration.standalone.api import Armada, container, job, kind_of, sh
 
 SEQUENCES = Path(__file__).parents[2] / "recorded" / "sequences"
 QUEUE, OTHER_QUEUE, CORDONED = "seq", "seqb", "seqcord"
+RETRIED_QUEUE, PLAIN_QUEUE = "retryq", "plainq"
 FOREVER = container("sleep", "1000")
 PREEMPTIBLE = {"priorityClassName": "armada-preemptible"}
 UNKNOWN = "01hzzzzzzzzzzzzzzzzzzzzzzz"
@@ -38,6 +39,25 @@ def server() -> Iterator[StandaloneArmada]:
     with StandaloneArmada(cpus=16, memory="64Gi", config=Config(cycle=0.01)) as running:
         for name in (QUEUE, OTHER_QUEUE, CORDONED):
             running.create_queue(name)
+        yield running
+
+
+@pytest.fixture(scope="module")
+def categorizing() -> Iterator[StandaloneArmada]:
+    """As the real one was set up for the scenarios of retry policies."""
+    rule = {"onExitCodes": {"operator": "In", "values": [75]}, "subcategory": "tempfail", "hint": "try again later"}
+    categories = {"categories": [{"name": "transient", "rules": [rule]}]}
+    with StandaloneArmada(cpus=16, memory="64Gi", config=Config(cycle=0.01, error_categories=categories)) as running:
+        rules = [submit_pb2.RetryRule(action=submit_pb2.RETRY_ACTION_RETRY, on_category="transient")]
+        Armada(running.target).call(
+            methods.RetryPolicyService.CREATE_RETRY_POLICY,
+            name="twice",
+            retry_limit=2,
+            default_action=submit_pb2.RETRY_ACTION_FAIL,
+            rules=rules,
+        )
+        running.create_queue(RETRIED_QUEUE, retry_policies=["twice"])
+        running.create_queue(PLAIN_QUEUE)
         yield running
 
 
@@ -246,6 +266,29 @@ def lease_expired(stage: Stage) -> None:
     stage.server.disruptions.expire_lease(stage.ids[0])
 
 
+def category_no_policy(stage: Stage) -> None:
+    stage.queue = PLAIN_QUEUE
+    stage.submit(exits(75))
+
+
+def retry_policy_declines(stage: Stage) -> None:
+    stage.queue = RETRIED_QUEUE
+    stage.submit(exits(3))
+
+
+def retry_policy_exhausted(stage: Stage) -> None:
+    stage.queue = RETRIED_QUEUE
+    stage.submit(exits(75))
+
+
+def retry_policy_failfast(stage: Stage) -> None:
+    stage.queue = RETRIED_QUEUE
+    stage.submit(job(shell("exit 75"), annotations={"armadaproject.io/failFast": "true"}))
+
+
+WITH_CATEGORIES = (category_no_policy, retry_policy_declines, retry_policy_exhausted, retry_policy_failfast)
+"""Played on a server that gives failures categories."""
+
 SCENARIOS: dict[str, Callable[[Stage], None]] = {
     play.__name__: play
     for play in (
@@ -278,6 +321,7 @@ SCENARIOS: dict[str, Callable[[Stage], None]] = {
         service_nodeport,
         ingress,
         lease_expired,
+        *WITH_CATEGORIES,
     )
 }
 
@@ -297,9 +341,11 @@ def told(event: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
-def test_the_scenario_is_told_as_by_the_real_one(server: StandaloneArmada, name: str, tmp_path: Path) -> None:
+def test_the_scenario_is_told_as_by_the_real_one(request: pytest.FixtureRequest, name: str, tmp_path: Path) -> None:
+    play = SCENARIOS[name]
+    server = request.getfixturevalue("categorizing" if play in WITH_CATEGORIES else "server")
     stage = Stage(server, name, tmp_path)
-    SCENARIOS[name](stage)
+    play(stage)
     wait_until(stage.ended)
 
     real = json.loads((SEQUENCES / f"{name}.json").read_text("utf-8"))
