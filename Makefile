@@ -115,10 +115,8 @@ simulation: environment ## lives of a task under virtual time, a minute of them 
 simulate: environment ## more of them: LIVES=10000, or one of them as a table: SEED=7
 	$(VENV)/python -m tests.simulation $(if $(SEED),--seed $(SEED)) $(if $(LIVES),--lives $(LIVES))
 
-fuzz: environment ## random input for every reader of what comes from outside: MINUTES=10, ONLY=tests/unit/jobs
-	@end=$$(($$(date +%s) + 60 * $(or $(MINUTES),10))); while [ $$(date +%s) -lt $$end ]; do \
-		HYPOTHESIS_PROFILE=fuzz $(VENV)/python -m pytest --timeout=0 -q -n 2 -k test_fuzz $(or $(ONLY),tests/unit) || exit 1; \
-	done
+fuzz: environment ## random input for every reader of what comes from outside: MINUTES=10 for each, ONLY=tests/unit/jobs
+	@$(VENV)/python -m scripts.fuzz --minutes $(or $(MINUTES),10) $(if $(BESIDE),--beside $(BESIDE)) $(ONLY)
 
 docs: tools ## build the site into .cache/site: no warning, no dead link
 	NO_MKDOCS_2_WARNING=1 .venv-tools/bin/mkdocs build --strict --clean

@@ -13,5 +13,10 @@ settings.register_profile(
     derandomize=bool(os.environ.get("CI")),
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
-settings.register_profile("fuzz", settings.get_profile("busy machine"), max_examples=20_000, derandomize=False)
+settings.register_profile(
+    "fuzz",
+    settings.get_profile("busy machine"),
+    max_examples=int(os.environ.get("FUZZ_EXAMPLES", "1000")),
+    derandomize=False,
+)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "busy machine"))
