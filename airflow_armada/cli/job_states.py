@@ -12,7 +12,7 @@ from airflow_armada.client.typings import EventType
 from airflow_armada.follow.state.fold import fold
 from airflow_armada.follow.state.outcome import SUCCEEDED
 from airflow_armada.follow.state.progress import ENDED, NEW, JobProgress
-from airflow_armada.task.request.identity import LABEL_PREFIX
+from airflow_armada.tries.identity import LABEL_PREFIX
 
 _PHASES = ("unknown", "submitted", "queued", "leased", "pending", "running", "ended")
 _TASK, _MAP_INDEX = f"{LABEL_PREFIX}task-id", f"{LABEL_PREFIX}map-index"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_armada.jobs.build import JobRequest
-    from airflow_armada.task.request.identity import JobIdentity
+    from airflow_armada.tries.identity import JobIdentity
 
 # What a function may ask for by the names of its parameters: facts that are plain text.
 _TEXTS_OF_CONTEXT = frozenset(

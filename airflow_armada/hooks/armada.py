@@ -8,6 +8,7 @@ import time
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
@@ -20,8 +21,10 @@ if TYPE_CHECKING:
     from airflow_armada.client.client import ArmadaClient
     from airflow_armada.client.settings import SiteSettings
     from airflow_armada.client.site.allowed_credentials import AllowedCredentials
+    from airflow_armada.follow.settings_source import SettingsSource
 
 _DEFAULT_TTL = 60.0
+_MIN_REREAD = 1.0  # s; each reading of a connection takes a triggerer's supervisor some 60 ms
 
 _cache: dict[str, tuple[float, SiteSettings]] = {}
 _cache_lock = threading.Lock()
@@ -174,6 +177,17 @@ class ArmadaHook(BaseHook):
             lookup = start_detached(ask_airflow(self._look_up))
             lookups[self.armada_conn_id] = now, lookup
         return await asyncio.shield(lookup)
+
+    def source(self) -> SettingsSource:
+        """
+        Tell where the settings come from, so that changes of the connection reach jobs that are followed already.
+
+        :return: the source; a process reads it once per ``[armada] connection_cache_ttl``, for all of its jobs.
+        """
+        from airflow_armada.follow.settings_source import SettingsSource
+
+        read = partial(self.asettings, fresh=True)
+        return SettingsSource(f"connection {self.armada_conn_id!r}", read, max(connection_cache_ttl(), _MIN_REREAD))
 
     @contextmanager
     def client(self) -> Iterator[ArmadaClient]:

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_armada.jobs.build import JobRequest
-    from airflow_armada.task.request.identity import JobIdentity
     from airflow_armada.task.segment import Segment
+    from airflow_armada.tries.identity import JobIdentity
 
 
 class ArmadaOperator(TaskArguments):
@@ -144,8 +144,8 @@ class ArmadaOperator(TaskArguments):
 
     def _show_early(self, context: Context) -> None:
         """Put the job among the rendered templates before Airflow stores them, to spare it storing them twice."""
-        from airflow_armada.task.request.attempt import Attempt
         from airflow_armada.task.request.job_request import prepare
+        from airflow_armada.tries.attempt import Attempt
 
         self.overwrite_rtif_after_execution = False
         with suppress(Exception):  # is raised again by execute(), where it fails the task

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from airflow_armada.task.arguments.declared import JOB_ARGUMENTS
 from airflow_armada.task.arguments.known_job import is_template_file, template_source
 from airflow_armada.task.check_task import check_operator
-from airflow_armada.task.request.attempt import Attempt
-from airflow_armada.task.request.identity import JobIdentity
 from airflow_armada.task.request.job_request import Prepared, build_request, prepare
+from airflow_armada.tries.attempt import Attempt
+from airflow_armada.tries.identity import JobIdentity
 
 if TYPE_CHECKING:
     from airflow_armada.task.arguments.task_arguments import TaskArguments

@@ -25,17 +25,17 @@ from airflow_armada.hooks.armada import ArmadaHook, settings_for_task
 from airflow_armada.links.armada import JOB_XCOM_KEY, show_link
 from airflow_armada.task.arguments.checks import NEVER
 from airflow_armada.task.end.facts import announce, facts, wait_of
-from airflow_armada.task.end.result import is_gone, result_of
 from airflow_armada.task.end.skip import skip_code
 from airflow_armada.task.end.unfinished import UnfinishedJob
 from airflow_armada.task.kill import Kill
-from airflow_armada.task.request.attempt import Attempt
 from airflow_armada.task.submit.record import JobRecord, Journal
+from airflow_armada.tries.attempt import Attempt
 from airflow_armada.wait.cancel import OVERDUE
 from airflow_armada.wait.event import infrastructure_end
 from airflow_armada.wait.following import result_collector
 from airflow_armada.wait.job_wait import JobWait
 from airflow_armada.wait.metrics import count_end
+from airflow_armada.wait.result import is_gone, result_of
 
 if TYPE_CHECKING:
     from airflow_armada.client.settings import SiteSettings
@@ -249,11 +249,13 @@ class Segment:
         from airflow_armada.wait.worker_loop import WorkerLoop, follow_to_event
 
         self._follower = WorkerLoop(lambda: self._kill.came)
-        settings = self._settings(wait.armada_conn_id)
+        settings, source = self._settings(wait.armada_conn_id), ArmadaHook(wait.armada_conn_id).source()
         if limit := self._arguments.execution_timeout:
             wait = replace(wait, deadline=self._begun + limit.total_seconds() + _AFTER_ALARM)
         try:
-            event: dict[str, Any] = self._follower.run(lambda: follow_to_event(wait, settings), last_words=_LAST_WORDS)
+            event: dict[str, Any] = self._follower.run(
+                lambda: follow_to_event(wait, settings, source), last_words=_LAST_WORDS
+            )
         except asyncio.CancelledError:
             self._stop_if_killed(wait)
             raise

@@ -97,7 +97,8 @@ class ArmadaJobTrigger(BaseTrigger):
         said = ""
 
         async def attempt() -> Outcome:
-            return await wait_for_job(self.wait, await self._settings(), reporter, budget=True, collector=collector)
+            settings, source = await self._settings(), ArmadaHook(self.wait.armada_conn_id).source()
+            return await wait_for_job(self.wait, settings, source, reporter, budget=True, collector=collector)
 
         def told(error: Exception, _: float) -> None:
             nonlocal said

@@ -7,10 +7,10 @@ import logging
 from typing import TYPE_CHECKING
 
 from airflow_armada._detached import start_detached
-from airflow_armada.hooks.armada import ArmadaHook
 from airflow_armada.wait.cancel import SURPLUS, cancel_async
 
 if TYPE_CHECKING:
+    from airflow_armada.follow.settings_source import SettingsSource
     from airflow_armada.wait.job_wait import JobWait
 
 _LAST_WORDS = 30.0  # s for which the end of a job waits for the cancels of its copies
@@ -23,10 +23,12 @@ class Copies:
     Cancels the copies of a job that is followed: whoever follows a job keeps that one.
 
     :param wait: the job.
+    :param source: gives the site.
     """
 
-    def __init__(self, wait: JobWait) -> None:
+    def __init__(self, wait: JobWait, source: SettingsSource) -> None:
         self._wait = wait
+        self._source = source
         self._cancels: set[asyncio.Task[None]] = set()
 
     def cancel(self, job_id: str) -> None:
@@ -44,9 +46,8 @@ class Copies:
 
     async def _cancel(self, job_id: str) -> None:
         copy = self._wait.job._replace(job_id=job_id)
-        settings = ArmadaHook(self._wait.armada_conn_id).asettings
         try:
-            if await cancel_async(copy, settings, SURPLUS, unless_ended=True):
+            if await cancel_async(copy, self._source.read, SURPLUS, unless_ended=True):
                 log.info("Cancelled Armada job %s, a copy of %s", job_id, self._wait.job_id)
         except Exception as error:
             log.error("Cannot cancel Armada job %s, a copy of %s: %s", job_id, self._wait.job_id, error)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import nullcontext
-from functools import cache, partial
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from airflow_armada._compat import conf
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from airflow_armada.follow.state.outcome import Outcome
     from airflow_armada.jobs.results import ResultCollector
     from airflow_armada.wait.job_wait import JobWait
-
-_MIN_REREAD = 1.0  # s; each reading of a connection takes a triggerer's supervisor some 60 ms
 
 
 def followed_job(wait: JobWait) -> FollowedJob:
@@ -46,23 +44,10 @@ def live_log_budget() -> LogBudget:
     return LogBudget(lines, 2 * lines, job_lines, 5 * job_lines)
 
 
-def connection_origin(conn_id: str) -> SettingsSource:
-    """
-    Tell where the settings of a connection come from, so that its changes reach jobs that are followed already.
-
-    :param conn_id: the id of the connection.
-    :return: the origin; a process reads it once per ``[armada] connection_cache_ttl``, for all of its jobs.
-    """
-    from airflow_armada.follow.settings_source import SettingsSource
-    from airflow_armada.hooks.armada import ArmadaHook, connection_cache_ttl
-
-    read = partial(ArmadaHook(conn_id).asettings, fresh=True)
-    return SettingsSource(f"connection {conn_id!r}", read, max(connection_cache_ttl(), _MIN_REREAD))
-
-
 async def wait_for_job(
     wait: JobWait,
     settings: SiteSettings,
+    source: SettingsSource,
     reporter: JobObserver,
     *,
     budget: bool = False,
@@ -73,6 +58,7 @@ async def wait_for_job(
 
     :param wait: the job and how to wait for it.
     :param settings: the site, as the connection gives it.
+    :param source: gives them anew, so that a change of the connection reaches jobs that are followed already.
     :param reporter: where the job's log and changes of its state go.
     :param budget: whether to show no more live log lines than a triggerer can bear.
     :param collector: receives the result that the job prints; see :func:`result_collector`.
@@ -83,7 +69,7 @@ async def wait_for_job(
     from airflow_armada.wait.copies import Copies
     from airflow_armada.wait.metrics import reported
 
-    copies = Copies(wait)
+    copies = Copies(wait, source)
     options = FollowOptions(
         get_logs=wait.get_logs or wait.get_result,
         containers=wait.containers,
@@ -93,7 +79,7 @@ async def wait_for_job(
         line_filter=line_filter(wait, collector),
         duplicate=copies.cancel,
     )
-    async with shared_site(settings, source=connection_origin(wait.armada_conn_id)) as site:
+    async with shared_site(settings, source=source) as site:
         with reported(site) if budget else nullcontext():
             outcome = await follow(site, followed_job(wait), reporter, options)
             await copies.finish()

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
 
     from airflow_armada.client.settings import SiteSettings
+    from airflow_armada.follow.settings_source import SettingsSource
     from airflow_armada.follow.state.outcome import Outcome
     from airflow_armada.jobs.results import ResultCollector
 
@@ -109,16 +110,17 @@ def _free_channels(error: BaseException | None = None) -> None:
     gc.collect()
 
 
-async def follow_to_event(wait: JobWait, settings: SiteSettings) -> dict[str, Any]:
+async def follow_to_event(wait: JobWait, settings: SiteSettings, source: SettingsSource) -> dict[str, Any]:
     """
     Follow a job and give what a trigger would have fired.
 
     :param wait: the job.
     :param settings: the site.
+    :param source: gives it anew.
     :return: the payload of the event.
     """
     reporter, result = TaskLogReporter(), result_collector(wait)
-    outcome = await wait_for_job(wait, settings, reporter, collector=result)
+    outcome = await wait_for_job(wait, settings, source, reporter, collector=result)
     await reporter.flush()
     return make_event(wait, outcome, reporter, result)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from airflow_armada.api import submit_pb2
 from airflow_armada.standalone.server import StandaloneArmada
 from airflow_armada.standalone.store import model
-from airflow_armada.task.request.identity import LABEL_PREFIX
+from airflow_armada.tries.identity import LABEL_PREFIX
 from tests.support.airflow_api import ENDED, DagRun
 
 OVERLAP = 5.0

@@ -26,7 +26,7 @@ from airflow_armada.client.settings import SiteSettings
 from airflow_armada.jobs.build import build
 from airflow_armada.standalone.server import StandaloneArmada
 from airflow_armada.standalone.store import model
-from airflow_armada.task.request.identity import JobIdentity, default_job_set_id
+from airflow_armada.tries.identity import JobIdentity, default_job_set_id
 from airflow_armada.triggers.armada import ArmadaJobTrigger
 from airflow_armada.wait.job_wait import JobWait
 from tests.support.airflow_api import DagRun

@@ -85,7 +85,7 @@ class World:
             f"{package}.task.uninterrupted.begin": blocking.begin,
             f"{package}.task.end.unfinished.begin": blocking.begin,
             f"{package}.task.end.unfinished.threading": SimpleNamespace(Thread=_DaemonThread),
-            f"{package}.task.request.attempt.process_age": lambda: 0.0,
+            f"{package}.tries.attempt.process_age": lambda: 0.0,
             f"{package}.wait.worker_loop.WorkerLoop": _WorkerLoop,
             f"{package}.wait.task_log._writer": _Inline,
             f"{package}.triggers.killed.ask_airflow": self._ask_airflow,

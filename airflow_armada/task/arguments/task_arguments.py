@@ -14,7 +14,7 @@ from airflow_armada.task.arguments.spelling import check_names
 
 if TYPE_CHECKING:
     from airflow_armada.jobs.build import JobRequest
-    from airflow_armada.task.request.identity import JobIdentity
+    from airflow_armada.tries.identity import JobIdentity
 
 
 class TaskArguments(JobArguments):

@@ -11,14 +11,14 @@ from airflow_armada.api.annotations import GANG_ID
 from airflow_armada.exceptions import ArmadaRefused
 from airflow_armada.hooks.site_rules import site_rules
 from airflow_armada.task.arguments.declared import JOB_ARGUMENTS
-from airflow_armada.task.request.identity import default_job_set_id
-from airflow_armada.task.request.task_facts import job_context
+from airflow_armada.tries.identity import default_job_set_id
+from airflow_armada.tries.task_facts import job_context
 
 if TYPE_CHECKING:
     from airflow_armada.api import submit_pb2
     from airflow_armada.jobs.build import JobRequest
     from airflow_armada.task.arguments.task_arguments import TaskArguments
-    from airflow_armada.task.request.identity import JobIdentity
+    from airflow_armada.tries.identity import JobIdentity
 
 _LONGEST_SHOWN = 1000  # characters of a variable; @task.armada carries its function in one
 

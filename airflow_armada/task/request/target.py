@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from airflow_armada.api import submit_pb2
     from airflow_armada.client.settings import SiteSettings
     from airflow_armada.task.arguments.task_arguments import TaskArguments
-    from airflow_armada.task.request.identity import JobIdentity
+    from airflow_armada.tries.identity import JobIdentity
 
 log = logging.getLogger("airflow.task.operators.airflow_armada")
 

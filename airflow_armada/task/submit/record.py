@@ -11,7 +11,7 @@ from airflow_armada._compat import AirflowException
 from airflow_armada.client.job_ref import JobRef
 
 if TYPE_CHECKING:
-    from airflow_armada.task.request.attempt import Attempt
+    from airflow_armada.tries.attempt import Attempt
     from airflow_armada.wait.job_wait import JobWait
 
 STORE_KEY = "armada_job"
@@ -29,7 +29,7 @@ class JobRecord:
     What is remembered of a job across the tries of its task.
 
     :param try_number: the try that submitted it.
-    :param epoch: the epoch of that try, see :class:`~airflow_armada.task.request.attempt.Attempt`.
+    :param epoch: the epoch of that try, see :class:`~airflow_armada.tries.attempt.Attempt`.
     :param client_id: its deduplication id.
     :param external_job_uri: its external URI.
     :param job: the job; its id is empty between the intent to submit and the answer. The stored form has its three

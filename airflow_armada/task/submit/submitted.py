@@ -13,9 +13,9 @@ from airflow_armada.wait.job_wait import JobWait
 if TYPE_CHECKING:
     from airflow_armada.client.settings import SiteSettings
     from airflow_armada.task.arguments.task_arguments import TaskArguments
-    from airflow_armada.task.request.attempt import Attempt
     from airflow_armada.task.request.target import Target
     from airflow_armada.task.submit.record import JobRecord
+    from airflow_armada.tries.attempt import Attempt
 
 
 @dataclass(frozen=True)

@@ -17,10 +17,10 @@ from airflow_armada.task.submit.submitted import Submitted
 
 if TYPE_CHECKING:
     from airflow_armada.client.typings import JobState
-    from airflow_armada.task.request.attempt import Attempt
-    from airflow_armada.task.request.identity import JobIdentity
     from airflow_armada.task.request.target import Target
     from airflow_armada.task.submit.submission import Submission
+    from airflow_armada.tries.attempt import Attempt
+    from airflow_armada.tries.identity import JobIdentity
 
 ABANDONED = ("killed", "timed_out", "queued_too_long")
 """Ends that a task gave its job, by a cancel that Armada may not have heard."""

@@ -17,7 +17,6 @@ from airflow_armada.client.failure import SettingsError
 from airflow_armada.hooks.armada import ArmadaHook, forget_connections
 from airflow_armada.standalone.auth import Credentials
 from airflow_armada.standalone.server import StandaloneArmada
-from airflow_armada.wait.following import connection_origin
 from tests.support.canaries import traces
 from tests.support.components import wait_until
 from tests.support.following import counting, followed, submitted
@@ -91,7 +90,7 @@ def test_the_end_of_a_pasted_token_is_announced_though_nobody_calls(
     values = {"token": jwt.encode({"exp": time.time() + 300}, "CANARY-key-that-is-long-enough-0123")}
     monkeypatch.setenv("AIRFLOW_CONN_PASTED", json.dumps({"conn_type": "armada", "host": "armada", "extra": values}))
 
-    asyncio.run(connection_origin("pasted").read())  # type: ignore[arg-type]
+    asyncio.run(ArmadaHook("pasted").source().read())  # type: ignore[arg-type]
 
     assert caplog.text.count("The bearer token will expire at") == 1
     assert values["token"] not in caplog.text

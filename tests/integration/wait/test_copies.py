@@ -12,6 +12,7 @@ from airflow_armada.client.client import ArmadaClient
 from airflow_armada.client.job_ref import JobRef
 from airflow_armada.client.settings import SiteSettings
 from airflow_armada.client.typings import JobState
+from airflow_armada.hooks.armada import ArmadaHook
 from airflow_armada.jobs.build import build_request
 from airflow_armada.jobs.job_spec import JobSpec
 from airflow_armada.standalone.server import StandaloneArmada
@@ -46,7 +47,9 @@ async def test_the_job_that_is_followed_is_kept_and_its_copies_are_cancelled(arm
     older, followed, younger = jobs
     wait = JobWait("armada_copies", JobRef("q", "set", followed), begun, client_id="try-1")
 
-    outcome = await wait_for_job(wait, SiteSettings(target=armada.target, tls=None), TaskLogReporter())
+    outcome = await wait_for_job(
+        wait, SiteSettings(target=armada.target, tls=None), ArmadaHook(wait.armada_conn_id).source(), TaskLogReporter()
+    )
 
     assert outcome.status == "succeeded"
     assert [armada.jobs[job_id].state for job_id in (older, younger)] == [JobState.CANCELLED.value] * 2

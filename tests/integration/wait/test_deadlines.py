@@ -8,6 +8,7 @@ import time
 import pytest
 
 from airflow_armada.client.job_ref import JobRef
+from airflow_armada.hooks.armada import ArmadaHook
 from airflow_armada.wait.following import wait_for_job
 from airflow_armada.wait.job_wait import JobWait
 from airflow_armada.wait.task_log import TaskLogReporter
@@ -26,7 +27,8 @@ async def status(armada: ScriptedArmada, triggerer: bool, age: float) -> str:
         "armada_default", JOB, submitted, get_logs=False, queued_deadline=submitted + 30, deadline=submitted + 40
     )
     reporter = TaskLogReporter()
-    outcome = await asyncio.wait_for(wait_for_job(wait, armada.settings(), reporter, budget=triggerer), 60)
+    source = ArmadaHook(wait.armada_conn_id).source()
+    outcome = await asyncio.wait_for(wait_for_job(wait, armada.settings(), source, reporter, budget=triggerer), 60)
     await reporter.flush()
     return outcome.status
 
@@ -61,7 +63,8 @@ async def test_a_job_that_still_waits_is_given_up(triggerer: bool) -> None:
         armada.know(JOB.job_id, "QUEUED")
         wait = JobWait("armada_default", JOB, submitted, get_logs=False, queued_deadline=submitted + 0.5)
         reporter = TaskLogReporter()
-        task = asyncio.create_task(wait_for_job(wait, armada.settings(), reporter, budget=triggerer))
+        source = ArmadaHook(wait.armada_conn_id).source()
+        task = asyncio.create_task(wait_for_job(wait, armada.settings(), source, reporter, budget=triggerer))
         await until(lambda: armada.calls[DETAILS])
 
         assert (await asyncio.wait_for(task, 60)).status == "queued_too_long"

@@ -13,6 +13,7 @@ import pytest
 from airflow_armada import exceptions
 from airflow_armada.client.job_ref import JobRef
 from airflow_armada.follow.state.outcome import Outcome
+from airflow_armada.hooks.armada import ArmadaHook
 from airflow_armada.wait.event import make_event
 from airflow_armada.wait.following import wait_for_job
 from airflow_armada.wait.job_wait import JobWait
@@ -44,7 +45,8 @@ async def event(
     job = JobRef(recording.queue, recording.job_set, job_id)
     wait = JobWait("armada_default", job, time.time() - age, get_logs=False)
     reporter = TaskLogReporter()
-    outcome = await asyncio.wait_for(wait_for_job(wait, armada.settings(), reporter, budget=triggerer), 60)
+    source = ArmadaHook(wait.armada_conn_id).source()
+    outcome = await asyncio.wait_for(wait_for_job(wait, armada.settings(), source, reporter, budget=triggerer), 60)
     await reporter.flush()
     stored: dict[str, Any] = json.loads(json.dumps(make_event(wait, outcome, reporter)))
     return stored

@@ -19,14 +19,14 @@ from airflow_armada.jobs.build import build_request
 from airflow_armada.jobs.job_spec import JobSpec
 from airflow_armada.standalone.server import StandaloneArmada
 from airflow_armada.task.kill import Kill
-from airflow_armada.task.request.attempt import Attempt
-from airflow_armada.task.request.identity import JobIdentity
 from airflow_armada.task.request.target import Target
 from airflow_armada.task.submit.lookup import Lookup
 from airflow_armada.task.submit.record import Journal
 from airflow_armada.task.submit.submission import Submission
 from airflow_armada.task.submit.submitted import Submitted
 from airflow_armada.task.submit.takeover import Policy, Takeover
+from airflow_armada.tries.attempt import Attempt
+from airflow_armada.tries.identity import JobIdentity
 from tests.support.components import wait_until
 
 QUEUE, JOB_SET = "work", "set"

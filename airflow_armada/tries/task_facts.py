@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
-from airflow_armada.task.request.identity import JobIdentity
-from airflow_armada.task.request.job_context import LINEAGE_PARENT, LINEAGE_ROOT, JobContext
+from airflow_armada.tries.identity import JobIdentity
+from airflow_armada.tries.job_context import LINEAGE_PARENT, LINEAGE_ROOT, JobContext
 
 log = logging.getLogger(__name__)
 

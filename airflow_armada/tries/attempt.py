@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from airflow_armada._compat import conf, process_age
-from airflow_armada.task.request.identity import JobIdentity
+from airflow_armada.tries.identity import JobIdentity
 
 
 def loop_of(context: Mapping[str, Any]) -> str:
@@ -38,7 +38,7 @@ class Attempt:
     :param epoch: number of the last try before the user last cleared the task, 0 if never.
     :param started_at: when the try began, in seconds since the epoch; kept across deferrals.
     :param startup: seconds that this process of the worker took to start.
-    :param loop: which pass of which dynamic loop, see :class:`~airflow_armada.task.request.identity.JobIdentity`.
+    :param loop: which pass of which dynamic loop, see :class:`~airflow_armada.tries.identity.JobIdentity`.
     :param reschedules: how often the try has already run and was put off by ``AirflowRescheduleException``.
     """
 

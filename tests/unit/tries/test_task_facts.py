@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from airflow_armada.task.request.identity import JobIdentity
-from airflow_armada.task.request.task_facts import job_context
+from airflow_armada.tries.identity import JobIdentity
+from airflow_armada.tries.task_facts import job_context
 
 IDENTITY = JobIdentity("d", "r", "t", 2, 1)
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7"

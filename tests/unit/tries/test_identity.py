@@ -8,7 +8,7 @@ from dataclasses import fields, replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_armada.task.request.identity import JobIdentity, default_job_set_id
+from airflow_armada.tries.identity import JobIdentity, default_job_set_id
 
 ids = st.text(min_size=1, max_size=250)
 numbers = st.integers(min_value=0, max_value=10**9)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from airflow_armada.task.request.identity import JobIdentity
-from airflow_armada.task.request.job_context import JobContext
+from airflow_armada.tries.identity import JobIdentity
+from airflow_armada.tries.job_context import JobContext
 
 IDENTITY = JobIdentity("dag", "manual__1", "group.task", 3, 2, resubmission=1)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from airflow_armada.task.request.identity import JobIdentity
+from airflow_armada.tries.identity import JobIdentity
 
 _TRACE_KEYS = ("traceparent", "tracestate")
 LINEAGE_PARENT = "OPENLINEAGE_PARENT_ID"

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
-from airflow_armada.task.request.attempt import Attempt
+from airflow_armada.tries.attempt import Attempt
 
 REGION = UUID("01999999-0000-7000-8000-000000000001")
 

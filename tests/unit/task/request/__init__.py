@@ -1,1 +1,0 @@
-"""The Airflow side, without a server."""
