@@ -11,7 +11,10 @@ from dataclasses import dataclass
 
 import grpc
 
+from airflow_armada.api.methods import SERVICES, methods_of
+
 ANY_METHOD = "*"
+_NAMES = {ANY_METHOD, *(method.name for service in SERVICES.values() for method in methods_of(service))}
 
 
 @dataclass
@@ -161,4 +164,8 @@ def _nobody() -> None:
 
 
 def _name(method: str) -> str:
-    return method.rpartition("/")[2]
+    """Return the name of a method that was given by its name or its path; a misspelt one would never be met."""
+    name = method.rpartition("/")[2]
+    if name not in _NAMES:
+        raise ValueError(f"{method!r} is no method of Armada, which are named like SubmitJobs")
+    return name

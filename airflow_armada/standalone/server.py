@@ -7,7 +7,6 @@ import json
 import logging
 import secrets
 import threading
-from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -32,7 +31,7 @@ from airflow_armada.standalone.runner.work_folder import WorkFolder
 from airflow_armada.standalone.scheduling.engine import Engine
 from airflow_armada.standalone.scheduling.watchdog import Watchdog
 from airflow_armada.standalone.services.access import Access
-from airflow_armada.standalone.services.dispatch import Dispatcher
+from airflow_armada.standalone.services.dispatch import CallCounts, Dispatcher
 from airflow_armada.standalone.services.routes import Routes
 from airflow_armada.standalone.services.table import routes
 from airflow_armada.standalone.store.model import Job
@@ -228,14 +227,14 @@ class StandaloneArmada:
         return json.dumps({"conn_type": "armada", "host": HOST, "port": self.port, "extra": extras})
 
     @property
-    def calls(self) -> Counter[str]:
+    def calls(self) -> CallCounts:
         """How often each method was called, by its full path; a copy."""
-        return Counter(self._dispatcher.calls)
+        return CallCounts(self._dispatcher.calls)
 
     @property
-    def open_streams(self) -> Counter[str]:
+    def open_streams(self) -> CallCounts:
         """How many streams are open, by the method's full path; a copy."""
-        return Counter(self._dispatcher.open_streams)
+        return CallCounts(self._dispatcher.open_streams)
 
     @property
     def jobs(self) -> Mapping[str, Job]:

@@ -23,8 +23,9 @@ from airflow_armada.exceptions import ArmadaUnavailable, job_error
 from airflow_armada.follow.state.outcome import Outcome
 from airflow_armada.hooks.armada import ArmadaHook, settings_for_task
 from airflow_armada.links.armada import JOB_XCOM_KEY, show_link
-from airflow_armada.task.arguments.checks import NEVER
 from airflow_armada.task.end.facts import announce, facts, wait_of
+from airflow_armada.task.end.next_try import next_try_adopts
+from airflow_armada.task.end.result import is_gone, result_of
 from airflow_armada.task.end.skip import skip_code
 from airflow_armada.task.end.unfinished import UnfinishedJob
 from airflow_armada.task.kill import Kill
@@ -320,12 +321,9 @@ class Segment:
         again = self._submit(target, lambda takeover: Submitted(takeover.submit(number, spent)))
         return self._watch(self._take(replace(again, deadline=wait.deadline)))
 
-    def _next_try_adopts(self) -> bool:
-        """Tell whether there will be another try, and whether it takes over what this one leaves."""
-        if self._journal.given_up:
-            return True
-        ti = self._context["ti"]
-        return bool(ti.try_number <= (ti.max_tries or 0) and self._arguments.reattach != NEVER)
+    def _next_try_adopts(self, error: BaseException) -> bool:
+        """Tell whether another try takes over what this one leaves when an error ends it."""
+        return self._journal.given_up or next_try_adopts(self._arguments, self._context, error)
 
     def _rest_of_log(
         self, wait: JobWait, outcome: Outcome, event: Mapping[str, Any], collector: ResultCollector | None

@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 Context = grpc.aio.ServicerContext[Any, Any]
 Metadata = Mapping[str, str]
 
+_PATHS = frozenset(method.path for service in SERVICES.values() for method in methods_of(service))
+
 
 class Refused(Exception):
     """A call ends with a status other than OK.
@@ -40,6 +42,15 @@ class Refused(Exception):
         self.details = details
 
 
+class CallCounts(Counter[str]):
+    """Counts by the full path of a method; asking for anything else is an error, and not zero."""
+
+    def __missing__(self, path: str) -> int:
+        if path not in _PATHS:
+            raise KeyError(f"{path!r} is no method of Armada, which are named like /api.Submit/SubmitJobs")
+        return 0
+
+
 class Dispatcher:
     """Calls the handlers.
 
@@ -48,8 +59,8 @@ class Dispatcher:
     """
 
     def __init__(self, authenticator: Authenticator, faults: Faults) -> None:
-        self.calls: Counter[str] = Counter()
-        self.open_streams: Counter[str] = Counter()
+        self.calls = CallCounts()
+        self.open_streams = CallCounts()
         self._authenticator = authenticator
         self._faults = faults
 

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from airflow_armada._compat import AirflowFailException, AirflowTaskTimeout
+from airflow_armada._compat import AirflowTaskTimeout
 from airflow_armada.client.job_ref import JobRef
 from airflow_armada.hooks.armada import ArmadaHook
 from airflow_armada.task.kill import Kill
@@ -41,7 +41,7 @@ class UnfinishedJob:
 
     :param kill: tells whether the task was killed.
     :param note_end: notes how a job ended, for the next try.
-    :param next_try_adopts: whether there will be another try that takes over what this one leaves.
+    :param next_try_adopts: whether another try takes over what this one leaves, by the error that ends it.
     :param arguments: the task's arguments.
     """
 
@@ -49,7 +49,7 @@ class UnfinishedJob:
         self,
         kill: Kill,
         note_end: Callable[[JobWait, str], None],
-        next_try_adopts: Callable[[], bool],
+        next_try_adopts: Callable[[BaseException], bool],
         arguments: TaskArguments,
     ) -> None:
         self._kill = kill
@@ -130,7 +130,7 @@ class UnfinishedJob:
         if wait is None:
             return
         if not self._kill.came and not isinstance(error, AirflowTaskTimeout):
-            if self._is_left_to_next_try(error):
+            if self._next_try_adopts(error):
                 log.warning("Armada job %s is left to the next try", wait.job_id)
             else:
                 self.end(STOPPED_WAITING, "killed")
@@ -154,7 +154,7 @@ class UnfinishedJob:
         if self._kill.came:
             if not self._arguments.cancel_on_kill:
                 return
-        elif self._is_left_to_next_try(error):
+        elif self._next_try_adopts(error):
             return
         seconds, reason = (_KILL_TIMEOUT, KILLED) if self._kill.came else (_OUTCOME_GRACE, STOPPED_WAITING)
         for conn_id, submission in sites.submissions().items():
@@ -164,10 +164,6 @@ class UnfinishedJob:
             self.cancel([left.job], left.armada_conn_id or self._arguments.armada_conn_id, reason)
         if not self._kill.came:
             self.cancel(_patient(takeover.late_jobs, "armada-late"), self._arguments.armada_conn_id, reason)
-
-    def _is_left_to_next_try(self, error: BaseException) -> bool:
-        """Tell whether another try will look after a job; Airflow never retries after some errors."""
-        return not isinstance(error, AirflowFailException) and self._next_try_adopts()
 
 
 def _outcome(submission: Submission, seconds: float) -> list[JobRef]:

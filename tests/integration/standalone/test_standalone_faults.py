@@ -200,3 +200,14 @@ def test_while_the_bus_is_away_nothing_is_told_of_a_job_and_a_cancel_of_it_waits
 
     assert armada.kinds_until(ended)[-1] == "succeeded"
     assert armada.kinds_until(running)[-2:] == ["cancelling", "cancelled"]
+
+
+def test_calls_are_counted_by_the_path_of_a_method_and_by_nothing_else(server: StandaloneArmada) -> None:
+    assert server.calls["/api.Submit/CancelJobs"] == 0
+    with pytest.raises(KeyError, match="CancelJobs"):
+        server.calls["CancelJobs"]
+
+
+def test_a_fault_of_a_method_that_does_not_exist_is_an_error(server: StandaloneArmada) -> None:
+    with pytest.raises(ValueError, match="SubmitJob"):
+        server.faults.refuse("SubmitJob")

@@ -15,7 +15,13 @@ import grpc
 import pytest
 from airflow.sdk.execution_time.timeout import timeout as execution_timeout
 
-from airflow_armada._compat import AirflowException, AirflowTaskTimeout, TaskDeferralTimeout, TaskDeferred
+from airflow_armada._compat import (
+    HAS_RETRY_POLICIES,
+    AirflowException,
+    AirflowTaskTimeout,
+    TaskDeferralTimeout,
+    TaskDeferred,
+)
 from airflow_armada.client.typings import JobState
 from airflow_armada.exceptions import ArmadaJobPreempted, ArmadaJobTimedOut, ArmadaUnavailable
 from airflow_armada.follow.state.outcome import Outcome
@@ -102,7 +108,7 @@ def test_before_another_try_the_job_is_left_to_it(armada: StandaloneArmada) -> N
     with pytest.raises(RuntimeError, match="XCom backend"):
         task().execute(context(NoXCom(**MORE_TRIES)))
 
-    assert armada.calls["CancelJobs"] == 0
+    assert armada.calls["/api.Submit/CancelJobs"] == 0
 
 
 def test_a_job_that_no_next_try_would_take_over_is_cancelled(armada: StandaloneArmada) -> None:
@@ -110,6 +116,21 @@ def test_a_job_that_no_next_try_would_take_over_is_cancelled(armada: StandaloneA
         task(reattach="never").execute(context(NoXCom(**MORE_TRIES)))
 
     wait_until(lambda: cancelled(armada), "the cancel")
+
+
+@pytest.mark.skipif(not HAS_RETRY_POLICIES, reason="retry policies come with Airflow 3.3")
+@pytest.mark.parametrize(("verdict", "cancels"), [(False, 1), (60.0, 0)])
+def test_where_the_retry_policy_allows_no_next_try_the_job_is_cancelled(
+    armada: StandaloneArmada, verdict: Any, cancels: int
+) -> None:
+    from airflow_armada.retry_policy import ArmadaRetryPolicy
+
+    operator = task(retry_policy=ArmadaRetryPolicy(exceptions={RuntimeError: verdict}))
+
+    with pytest.raises(RuntimeError, match="XCom backend"):
+        operator.execute(context(NoXCom(task=operator, **MORE_TRIES)))
+
+    assert armada.calls["/api.Submit/CancelJobs"] == cancels
 
 
 def test_a_submission_that_is_under_way_when_the_time_is_up_is_heard_out(armada: StandaloneArmada) -> None:

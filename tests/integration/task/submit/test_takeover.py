@@ -40,7 +40,7 @@ def test_a_clear_cancels_nothing_that_has_succeeded(tries: Tries) -> None:
     second = tries.acquire(2, epoch=1)
 
     assert not second.adopted
-    assert tries.armada.calls["CancelJobs"] == 0
+    assert tries.armada.calls["/api.Submit/CancelJobs"] == 0
 
 
 @pytest.fixture
