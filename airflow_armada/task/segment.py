@@ -25,7 +25,6 @@ from airflow_armada.hooks.armada import ArmadaHook, settings_for_task
 from airflow_armada.links.armada import JOB_XCOM_KEY, show_link
 from airflow_armada.task.end.facts import announce, facts, wait_of
 from airflow_armada.task.end.next_try import next_try_adopts
-from airflow_armada.task.end.result import is_gone, result_of
 from airflow_armada.task.end.skip import skip_code
 from airflow_armada.task.end.unfinished import UnfinishedJob
 from airflow_armada.task.kill import Kill
