@@ -10,7 +10,7 @@ import errno
 import json
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,8 +22,10 @@ from airflow_armada.standalone.resource_amounts import amount_of
 from airflow_armada.standalone.runner.container_log import ContainerLog, read_available
 from airflow_armada.standalone.runner.environment import HOME, CannotStart, environment
 from airflow_armada.standalone.runner.expansion import expand
+from airflow_armada.standalone.runner.own_files import TerminationLog
+from airflow_armada.standalone.runner.own_files import shared_memory as _shared_memory
 from airflow_armada.standalone.runner.processes import Ended, LogPipe, Process, Processes, SupervisorLost
-from airflow_armada.standalone.runner.volumes import Bind
+from airflow_armada.standalone.runner.volumes import Bind, folder_size
 from airflow_armada.standalone.store.model import Job
 
 # containerd's exit code for a container whose command could not be executed.
@@ -51,13 +53,20 @@ class Terminated:
 
 
 class RunningContainer:
-    """A container from its start to its end."""
+    """A container from its start to its end.
+
+    :ivar binds: what it sees at which paths
+    :ivar running: set as soon as its process runs
+    """
 
     def __init__(self, job: Job, spec: Container, folder: Path, log: ContainerLog, provided: Provided) -> None:
         self.spec = spec
         self.log = log
         self.terminated: Terminated | None = None
         self.binds: Sequence[Bind] = ()
+        self.running = asyncio.Event()
+        self._out_of_memory = False
+        self._termination_log = TerminationLog(spec, folder)
         self._job = job
         self._provided = provided
         self._folder = folder
@@ -81,10 +90,23 @@ class RunningContainer:
         """Whether its process has been asked for and has not ended."""
         return self._process is not None and not self._process.ended.done()
 
+    async def ended(self, seconds: float) -> None:
+        """Wait until its process has ended, for a time at most."""
+        if self._process is not None:
+            await asyncio.wait([self._process.ended], timeout=seconds)
+
     @property
     def usage(self) -> tuple[int, float]:
         """Resident bytes and CPU seconds when last seen."""
         return self._process.usage if self._process else (0, 0.0)
+
+    def mount(self, volumes: Iterable[Bind], shared_memory: Path) -> None:
+        """Let it see volumes, and the files that it has beside them.
+
+        :param shared_memory: the pod's folder for ``/dev/shm``
+        """
+        binds = [*self._termination_log.binds(), *_shared_memory(self.spec, shared_memory), *volumes]
+        self.binds = list({bind.target: bind for bind in binds}.values())
 
     def beside(self, spec: Container, log: ContainerLog, provided: Provided) -> RunningContainer:
         """Return another container that sees the same files."""
@@ -110,7 +132,25 @@ class RunningContainer:
                 self.log.feed(content)
             self.log.close()
             pipe.close()
+        if self._out_of_memory or self.fills_memory():
+            self.terminated = Terminated(128 + signal.SIGKILL, "OOMKilled")
+        message = self._termination_log.message(self.terminated.exit_code, self.log)
+        self.terminated.message = self.terminated.message or message
         return self.terminated
+
+    def fills_memory(self) -> bool:
+        """Return whether its files in memory, such as those in ``/dev/shm``, are more than it may have."""
+        files = [Path(bind.source) for bind in self.binds if bind.in_memory]
+        return bool(files) and 0 < self._memory_limit < sum(map(folder_size, files))
+
+    def run_out_of_memory(self, processes: Processes) -> None:
+        """End it as the kernel ends what has no memory left."""
+        self._out_of_memory = True
+        self.signal(processes, signal.SIGKILL)
+
+    @property
+    def _memory_limit(self) -> int:
+        return int(amount_of(self.spec.resources.limits["memory"]))
 
     async def _follow(self, process: Process, started: asyncio.Event) -> Terminated:
         try:
@@ -118,6 +158,7 @@ class RunningContainer:
         except OSError as error:
             return Terminated(START_ERROR, "StartError", self._start_error(error))
         started.set()
+        self.running.set()
         try:
             return _terminated(await process.ended)
         except SupervisorLost as error:
@@ -133,15 +174,15 @@ class RunningContainer:
             )
         if self.binds:
             argv = self._with_volumes(log.stem, argv)
-        limit = int(amount_of(self.spec.resources.limits["memory"]))
-        return processes.spawn(log.stem, argv, variables, self._working_folder(), log, limit)
+        return processes.spawn(log.stem, argv, variables, self._working_folder(), log, self._memory_limit)
 
     def _with_volumes(self, key: str, argv: Sequence[str]) -> list[str]:
         """Return the command that runs a command with the container's volumes."""
         root = self._folder / f"root-{key}"
         root.mkdir(mode=0o700)
+        binds = [(bind.source, bind.target, bind.read_only) for bind in self.binds]
         start = self.spec.workingDir if self.spec.workingDir.startswith("/") else str(self._working_folder())
-        return [sys.executable, "-I", "-S", str(MOUNTED), str(root), json.dumps(self.binds), start, *argv]
+        return [sys.executable, "-I", "-S", str(MOUNTED), str(root), json.dumps(binds), start, *argv]
 
     def _working_folder(self) -> Path:
         """Return where to start: a missing working folder is made, as runtimes do, but within the pod's own."""

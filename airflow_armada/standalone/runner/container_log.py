@@ -75,6 +75,10 @@ class ContainerLog:
         del self._stamps[:count]
         del self._lines[:count]
 
+    def tail(self, count: int) -> bytes:
+        """Return the last lines as they were written."""
+        return b"".join(line + NEWLINE for line in self._lines[-count:])
+
     def clear(self) -> None:
         """Forget everything."""
         self._drop(len(self._lines))

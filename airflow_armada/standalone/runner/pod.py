@@ -16,14 +16,15 @@ from airflow_armada.standalone.config import Provided
 from airflow_armada.standalone.runner.container import RunningContainer, Terminated
 from airflow_armada.standalone.runner.container_log import ContainerLog
 from airflow_armada.standalone.runner.environment import HOME, TEMPORARY, CannotStart
+from airflow_armada.standalone.runner.lifecycle import Lifecycle
 from airflow_armada.standalone.runner.processes import Processes
-from airflow_armada.standalone.runner.startup_probe import StartupProbe
 from airflow_armada.standalone.runner.volumes import Volumes
 from airflow_armada.standalone.store.event_messages import Failure
 from airflow_armada.standalone.store.model import Job
 
 NewLog = Callable[[], ContainerLog]
 UNABLE_TO_START = "Unable to start pod - encountered an unrecoverable problem\n"
+SHARED_MEMORY = "shm"
 PAST_DEADLINE = "Pod was active on the node longer than the specified deadline"
 
 
@@ -56,6 +57,7 @@ class Pod:
         self._end: Failure | None = None
         self._stopping = False
         self._sidecars: list[asyncio.Task[Terminated]] = []
+        self._lifecycles: dict[str, Lifecycle] = {}
 
     def _containers(self, specs: Iterable[Container], new_log: NewLog) -> list[RunningContainer]:
         return [RunningContainer(self.job, spec, self.folder, new_log(), self._provided) for spec in specs]
@@ -75,7 +77,7 @@ class Pod:
             (self.folder / name).mkdir(parents=True, mode=0o700)
         deadline = asyncio.create_task(self._enforce_deadline(self.job.pod_spec.activeDeadlineSeconds))
         try:
-            self._mount_volumes()
+            self._prepare()
             if await self._run_init_containers():
                 await self._run_containers(on_running)
         except CannotStart as problem:
@@ -86,31 +88,43 @@ class Pod:
             await self._stop_sidecars()
         return self._verdict()
 
-    def _mount_volumes(self) -> None:
+    def _prepare(self) -> None:
         self.volumes = Volumes(self.job.pod_spec, self.folder, self._provided)
+        grace = self.job.pod_spec.terminationGracePeriodSeconds
         for container in self.all_containers:
-            container.binds = self.volumes.binds(container.spec)
+            container.mount(self.volumes.binds(container.spec), self.folder / SHARED_MEMORY)
+            self._lifecycles[container.name] = Lifecycle(container, self._processes, self._provided, grace)
 
     async def _run_init_containers(self) -> bool:
         for container in self.init_containers:
             if self._stopping:
                 return False
             started = asyncio.Event()
-            task = asyncio.create_task(container.run(self._processes, started))
+            task = asyncio.create_task(self._run_container(container, started))
             if container.spec.restartPolicy == "Always":
                 self._sidecars.append(task)
                 await _first(task, asyncio.create_task(started.wait()))
-                if container.spec.HasField("startupProbe"):
-                    await StartupProbe(container, self._processes, self._provided).succeed()
+                await self._lifecycles[container.name].start_up()
             elif (await task).exit_code != 0:
                 return False
         return True
+
+    async def _run_container(self, container: RunningContainer, started: asyncio.Event) -> Terminated:
+        is_sidecar = container.spec.restartPolicy == "Always"
+        watch = asyncio.create_task(self._lifecycles[container.name].watch(started_up=is_sidecar))
+        try:
+            return await container.run(self._processes, started)
+        finally:
+            watch.cancel()
+            (problem,) = await asyncio.gather(watch, return_exceptions=True)
+            if isinstance(problem, Exception):
+                raise problem
 
     async def _run_containers(self, on_running: Callable[[], None]) -> None:
         if self._stopping:
             return
         started = asyncio.Event()
-        tasks = [asyncio.create_task(one.run(self._processes, started)) for one in self.containers]
+        tasks = [asyncio.create_task(self._run_container(one, started)) for one in self.containers]
         everything = asyncio.gather(*tasks, return_exceptions=True)
         await _first(everything, asyncio.create_task(started.wait()))
         if started.is_set():
@@ -128,22 +142,12 @@ class Pod:
         await self.stop(self.job.pod_spec.terminationGracePeriodSeconds)
 
     async def stop(self, grace: float) -> None:
-        """End every container: SIGTERM, and SIGKILL to those that are left after a time.
+        """End every container: its preStop hook, SIGTERM, and SIGKILL if it is left after a time.
 
-        :param grace: seconds between the two; 0 kills at once
+        :param grace: seconds from the first to the last; 0 kills at once
         """
         self._stopping = True
-        if grace > 0:
-            self._signal(signal.SIGTERM)
-            await self._all_ended(grace)
-        self._signal(signal.SIGKILL)
-
-    async def _all_ended(self, seconds: float) -> None:
-        deadline = asyncio.get_running_loop().time() + seconds
-        while asyncio.get_running_loop().time() < deadline:
-            if not any(container.alive for container in self.all_containers):
-                return
-            await asyncio.sleep(min(0.05, seconds))
+        await asyncio.gather(*(lifecycle.stop(grace) for lifecycle in self._lifecycles.values()))
 
     def _signal(self, number: signal.Signals) -> None:
         for container in self.all_containers:
@@ -158,6 +162,10 @@ class Pod:
         if alive:
             self._signal(signal.SIGKILL)
             await asyncio.wait(alive)
+
+    def full_memory(self) -> list[RunningContainer]:
+        """Return the containers whose files in memory are more than they may have."""
+        return [container for container in self.all_containers if container.fills_memory()]
 
     def evict(self, reason: str) -> None:
         """Let the pod end as one that the machine cannot keep."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from airflow_armada.standalone.config import Config
+from airflow_armada.standalone.runner.container import RunningContainer
 from airflow_armada.standalone.runner.container_log import ContainerLog, LogSpace
 from airflow_armada.standalone.runner.pod import Pod
 from airflow_armada.standalone.runner.processes import Processes
@@ -88,6 +89,10 @@ class Pods:
         """Kill a job's processes and let its pod end by itself."""
         if pod := self._pods.get(job.id):
             self._background(pod.stop(0))
+
+    def run_out_of_memory(self, container: RunningContainer) -> None:
+        """End a container as the kernel ends what has no memory left."""
+        container.run_out_of_memory(self._processes)
 
     def all(self) -> list[Pod]:
         """Return every pod, ended or not."""

@@ -5,6 +5,7 @@ What cannot be had here is refused by its name when the pod starts; nothing is i
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
@@ -21,11 +22,15 @@ _NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 
 class Bind(NamedTuple):
-    """A folder or file that a container sees at a path."""
+    """A folder or file that a container sees at a path.
+
+    :param in_memory: whether it counts as memory of the container
+    """
 
     source: str
     target: str
     read_only: bool
+    in_memory: bool = False
 
 
 class Volumes:
@@ -40,6 +45,7 @@ class Volumes:
         self._folder = folder / FOLDER
         self._provided = provided
         self._limits: dict[str, Fraction] = {}
+        self._in_memory: set[str] = set()
         self._sources = {volume.name: self._made(volume) for volume in spec.volumes}
 
     def binds(self, container: Container) -> list[Bind]:
@@ -60,7 +66,8 @@ class Volumes:
             raise CannotStart(f"{where} must be an absolute path other than /, without ..")
         if mount.subPathExpr or mount.mountPropagation not in ("", "None"):
             raise CannotStart(f"{where}: subPathExpr and mountPropagation are not supported by the embedded Armada")
-        return Bind(str(self._within(source, mount.subPath, where)), str(Path(mount.mountPath)), mount.readOnly)
+        inner, target = self._within(source, mount.subPath, where), Path(mount.mountPath)
+        return Bind(str(inner), str(target), mount.readOnly, mount.name in self._in_memory)
 
     def _within(self, source: Path, sub_path: str, where: str) -> Path:
         if not sub_path:
@@ -85,6 +92,8 @@ class Volumes:
         folder = self._folder / volume.name
         folder.mkdir(parents=True, mode=0o700)
         if kinds == ["emptyDir"]:
+            if source.emptyDir.medium == "Memory":
+                self._in_memory.add(volume.name)
             if source.emptyDir.HasField("sizeLimit"):
                 self._limits[volume.name] = amount_of(source.emptyDir.sizeLimit)
         elif kinds == ["configMap"]:
@@ -129,7 +138,7 @@ class Volumes:
     def overfull(self) -> str:
         """Return which volume holds more than it may, or nothing."""
         for name, limit in self._limits.items():
-            if _size(self._folder / name) > limit:
+            if folder_size(self._folder / name) > limit:
                 return f'Usage of EmptyDir volume "{name}" exceeds the limit "{int(limit)}". '
         return ""
 
@@ -138,11 +147,13 @@ def _items(items: Iterable[Any], content: Mapping[str, str]) -> list[tuple[str, 
     return [(item.key, item.path) for item in items] or [(key, key) for key in content]
 
 
-def _size(folder: Path) -> int:
+def folder_size(folder: Path) -> int:
+    """Return the bytes that a folder's files take."""
     total = 0
-    for file in folder.rglob("*"):
-        try:
-            total += file.lstat().st_blocks * 512
-        except OSError:
-            continue
+    for path, _, names in os.walk(folder):
+        for name in names:
+            try:
+                total += os.lstat(os.path.join(path, name)).st_blocks * 512
+            except OSError:
+                continue
     return total

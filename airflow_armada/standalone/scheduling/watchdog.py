@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
 from dataclasses import dataclass, field
 from fractions import Fraction
-from pathlib import Path
 
 from airflow_armada.standalone import clock
 from airflow_armada.standalone.resource_amounts import amounts
+from airflow_armada.standalone.runner.container import RunningContainer
 from airflow_armada.standalone.runner.pod import Pod
 from airflow_armada.standalone.runner.pods import Pods
+from airflow_armada.standalone.runner.volumes import folder_size
 from airflow_armada.standalone.scheduling.engine import Engine
 from airflow_armada.standalone.store import event_messages, model
 
@@ -49,6 +49,8 @@ class Watchdog:
             pods = [pod for pod in self._pods.all() if pod.job.state == model.RUNNING]
             for pod in pods:
                 self._measure(pod)
+            for container in await asyncio.to_thread(_out_of_memory, pods):
+                self._pods.run_out_of_memory(container)
             for pod, reason in await asyncio.to_thread(_to_evict, pods, self._engine.config.disk_left):
                 self._engine.evict(pod.job, reason)
             self._forget({pod.job.run.id for pod in pods})
@@ -75,9 +77,13 @@ class Watchdog:
             del self._periods[run_id]
 
 
+def _out_of_memory(pods: list[Pod]) -> list[RunningContainer]:
+    return [container for pod in pods for container in pod.full_memory()]
+
+
 def _to_evict(pods: list[Pod], disk_left: float) -> list[tuple[Pod, str]]:
     """Return the pods that fill more than they may, or else the one that fills most of a disk that is full."""
-    sizes = {pod: _folder_size(pod.folder) for pod in pods}
+    sizes = {pod: folder_size(pod.folder) for pod in pods}
     volumes = {pod: pod.volumes.overfull() for pod in pods if pod.volumes}
     own = [(pod, reason) for pod, reason in volumes.items() if reason]
     own += [(pod, FILLED) for pod, size in sizes.items() if size > _storage_limit(pod) and not volumes.get(pod)]
@@ -95,14 +101,3 @@ def _to_evict(pods: list[Pod], disk_left: float) -> list[tuple[Pod, str]]:
 def _storage_limit(pod: Pod) -> Fraction:
     limits = [amounts(container.spec.resources.limits) for container in pod.containers]
     return sum((limit.get(STORAGE, Fraction(0)) for limit in limits), Fraction(0))
-
-
-def _folder_size(folder: Path) -> int:
-    total = 0
-    for path, _, names in os.walk(folder):
-        for name in names:
-            try:
-                total += os.lstat(os.path.join(path, name)).st_blocks * 512
-            except OSError:
-                continue
-    return total

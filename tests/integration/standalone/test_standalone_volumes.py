@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,19 +12,9 @@ import pytest
 
 from airflow_armada.standalone.config import Config, Provided
 from airflow_armada.standalone.server import StandaloneArmada
-from tests.integration.standalone.api import QUEUE, Armada, container, job, kind_of, shell, wait_until
+from tests.integration.standalone.api import QUEUE, Armada, container, job, kind_of, mounts_work, shell, wait_until
 
-
-def namespaces_work() -> bool:
-    """Whether this user may have mounts of its own."""
-    command = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--map-root-user", "--mount"]
-    try:
-        return subprocess.run([*command, "true"], capture_output=True, check=False).returncode == 0
-    except OSError:
-        return False
-
-
-pytestmark = pytest.mark.skipif(not namespaces_work(), reason="this user cannot have mounts of its own")
+pytestmark = pytest.mark.skipif(not mounts_work(), reason="this user cannot have mounts of its own")
 
 
 @pytest.fixture
