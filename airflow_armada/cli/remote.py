@@ -35,12 +35,7 @@ def client_of(arguments: Namespace) -> ArmadaClient:
 
 def open_client(settings: SiteSettings) -> ArmadaClient:
     """:return: a client of a site, to be closed"""
-    return ArmadaClient(
-        open_channel(settings),
-        call_timeout=settings.call_timeout,
-        command_timeout=settings.command_timeout,
-        retry_timeout=PATIENCE,
-    )
+    return ArmadaClient.open(settings, retry_timeout=PATIENCE)
 
 
 def events_so_far(arguments: Namespace, queue: str, job_set: str) -> Iterator[event_pb2.EventStreamMessage]:

@@ -14,9 +14,11 @@ from airflow_armada.client.calls.jobs import AsyncJobMethods
 from airflow_armada.client.calls.queries import AsyncQueryMethods
 from airflow_armada.client.calls.queues import AsyncQueueMethods
 from airflow_armada.client.calls.retry_policies import AsyncRetryPolicyMethods
+from airflow_armada.client.channel import open_aio_channel
 from airflow_armada.client.events.requests import MISSING_GRACE, StreamRequests
 from airflow_armada.client.events.streams import AsyncEventStream
 from airflow_armada.client.requests import RequestBuilders
+from airflow_armada.client.settings import SiteSettings
 
 
 class ArmadaAsyncIOClient(
@@ -51,6 +53,16 @@ class ArmadaAsyncIOClient(
         self._channel = channel
         self._streams: WeakSet[AsyncEventStream] = WeakSet()
         self._driver = AsyncDriver(channel, CallPolicy(call_timeout, retry_timeout, command_timeout))
+
+    @classmethod
+    def open(cls, settings: SiteSettings, *, retry_timeout: float = 30.0) -> ArmadaAsyncIOClient:
+        """See :meth:`~airflow_armada.client.client.ArmadaClient.open`."""
+        return cls(
+            open_aio_channel(settings),
+            call_timeout=settings.call_timeout,
+            retry_timeout=retry_timeout,
+            command_timeout=settings.command_timeout,
+        )
 
     async def get_job_events_stream(
         self,

@@ -14,9 +14,11 @@ from airflow_armada.client.calls.jobs import JobMethods
 from airflow_armada.client.calls.queries import QueryMethods
 from airflow_armada.client.calls.queues import QueueMethods
 from airflow_armada.client.calls.retry_policies import RetryPolicyMethods
+from airflow_armada.client.channel import open_channel
 from airflow_armada.client.events.requests import MISSING_GRACE, StreamRequests
 from airflow_armada.client.events.streams import EventStream
 from airflow_armada.client.requests import RequestBuilders
+from airflow_armada.client.settings import SiteSettings
 
 
 class ArmadaClient(JobMethods, QueryMethods, QueueMethods, RetryPolicyMethods, ExecutorMethods, RequestBuilders):
@@ -45,6 +47,21 @@ class ArmadaClient(JobMethods, QueryMethods, QueueMethods, RetryPolicyMethods, E
         self._channel = channel
         self._streams: WeakSet[EventStream] = WeakSet()
         self._driver = Driver(channel, CallPolicy(call_timeout, retry_timeout, command_timeout))
+
+    @classmethod
+    def open(cls, settings: SiteSettings, *, retry_timeout: float = 30.0) -> ArmadaClient:
+        """Return a client of a site, with the site's deadlines and a channel of its own, to be closed.
+
+        :param settings: the Armada site
+        :param retry_timeout: s, after which a call is not tried again; 0 where the caller has a patience of its own
+        :raises SettingsError: when the site cannot be used as it is
+        """
+        return cls(
+            open_channel(settings),
+            call_timeout=settings.call_timeout,
+            retry_timeout=retry_timeout,
+            command_timeout=settings.command_timeout,
+        )
 
     def get_job_events_stream(
         self,

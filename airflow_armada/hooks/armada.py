@@ -196,12 +196,8 @@ class ArmadaHook(BaseHook):
 
         :return: a context manager that gives an :class:`~airflow_armada.client.client.ArmadaClient`.
         """
-        from airflow_armada.client.channel import open_channel
-        from airflow_armada.client.client import ArmadaClient
-
-        settings = self.settings()
-        with open_channel(settings) as channel:
-            yield ArmadaClient(channel, call_timeout=settings.call_timeout, command_timeout=settings.command_timeout)
+        with self.get_conn() as client:
+            yield client
 
     def get_conn(self) -> ArmadaClient:
         """
@@ -209,13 +205,9 @@ class ArmadaHook(BaseHook):
 
         :return: a client of the site.
         """
-        from airflow_armada.client.channel import open_channel
         from airflow_armada.client.client import ArmadaClient
 
-        settings = self.settings()
-        return ArmadaClient(
-            open_channel(settings), call_timeout=settings.call_timeout, command_timeout=settings.command_timeout
-        )
+        return ArmadaClient.open(self.settings())
 
     def test_connection(self) -> tuple[bool, str]:
         """

@@ -29,7 +29,7 @@ OVERDUE = {"timed_out": "execution_timeout has passed", "queued_too_long": "queu
 
 SURPLUS = "second job of one try of the task"
 
-ON_WORKER = Patience(outage=600.0, error=600.0, first=1.0, most=5.0)
+ON_WORKER = Patience(outage=600.0, error=600.0, first=0.5, most=5.0)
 """A worker ends with its task; Airflow grants no more after a kill than some seconds."""
 
 IN_TRIGGERER = Patience(outage=3600.0, error=3600.0, first=1.0, most=15.0)
@@ -85,14 +85,13 @@ def cancel(
     :param sleep: waits between the attempts; see :func:`~airflow_armada.client.patience.retry`.
     :return: whether Armada has taken the cancel.
     """
-    from airflow_armada.client.channel import open_channel
     from airflow_armada.client.client import ArmadaClient
 
     _checked(job)
 
     def attempt() -> None:
-        with open_channel(settings()) as channel:
-            ArmadaClient(channel).cancel_jobs(job.queue, job.job_set_id, job_id=job.job_id, reason=reason)
+        with ArmadaClient.open(settings(), retry_timeout=0) as client:
+            client.cancel_jobs(job.queue, job.job_set_id, job_id=job.job_id, reason=reason)
 
     try:
         retry(attempt, patience, kind=kind_of_failure, told=_told(job), sleep=sleep)
@@ -123,14 +122,12 @@ async def cancel_async(
     :raises Exception: what still went wrong when the patience was over.
     """
     from airflow_armada.client.asyncio_client import ArmadaAsyncIOClient
-    from airflow_armada.client.channel import open_aio_channel
 
     _checked(job)
     slots = _slots.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(_AT_ONCE))
 
     async def attempt() -> bool:
-        async with slots, open_aio_channel(await settings()) as channel:
-            client = ArmadaAsyncIOClient(channel)
+        async with slots, ArmadaAsyncIOClient.open(await settings(), retry_timeout=0) as client:
             if unless_ended and await _has_ended(client, job.job_id):
                 return False
             await client.cancel_jobs(job.queue, job.job_set_id, job_id=job.job_id, reason=reason)

@@ -75,8 +75,8 @@ class World:
 
         package = "airflow_armada"
         stand_ins: dict[str, Any] = {
-            f"{package}.client.channel.open_channel": lambda *_, **__: SyncChannel(self),
-            f"{package}.client.channel.open_aio_channel": lambda *_, **__: AioChannel(self),
+            f"{package}.client.client.open_channel": lambda *_, **__: SyncChannel(self),
+            f"{package}.client.asyncio_client.open_aio_channel": lambda *_, **__: AioChannel(self),
             f"{package}.follow.log.log_service.open_aio_channel": lambda *_, **__: AioChannel(self),
             f"{package}.follow.site_channels.open_aio_channel": lambda *_, **__: AioChannel(self),
             f"{package}.task.segment.settings_for_task": here,

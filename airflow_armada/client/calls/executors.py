@@ -7,9 +7,10 @@ what began to run in between.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
-from airflow_armada.api import executor_pb2, node_pb2
-from airflow_armada.api.methods import Executor, Node
+from airflow_armada.api import executor_pb2
+from airflow_armada.api.methods import Executor, Method, Node
 from airflow_armada.client.calls.call import SETS, Call, nothing
 from airflow_armada.client.calls.drivers import AsyncDriver, Driver
 
@@ -37,37 +38,29 @@ def delete_executor_call(name: str) -> Call[None]:
 def preempt_on_executor_call(
     name: str, queues: Iterable[str], *, priority_classes: Iterable[str] = (), pools: Iterable[str] = ()
 ) -> Call[None]:
-    request = executor_pb2.ExecutorPreemptRequest(
-        name=_named(name), queues=_some(queues), priorityClasses=priority_classes, pools=pools
-    )
-    return Call(Executor.PREEMPT_ON_EXECUTOR, (request,), nothing, command=True)
+    return _on_jobs(Executor.PREEMPT_ON_EXECUTOR, name, queues, priorityClasses=priority_classes, pools=pools)
 
 
 def cancel_on_executor_call(
     name: str, queues: Iterable[str], *, priority_classes: Iterable[str] = (), pools: Iterable[str] = ()
 ) -> Call[None]:
-    request = executor_pb2.ExecutorCancelRequest(
-        name=_named(name), queues=_some(queues), priorityClasses=priority_classes, pools=pools
-    )
-    return Call(Executor.CANCEL_ON_EXECUTOR, (request,), nothing, command=True)
+    return _on_jobs(Executor.CANCEL_ON_EXECUTOR, name, queues, priorityClasses=priority_classes, pools=pools)
 
 
 def preempt_on_node_call(
     name: str, executor: str, queues: Iterable[str], *, priority_classes: Iterable[str] = ()
 ) -> Call[None]:
-    request = node_pb2.NodePreemptRequest(
-        name=_named(name), executor=_named(executor), queues=_some(queues), priorityClasses=priority_classes
-    )
-    return Call(Node.PREEMPT_ON_NODE, (request,), nothing, command=True)
+    return _on_jobs(Node.PREEMPT_ON_NODE, name, queues, executor=_named(executor), priorityClasses=priority_classes)
 
 
 def cancel_on_node_call(
     name: str, executor: str, queues: Iterable[str], *, priority_classes: Iterable[str] = ()
 ) -> Call[None]:
-    request = node_pb2.NodeCancelRequest(
-        name=_named(name), executor=_named(executor), queues=_some(queues), priorityClasses=priority_classes
-    )
-    return Call(Node.CANCEL_ON_NODE, (request,), nothing, command=True)
+    return _on_jobs(Node.CANCEL_ON_NODE, name, queues, executor=_named(executor), priorityClasses=priority_classes)
+
+
+def _on_jobs(method: Method[Any, Any], name: str, queues: Iterable[str], **which: Any) -> Call[None]:
+    return Call(method, (method.request(name=_named(name), queues=_some(queues), **which),), nothing, command=True)
 
 
 def _named(name: str) -> str:

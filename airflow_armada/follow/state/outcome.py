@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from airflow_armada.client.foreign_text import storable_value
+from airflow_armada.follow.state.progress import JobProgress
 
 if TYPE_CHECKING:
     from airflow_armada.follow.followed_job import FollowedJob
-    from airflow_armada.follow.state.progress import JobProgress
 
 VERSION = 1
 """Version of the dict that :meth:`Outcome.to_dict` gives; raised when a reader of an older one would misread it."""
@@ -129,6 +129,10 @@ _FACTORIES: dict[str, Any] = {
 _DEFAULTS: dict[str, Any] = {item.name: _FACTORIES.get(item.name, item.default) for item in fields(Outcome)}
 
 
+_CARRIED = (set(_DEFAULTS) & set(JobProgress._fields)) - {"reason", "addresses"}
+"""What is told of an end as it was known of the job."""
+
+
 def to_outcome(job: FollowedJob, state: JobProgress, status: str) -> Outcome:
     """Make the outcome of a job out of its state.
 
@@ -136,29 +140,15 @@ def to_outcome(job: FollowedJob, state: JobProgress, status: str) -> Outcome:
     :param state: the last that is known of it
     :param status: how it ended, or which deadline has passed
     """
+    known: dict[str, Any] = {
+        name: dict(value) if isinstance(value, Mapping) else value for name, value in state._asdict().items()
+    }
     return Outcome(
         status=status,
         job_id=job.job_id,
         queue=job.ref.queue,
         job_set_id=job.ref.job_set_id,
         reason=state.reason if state.end else state.note,
-        exit_codes=dict(state.exit_codes),
-        cause=state.cause,
-        failure_category=state.failure_category,
-        failure_subcategory=state.failure_subcategory,
-        cluster=state.cluster,
-        pool=state.pool,
-        node=state.node,
-        pod=state.pod,
-        run_id=state.run_id,
-        requestor=state.requestor,
-        preempting_job_id=state.preempting_job_id,
-        submitted_at=state.submitted_at,
-        leased_at=state.leased_at,
-        pending_at=state.pending_at,
-        running_at=state.running_at,
-        finished_at=state.finished_at,
-        resources=dict(state.resources),
         addresses={str(port): address for port, address in state.addresses.items()},
-        ran=state.ran,
+        **{name: known[name] for name in _CARRIED},
     )

@@ -52,14 +52,13 @@ class Sites:
         return {conn_id: submission for conn_id, (_, submission) in self._sites.items()}
 
     def _site(self, conn_id: str) -> tuple[Lookup, Submission]:
-        from airflow_armada.client.channel import open_channel
         from airflow_armada.client.client import ArmadaClient
 
         if conn_id not in self._sites:
             hook = ArmadaHook(conn_id)
-            settings = settings_for_task(hook)
-            channel = self._open.enter_context(open_channel(settings))
-            lookup = Lookup(ArmadaClient(channel, call_timeout=settings.call_timeout), self._kill.wait)
+            # Waiting is the lookup's and the submission's, which a kill ends; the client never waits beside them.
+            client = self._open.enter_context(ArmadaClient.open(settings_for_task(hook), retry_timeout=0))
+            lookup = Lookup(client, self._kill.wait)
             submission = Submission(lookup, hook.current_or_known_settings, self._journal, self._kill)
             self._sites[conn_id] = lookup, submission
         return self._sites[conn_id]

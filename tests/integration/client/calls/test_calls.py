@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import grpc
@@ -14,31 +13,11 @@ import pytest
 from airflow_armada.api import empty_pb2, job_pb2, submit_pb2
 from airflow_armada.client import errors
 from airflow_armada.client.asyncio_client import ArmadaAsyncIOClient
-from airflow_armada.client.channel import open_aio_channel, open_channel
 from airflow_armada.client.client import ArmadaClient
-from airflow_armada.client.settings import SiteSettings
-from tests.support.scripted_server import ScriptedServer, in_turn, scripted_server
+from tests.support.scripted_server import ScriptedServer, in_turn
 
 Code = grpc.StatusCode
 UNAVAILABLE = (Code.UNAVAILABLE, "Socket closed")
-
-
-@pytest.fixture
-def server() -> Iterator[ScriptedServer]:
-    with scripted_server() as running:
-        yield running
-
-
-@pytest.fixture
-def client(server: ScriptedServer) -> Iterator[ArmadaClient]:
-    with ArmadaClient(open_channel(SiteSettings(server.target, tls=None))) as made:
-        yield made
-
-
-@pytest.fixture
-async def aio_client(server: ScriptedServer) -> AsyncIterator[ArmadaAsyncIOClient]:
-    async with ArmadaAsyncIOClient(open_aio_channel(SiteSettings(server.target, tls=None))) as made:
-        yield made
 
 
 def item(client_id: str = "", filler: int = 0) -> submit_pb2.JobSubmitRequestItem:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import count, islice
@@ -18,33 +18,15 @@ from airflow_armada.api.event_pb2 import EventMessage, EventStreamMessage, JobFa
 from airflow_armada.client import errors
 from airflow_armada.client.asyncio_client import ArmadaAsyncIOClient
 from airflow_armada.client.auth.credentials import Credentials
-from airflow_armada.client.channel import open_aio_channel, open_channel
+from airflow_armada.client.channel import open_channel
 from airflow_armada.client.client import ArmadaClient
 from airflow_armada.client.event import Event
 from airflow_armada.client.settings import SiteSettings
 from airflow_armada.client.typings import EventType
-from tests.support.scripted_server import ScriptedServer, in_turn, scripted_server
+from tests.support.scripted_server import ScriptedServer, in_turn
 
 Code = grpc.StatusCode
 TIMEOUT = 30.0
-
-
-@pytest.fixture
-def server() -> Iterator[ScriptedServer]:
-    with scripted_server() as running:
-        yield running
-
-
-@pytest.fixture
-def client(server: ScriptedServer) -> Iterator[ArmadaClient]:
-    with ArmadaClient(open_channel(SiteSettings(server.target, tls=None))) as made:
-        yield made
-
-
-@pytest.fixture
-async def aio_client(server: ScriptedServer) -> AsyncIterator[ArmadaAsyncIOClient]:
-    async with ArmadaAsyncIOClient(open_aio_channel(SiteSettings(server.target, tls=None))) as made:
-        yield made
 
 
 def message(number: int, size: int = 0) -> EventStreamMessage:

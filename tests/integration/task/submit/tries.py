@@ -61,13 +61,13 @@ class Tries:
 
     @property
     def settings(self) -> SiteSettings:
-        return SiteSettings(target=self.armada.target, tls=None)
+        return SiteSettings(target=self.armada.target, tls=None, command_timeout=self.command_timeout)
 
     @contextmanager
     def takeover(self, attempt: Attempt) -> Iterator[tuple[Takeover, Submission]]:
         journal = Journal({"task_state_store": self.store})
-        with open_channel(self.settings) as channel:
-            lookup = Lookup(ArmadaClient(channel, command_timeout=self.command_timeout), self.kill.wait)
+        with ArmadaClient.open(self.settings, retry_timeout=0) as client:
+            lookup = Lookup(client, self.kill.wait)
             submission = Submission(lookup, lambda: self.settings, journal, self.kill)
             target = Target("armada_default", QUEUE, JOB_SET, self.build)
             yield Takeover(attempt, journal, target, self.policy, lambda _: lookup, lambda _: submission), submission
