@@ -59,7 +59,7 @@ unit: environments ## pure functions
 	$(PYTEST) tests/unit -n 2 --junit-xml=$(REPORTS)/unit.xml
 
 integration: environments ## real sockets and processes, the embedded Armada
-	$(PYTEST) tests/integration -n 2 --junit-xml=$(REPORTS)/integration.xml
+	$(PYTEST) tests/integration -n 4 --dist worksteal --junit-xml=$(REPORTS)/integration.xml
 
 peer: environments ## against the published armada-client
 	$(PYTEST) tests/peer --junit-xml=$(REPORTS)/peer.xml

@@ -51,7 +51,9 @@ def test_the_site_has_a_door_of_every_kind(site: GuardedSite) -> None:
 JOB = 'sh("{kind}_{name}", "{script}", armada_conn_id="{connection}_{kind}", deferrable={deferrable})'
 FAILING = ("token_command", "basic", "oidc_client_credentials", "oidc_login")
 REFUSED = ("basic", "oidc_client_credentials", "oidc_password", "oidc_login", "oidc_kubernetes")
-"""A wrong password is asked about again for a minute; the command line below has all that the server refuses."""
+"""The command line below has all that the server refuses."""
+IMPATIENT = {"airflow_armada.task.submit.lookup:PATIENCE": {"error": 3.0}}
+"""A wrong password is asked about again, usually for a minute."""
 
 
 def dag(name: str, script: str, kinds: Iterable[str], *, connection: str = "good", first: int = 0) -> str:
@@ -77,7 +79,7 @@ def runs(site: GuardedSite, home: Path) -> Runs:
         runs = {
             "works": airflow.run(dag("works", "echo fine", site.good)),
             "fails": airflow.run(dag("fails", "echo broken; exit 3", FAILING, first=1)),
-            "refused": airflow.run(dag("refused", "true", REFUSED, connection="bad")),
+            "refused": airflow.run(dag("refused", "true", REFUSED, connection="bad"), IMPATIENT),
         }
     return runs, b"\n".join(seen.arguments)
 

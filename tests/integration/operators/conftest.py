@@ -14,7 +14,7 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -141,10 +141,11 @@ class InlineAirflow:
             self._process.kill()
             self._process.wait()
 
-    def run(self, body: str, **conf: Any) -> Finished:
+    def run(self, body: str, waits: Mapping[str, Mapping[str, float]] | None = None, **conf: Any) -> Finished:
         """Run a DAG.
 
         :param body: what stands inside of ``with DAG(...) as dag:``, after :data:`HEADER`
+        :param waits: waiting times that are other ones in this run, see ``dag_runner.waiting``
         :param conf: the run's conf
         """
         self._number += 1
@@ -153,7 +154,7 @@ class InlineAirflow:
         block = textwrap.indent(textwrap.dedent(body).strip(), "    ")
         path.write_text(f'{HEADER}\nwith DAG("{name}", schedule=None) as dag:\n{block}\n')
         try:
-            return self._ask({"path": str(path), "conf": conf}, name)
+            return self._ask({"path": str(path), "conf": conf, "waits": waits or {}}, name)
         finally:
             path.unlink()
 

@@ -203,7 +203,7 @@ def test_what_cannot_work_is_one_clear_line_and_no_second_try(
 
 
 def test_an_unreachable_server_is_waited_for_and_the_log_says_so(airflow: InlineAirflow) -> None:
-    run = airflow.run('sh("work", "true", armada_conn_id="armada_nowhere", execution_timeout=timedelta(seconds=45))')
+    run = airflow.run('sh("work", "true", armada_conn_id="armada_nowhere", execution_timeout=timedelta(seconds=5))')
 
     ((kind, _),) = run.errors()
     assert kind == "AirflowTaskTimeout"

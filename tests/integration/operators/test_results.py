@@ -118,10 +118,11 @@ def test_a_log_that_may_not_be_read_is_no_missing_result(
 
 def test_a_service_that_refuses_for_a_while_is_waited_for(airflow: InlineAirflow, armada: StandaloneArmada) -> None:
     armada.faults.refuse("Logs", grpc.StatusCode.UNAVAILABLE, "no upstream", times=None)
-    timer = threading.Timer(30, armada.faults.clear)
+    timer = threading.Timer(8, armada.faults.clear)
     timer.start()
     try:
-        run = airflow.run("""sh("work", "echo '::armada-result::7'", get_result=True, deferrable=False)""")
+        dag = """sh("work", "echo '::armada-result::7'", get_result=True, deferrable=False)"""
+        run = airflow.run(dag, {"airflow_armada.follow.timings:DEFAULT": {"log_tail": 1.0}})
     finally:
         timer.cancel()
         armada.faults.clear()
