@@ -55,6 +55,9 @@ def _parser() -> argparse.ArgumentParser:
         "--allow-host-path", action="append", default=[], metavar="PATH", help="let hostPath volumes lead there"
     )
     cluster.add_argument(
+        "--namespace", action="append", default=[], metavar="NAME", help="a namespace (default: all that are asked for)"
+    )
+    cluster.add_argument(
         "--error-categories",
         metavar="FILE",
         help="YAML: what an executor's configuration has as errorCategories; retry policies go by these categories",
@@ -200,6 +203,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     config_maps={name: _files(folder) for name, folder in _pairs(options.config_map)},
                     secrets={name: _files(folder) for name, folder in _pairs(options.secret)},
                     host_paths=tuple(options.allow_host_path),
+                    namespaces=frozenset(options.namespace),
                 ),
                 error_categories=_error_categories(options.error_categories) if options.error_categories else {},
             ),

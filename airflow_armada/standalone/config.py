@@ -74,11 +74,13 @@ class Provided:
     :param config_maps: content by key, by name
     :param secrets: content by key, by name
     :param host_paths: folders and files of this machine that ``hostPath`` volumes may lead to
+    :param namespaces: the namespaces that there are; none for every one that is asked for
     """
 
     config_maps: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     secrets: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
     host_paths: tuple[str, ...] = ()
+    namespaces: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Protocol, TypeVar
 
-from airflow_armada.api import job_pb2
-from airflow_armada.api.annotations import FAIL_FAST
 from airflow_armada.standalone.scheduling.engine import Engine
-from airflow_armada.standalone.store import event_messages, model
+from airflow_armada.standalone.store import model
 from airflow_armada.standalone.store.event_messages import INTERNAL, Failure
 from airflow_armada.standalone.store.model import Job
 
@@ -33,15 +30,16 @@ class Disruptions:
 
     def return_lease(self, job_id: str, reason: str = "pod could not be started", run_attempted: bool = True) -> None:
         """Let the cluster give a job back: it runs again, or fails if it has had its share of attempts."""
-        self._call(lambda engine: _return_lease(engine, _active(engine, job_id), reason, run_attempted))
+        self._call(lambda engine: engine.return_lease(_active(engine, job_id), reason, run_attempted))
 
     def expire_lease(self, job_id: str) -> None:
         """Let the cluster be lost for too long: the job fails, if no retry policy lets it run again."""
-        self._call(lambda engine: _expire_lease(engine, _active(engine, job_id)))
+        self._call(lambda engine: engine.expire_lease(_active(engine, job_id)))
 
     def fail_run(self, job_id: str, reason: str = "pod failed", category: str = "transient") -> None:
         """Let a run fail in a way that a retry policy grants another run for."""
-        self._call(lambda engine: _fail_run(engine, _active(engine, job_id), reason, category))
+        failure = Failure(reason, category=category, from_pod=True)
+        self._call(lambda engine: engine.fail_run(_active(engine, job_id), failure))
 
     def evict(self, job_id: str, reason: str = "The node was low on resource: memory.") -> None:
         """Let Kubernetes evict a job's pod."""
@@ -65,40 +63,6 @@ def _active(engine: Engine, job_id: str) -> Job:
     if job is None or job.state not in model.ACTIVE:
         raise ValueError(f"job {job_id} is not one that has been leased and has not ended")
     return job
-
-
-def _return_lease(engine: Engine, job: Job, reason: str, run_attempted: bool) -> None:
-    engine.transitions.end_run(job, job_pb2.RUNS_STATE_LEASE_RETURNED, reason)
-    engine.report(job, event_messages.lease_returned(job, reason, run_attempted))
-    fail_fast = job.gang is not None or job.spec.annotations.get(FAIL_FAST) == "true"
-    attempts = job.count_attempt(run_attempted)
-    if fail_fast or attempts >= engine.config.lease_attempts:
-        why = "Job has fail fast flag set" if fail_fast else f"Maximum number of attempts ({attempts}) reached"
-        text = f"{why} - this job will no longer be retried\n\nFinal run error:\n{reason}"
-        engine.fail_at_once(job, Failure(text, category=INTERNAL, subcategory="max-runs-exceeded"))
-    else:
-        engine.requeue(job)
-
-
-def _expire_lease(engine: Engine, job: Job) -> None:
-    engine.transitions.end_run(job, job_pb2.RUN_STATE_LEASE_EXPIRED, "Lease expired")
-    engine.report(job, event_messages.lease_expired(job))
-    failure = Failure("Lease expired", category=INTERNAL, subcategory="lease-expired")
-    verdict = engine.verdict(job, failure, mutate=False)
-    if verdict is not None and verdict.retry:
-        engine.report(job, event_messages.failed(job, failure, retryable=True))
-        engine.requeue(job)
-        return
-    if verdict is not None:
-        failure = replace(failure, reason=f"Lease expired and not retried by policy: {verdict.reason}")
-    engine.fail_at_once(job, failure)
-
-
-def _fail_run(engine: Engine, job: Job, reason: str, category: str) -> None:
-    engine.transitions.end_run(job, job_pb2.RUN_STATE_FAILED, reason)
-    failure = Failure(reason, category=category, from_pod=True)
-    engine.report(job, event_messages.failed(job, failure, retryable=True))
-    engine.requeue(job)
 
 
 def _delete_pod(engine: Engine, job: Job) -> None:

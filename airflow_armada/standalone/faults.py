@@ -42,6 +42,8 @@ class Faults:
     :ivar close_streams_after: seconds after which a watch ends as if nothing were left, None for never
     :ivar silent: whether watches stay open and say nothing
     :ivar forget_client_ids: whether client ids are not remembered, as when Armada fails after publishing the jobs
+    :ivar refuse_pods: the text with which Kubernetes refuses to make pods, as for a quota; their jobs fail
+    :ivar return_pods: the text with which it cannot make pods for the time being; their jobs are given back
     :ivar bus_away: whether Armada's message bus is away. Calls that submit, cancel, preempt or reprioritize block; what
         they ask is done when the bus is back, also if their deadline has passed, and then their client ids are not
         remembered. Nothing is scheduled meanwhile, and streams and query API hear nothing new of the jobs that run.
@@ -56,6 +58,8 @@ class Faults:
         self.close_streams_after: float | None = None
         self.silent = False
         self.forget_client_ids = False
+        self.refuse_pods = ""
+        self.return_pods = ""
         self._bus_away = False
         self._lock = threading.Lock()
         self._refused: dict[str, list[Answer]] = {}

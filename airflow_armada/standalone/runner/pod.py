@@ -16,6 +16,7 @@ from airflow_armada.standalone.config import Provided
 from airflow_armada.standalone.runner.container import RunningContainer, Terminated
 from airflow_armada.standalone.runner.container_log import ContainerLog
 from airflow_armada.standalone.runner.environment import HOME, TEMPORARY, CannotStart
+from airflow_armada.standalone.runner.left_out import left_out, note
 from airflow_armada.standalone.runner.lifecycle import Lifecycle
 from airflow_armada.standalone.runner.processes import Processes
 from airflow_armada.standalone.runner.volumes import Volumes
@@ -93,6 +94,8 @@ class Pod:
         grace = self.job.pod_spec.terminationGracePeriodSeconds
         for container in self.all_containers:
             container.mount(self.volumes.binds(container.spec), self.folder / SHARED_MEMORY)
+            if names := left_out(self.job.pod_spec, container.spec):
+                container.log.feed(note(names))
             self._lifecycles[container.name] = Lifecycle(container, self._processes, self._provided, grace)
 
     async def _run_init_containers(self) -> bool:

@@ -10,16 +10,12 @@ import contextlib
 from collections.abc import Iterable, Sequence
 
 from airflow_armada.api import event_pb2
-from airflow_armada.api.submit_pb2 import RetryResourceBump
 from airflow_armada.standalone.config import Config
 from airflow_armada.standalone.faults import Faults
-from airflow_armada.standalone.resource_amounts import pod_requests
-from airflow_armada.standalone.runner.error_categories import read_error_categories
 from airflow_armada.standalone.runner.pods import Pods
 from airflow_armada.standalone.runner.simulation import SimulatedPods
-from airflow_armada.standalone.scheduling import retries
 from airflow_armada.standalone.scheduling.bus import MessageBus
-from airflow_armada.standalone.scheduling.retries import Verdict
+from airflow_armada.standalone.scheduling.run_ends import RunEnds
 from airflow_armada.standalone.scheduling.scheduler import Scheduler
 from airflow_armada.standalone.scheduling.transitions import Transitions
 from airflow_armada.standalone.store import event_messages, model
@@ -46,10 +42,11 @@ class Engine:
         self.store = JobStore(config.retention)
         self.scheduler = Scheduler(config, self.queues.weight)
         self.pods = pods
+        self._faults = faults
         self._outbox = Outbox(self.events)
         self.transitions = Transitions(self.store, self.scheduler, self.pods, self._outbox)
+        self._run_ends = RunEnds(config, self.queues, self.scheduler, self.transitions, self._wait_again)
         self.bus = MessageBus(lambda: faults.bus_away)
-        self._categories = read_error_categories(config.error_categories)
         self._wake = asyncio.Event()
         self._new: list[Job] = []
         self._ended: list[tuple[Job, Run, Failure | None]] = []
@@ -172,50 +169,7 @@ class Engine:
         for job, run, failure in ended:
             if job.finished or job.run is not run or run.finished:
                 continue
-            if failure is None:
-                self.transitions.succeed(job)
-            elif failure.preempted:
-                self.transitions.preempt(job, failure.reason)
-            else:
-                self._end_badly(job, self._categories.classify(failure))
-
-    def _end_badly(self, job: Job, failure: Failure) -> None:
-        verdict = self.verdict(job, failure)
-        if verdict is None:
-            self.transitions.fail(job, failure)
-        elif verdict.retry:
-            self.transitions.retry(job, failure)
-            self._new.append(job)
-        else:
-            self.transitions.fail(job, failure, retries.declined(failure, verdict.reason))
-
-    def verdict(self, job: Job, failure: Failure, *, mutate: bool = True) -> Verdict | None:
-        """Count a failed run and return what its queue's retry policy says, or None if there is none for the job.
-
-        :param mutate: whether the policy may change the job for its next run
-        """
-        job.failures += 1
-        policy = self.queues.retry_policy(job.queue)
-        if policy is None or retries.opted_out(job):
-            return None
-        verdict = retries.evaluate(policy, failure, job.failures, self.config.max_retries)
-        if not verdict.retry or not mutate:
-            return verdict
-        if verdict.mutation.resources.HasField("memory") and not self._grow(job, verdict.mutation.resources.memory):
-            return Verdict(retry=False, reason=retries.GROWN_TOO_LARGE)
-        # There is one node, and it has been tried.
-        avoided = verdict.mutation.affinity.avoid_same_node
-        return Verdict(retry=False, reason=retries.NO_UNTRIED_NODE) if avoided else verdict
-
-    def _grow(self, job: Job, bump: RetryResourceBump) -> bool:
-        """Give a job more memory for its next run, and return whether it still fits."""
-        spec = retries.grown(job.pod_spec, bump)
-        requests = pod_requests(spec)
-        if not self.scheduler.could_fit(requests):
-            return False
-        self.scheduler.release(job)
-        job.grown, job.requests = spec, requests
-        return True
+            self._run_ends.pod_ended(job, failure)
 
     def _carry_out_preemptions(self) -> None:
         preempts, self._preempts = self._preempts, []
@@ -247,11 +201,27 @@ class Engine:
             self._start(job, self.transitions.lease(job))
 
     def _start(self, job: Job, run: Run) -> None:
+        if self._faults.return_pods:
+            self._run_ends.lease_returned(job, self._faults.return_pods, run_attempted=True, has_pod=False)
+            return
+        if refusal := self._faults.refuse_pods or self._unknown_namespace(job):
+            self._run_ends.failed(job, Failure(refusal, names_pod=True))
+            return
+        self.transitions.make_pod(job)
         self.pods.run(
             job,
             lambda: self.bus.post(lambda: self._on_running(job, run)),
             lambda failure: self._on_end(job, run, failure),
         )
+
+    def _unknown_namespace(self, job: Job) -> str:
+        known = self.config.provided.namespaces
+        return f'namespaces "{job.spec.namespace}" not found' if known and job.spec.namespace not in known else ""
+
+    def _wait_again(self, job: Job) -> None:
+        self.transitions.requeue(job)
+        self._new.append(job)
+        self.wake()
 
     def _on_running(self, job: Job, run: Run) -> None:
         if not job.finished and job.run is run and not run.finished:
@@ -276,15 +246,28 @@ class Engine:
             pod.evict(reason)
             self.pods.kill(job)
 
-    def requeue(self, job: Job) -> None:
-        """Let a job whose run is over wait for another one."""
-        self.transitions.requeue(job)
-        self._new.append(job)
-        self._settle()
+    def return_lease(self, job: Job, reason: str, run_attempted: bool) -> None:
+        """Let the cluster give a job back."""
+        self._run_ends.lease_returned(job, reason, run_attempted)
+        self._over(job)
+
+    def expire_lease(self, job: Job) -> None:
+        """Let the cluster be lost for too long."""
+        self._run_ends.lease_expired(job)
+        self._over(job)
 
     def fail_at_once(self, job: Job, failure: Failure) -> None:
         """End a job and get rid of its pod."""
         self.transitions.fail(job, failure)
+        self._over(job)
+
+    def fail_run(self, job: Job, failure: Failure) -> None:
+        """Let a job's run fail in a way that gets it another one."""
+        self.transitions.retry(job, failure)
+        self._wait_again(job)
+        self._over(job)
+
+    def _over(self, job: Job) -> None:
         self.pods.delete(job)
         self._settle()
 

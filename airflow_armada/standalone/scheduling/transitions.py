@@ -38,16 +38,19 @@ class Transitions:
         self.say(job, event_messages.submitted(job), event_messages.queued(job))
 
     def lease(self, job: Job) -> Run:
-        """Give a job to the cluster, which takes it at once; its pod is still to be started."""
+        """Give a job to the cluster, which takes it at once; its pod is still to be made."""
         run = Run()
         self._store.add_run(job, run)
         job.enter(model.LEASED)
         self.say(job, event_messages.leased(job))
         self._outbox.flush()
-        run.pending = clock.time()
+        return run
+
+    def make_pod(self, job: Job) -> None:
+        """Note that a job's pod has been made."""
+        job.run.pending = clock.time()
         job.enter(model.PENDING)
         self.say(job, event_messages.pending(job))
-        return run
 
     def run(self, job: Job) -> None:
         """Note that a job's containers run."""
@@ -74,10 +77,9 @@ class Transitions:
         self._finish(job, model.FAILED)
 
     def retry(self, job: Job, failure: Failure) -> None:
-        """Let a job whose run has failed wait for another one."""
+        """End a run with a failure that is not the end of its job."""
         self.end_run(job, job_pb2.RUN_STATE_FAILED, failure.reason)
         self.say(job, event_messages.failed(job, failure, retryable=True))
-        self.requeue(job)
 
     def reject(self, job: Job, problem: str) -> None:
         """End a job that can never run."""

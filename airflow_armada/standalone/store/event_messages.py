@@ -22,6 +22,7 @@ class Failure:
 
     :param cause: a value of ``event_pb2.Cause``
     :param from_pod: whether a pod failed, which is when the event says which one
+    :param names_pod: whether it is one of making the pod, which is when the event says its name and cluster
     :param preempted: whether it is a preemption, which is told otherwise
     """
 
@@ -31,6 +32,7 @@ class Failure:
     subcategory: str = ""
     containers: Sequence[event_pb2.ContainerStatus] = field(default_factory=tuple)
     from_pod: bool = False
+    names_pod: bool = False
     preempted: bool = False
 
 
@@ -64,13 +66,13 @@ def leased(job: Job) -> EventMessage:
     return EventMessage(leased=event_pb2.JobLeasedEvent(**_ids(job), cluster_id=CLUSTER, pool=POOL))
 
 
-def lease_returned(job: Job, reason: str, run_attempted: bool) -> EventMessage:
+def lease_returned(job: Job, reason: str, run_attempted: bool, *, has_pod: bool = True) -> EventMessage:
     return EventMessage(
         lease_returned=event_pb2.JobLeaseReturnedEvent(
             **_ids(job),
             cluster_id=CLUSTER,
             reason=reason,
-            kubernetes_id=job.run.pod_id,
+            kubernetes_id=job.run.pod_id if has_pod else "",
             run_attempted=run_attempted,
         )
     )
@@ -94,6 +96,8 @@ def succeeded(job: Job) -> EventMessage:
 
 def failed(job: Job, failure: Failure, *, retryable: bool = False) -> EventMessage:
     pod = {**_pod(job), "node_name": NODE} if failure.from_pod else {}
+    if failure.names_pod:
+        pod = {name: value for name, value in _pod(job).items() if name != "kubernetes_id"}
     return EventMessage(
         failed=event_pb2.JobFailedEvent(
             **_ids(job),

@@ -16,7 +16,7 @@ import pytest
 from google.protobuf.json_format import MessageToDict
 
 from airflow_armada.api import core_v1_pb2, methods, submit_pb2
-from airflow_armada.standalone.config import Config
+from airflow_armada.standalone.config import Config, Provided
 from airflow_armada.standalone.server import StandaloneArmada
 from tests.integration.standalone.api import Armada, container, job, kind_of, mounts_work, shell, wait_until
 
@@ -30,7 +30,8 @@ UNKNOWN = "01hzzzzzzzzzzzzzzzzzzzzzzz"
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[StandaloneArmada]:
-    with StandaloneArmada(cpus=16, memory="64Gi", config=Config(cycle=0.01)) as running:
+    config = Config(cycle=0.01, provided=Provided(namespaces=frozenset({"default"})))
+    with StandaloneArmada(cpus=16, memory="64Gi", config=config) as running:
         for name in (QUEUE, OTHER_QUEUE, CORDONED):
             running.create_queue(name)
         yield running
@@ -281,6 +282,32 @@ def retry_policy_failfast(stage: Stage) -> None:
     stage.submit(job(shell("exit 75"), annotations={"armadaproject.io/failFast": "true"}))
 
 
+def sim_submit_forbidden(stage: Stage) -> None:
+    quota = "exceeded quota: compute, requested: pods=1, used: pods=10, limited: pods=10"
+    stage.server.faults.refuse_pods = f'pods "armada-{UNKNOWN}-0" is forbidden: {quota}'
+    stage.submit(job(container("true")))
+
+
+def sim_submit_webhook(stage: Stage) -> None:
+    denied = 'admission webhook "policy.example" denied the request: image not allowed'
+    stage.server.faults.refuse_pods = f"Internal error occurred: {denied}"
+    stage.submit(job(container("true")))
+
+
+def sim_submit_namespace(stage: Stage) -> None:
+    stage.submit(job(container("true"), namespace="nowhere"))
+
+
+def sim_submit_timeout_always(stage: Stage) -> None:
+    stage.server.faults.return_pods = "Timeout: etcdserver: request timed out"
+    stage.submit(job(container("true")))
+
+
+def sim_submit_timeout_failfast(stage: Stage) -> None:
+    stage.server.faults.return_pods = "Timeout: etcdserver: request timed out"
+    stage.submit(job(container("true"), annotations={"armadaproject.io/failFast": "true"}))
+
+
 WITH_CATEGORIES = (category_no_policy, retry_policy_declines, retry_policy_exhausted, retry_policy_failfast)
 """Played on a server that gives failures categories."""
 
@@ -316,6 +343,11 @@ SCENARIOS: dict[str, Callable[[Stage], None]] = {
         service_nodeport,
         ingress,
         lease_expired,
+        sim_submit_forbidden,
+        sim_submit_webhook,
+        sim_submit_namespace,
+        sim_submit_timeout_always,
+        sim_submit_timeout_failfast,
         *WITH_CATEGORIES,
     )
 }
@@ -328,7 +360,8 @@ def facts(events: list[dict[str, Any]]) -> list[tuple[str, list[str], str]]:
 
 def text(event: dict[str, Any]) -> str:
     """Return an event's reason without the numbers and ids of the day."""
-    return re.sub(r"01[0-9a-z]{24}|\([a-z=0-9,./-]+\)|\d+", "N", event.get("reason", ""))
+    reason = event.get("reason", "").replace('namespaces "nowhere"', 'namespaces "default"')
+    return re.sub(r"01[0-9a-z]{24}|\([a-z=0-9,./-]+\)|\d+", "N", reason)
 
 
 def told(event: Any) -> dict[str, Any]:
@@ -344,6 +377,7 @@ def test_the_scenario_is_told_as_by_the_real_one(request: pytest.FixtureRequest,
     stage = Stage(server, name, tmp_path)
     play(stage)
     wait_until(stage.ended)
+    server.faults.clear()
 
     real = json.loads((SEQUENCES / f"{name}.json").read_text("utf-8"))
     ours = [

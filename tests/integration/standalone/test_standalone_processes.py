@@ -386,3 +386,15 @@ def test_many_jobs_at_once(server: StandaloneArmada, armada: Armada) -> None:
             break
 
     assert ended == dict.fromkeys(ids, "succeeded")
+
+
+def test_what_is_not_applied_is_told_in_the_log(armada: Armada) -> None:
+    main = shell("echo hello", securityContext={"capabilities": {"add": ["NET_ADMIN"]}})
+    pod = {"hostAliases": [{"ip": "10.0.0.1", "hostnames": ["db"]}]}
+    (job_id,) = armada.submit(job(main, pod=pod))
+
+    assert kind_of(armada.end_of(job_id)) == "succeeded"
+    assert armada.text(job_id).splitlines() == [
+        "armada-standalone: not applied here: hostAliases, containers[main].securityContext.capabilities",
+        "hello",
+    ]
