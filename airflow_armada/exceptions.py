@@ -137,7 +137,7 @@ def _exception_class(outcome: Outcome) -> type[ArmadaJobError]:
     return _BY_STATUS.get(outcome.status, ArmadaJobError)
 
 
-def _headline(outcome: Outcome) -> str:
+def _headline(outcome: Outcome, memory_limits: Sequence[str] = ()) -> str:
     """Say in a few words how a job ended, so that they can be read where only the beginning of a text is shown."""
     if outcome.status == "failed":
         failed = {name: code for name, code in sorted(outcome.exit_codes.items()) if code}
@@ -145,6 +145,10 @@ def _headline(outcome: Outcome) -> str:
             _exit_code(code, name if len(outcome.exit_codes) > 1 else "") for name, code in failed.items()
         )
         cause = _FAILURES.get(outcome.cause, "")
+        if outcome.cause == "OOM":
+            limits = dict(one.split("=", 1) for one in memory_limits)
+            reached = [limits[name] for name in failed or limits if name in limits]
+            cause += f" at the limit of {reached[0]}" if len(reached) == 1 else ""
         return f"{cause} ({codes})" if cause and codes else cause or codes[:1].upper() + codes[1:] or "Failed"
     text = _HEADLINES.get(outcome.status, f"Ended as {outcome.status}")
     by = f" by job {outcome.preempting_job_id}" if outcome.preempting_job_id else ""
@@ -171,33 +175,40 @@ def _identifiers(outcome: Outcome) -> str:
     return f"Armada job {outcome.job_id}: " + ", ".join(f"{name} {value}" for name, value in known.items() if value)
 
 
-def describe(outcome: Outcome, *, job_url: str = "", last_lines: Sequence[str] = ()) -> str:
+def describe(
+    outcome: Outcome, *, job_url: str = "", last_lines: Sequence[str] = (), memory_limits: Sequence[str] = ()
+) -> str:
     """
     Tell how a job ended: the cause first, then what it wrote last, then which job it was.
 
     :param outcome: the end of the job.
     :param job_url: its page in Lookout, or empty.
     :param last_lines: the last lines of its log.
+    :param memory_limits: of each container that has one, as ``name=2Gi``.
     :return: a line with the cause, and more lines below it.
     """
     reason = bounded(_SAID_BY_THE_HEADLINE.sub("", outcome.reason).strip(), _MAX_REASON)
     first, _, rest = reason.partition("\n")
-    lines = [f"{_headline(outcome)}: {first}" if first else _headline(outcome), *rest.splitlines()]
+    headline = _headline(outcome, memory_limits)
+    lines = [f"{headline}: {first}" if first else headline, *rest.splitlines()]
     if shown := [f"  {bounded(line, _MAX_LINE)}" for line in list(last_lines)[-_SHOWN_LINES:]]:
         lines += ["Last log lines:", *shown]
     return "\n".join([*lines, _identifiers(outcome), *([job_url] if job_url else [])])
 
 
-def job_error(outcome: Outcome, *, job_url: str = "", last_lines: Sequence[str] = ()) -> ArmadaJobError:
+def job_error(
+    outcome: Outcome, *, job_url: str = "", last_lines: Sequence[str] = (), memory_limits: Sequence[str] = ()
+) -> ArmadaJobError:
     """
     Make the exception for the end of a job.
 
     :param outcome: the end of the job, not a success.
     :param job_url: its page in Lookout, or empty.
     :param last_lines: the last lines of its log.
+    :param memory_limits: of each container that has one, as ``name=2Gi``.
     :return: an exception of the class that belongs to this end.
     """
-    message = describe(outcome, job_url=job_url, last_lines=last_lines)
+    message = describe(outcome, job_url=job_url, last_lines=last_lines, memory_limits=memory_limits)
     return _exception_class(outcome)(message, outcome.to_dict())
 
 

@@ -22,7 +22,7 @@ from airflow_armada.follow.site import Site
 from airflow_armada.follow.state import outcome as outcomes
 from airflow_armada.follow.state import progress
 from airflow_armada.follow.state.outcome import Outcome, to_outcome
-from airflow_armada.follow.state.texts import addresses_text, phase_text
+from airflow_armada.follow.state.texts import addresses_text, phase_level, phase_text
 from airflow_armada.follow.stream.job_set_watch import JobSetWatch
 from airflow_armada.follow.stream.tracked_job import TrackedJob
 
@@ -182,7 +182,7 @@ class _Follower:
         text = phase_text(state)
         if text and text != self._said:
             self._said = text
-            self._tell(text, state.finished_at if state.end else state.at)
+            self._tell(text, state.finished_at if state.end else state.at, phase_level(state))
         if state.addresses and state.addresses != self._addresses:
             self._addresses = state.addresses
             self._tell(addresses_text(state))
@@ -201,8 +201,8 @@ class _Follower:
     def _say(self, text: str) -> None:
         self._observer.state(storable(f"Job {self._job.job_id}: {text}"))
 
-    def _tell(self, text: str, at: str = "") -> None:
-        self._observer.state(storable(f"Job {self._job.job_id} {text}"), at)
+    def _tell(self, text: str, at: str = "", level: str = "info") -> None:
+        self._observer.state(storable(f"Job {self._job.job_id} {text}"), at, level)
 
     def _set_alarm(self) -> None:
         """See to it that the next deadline is noticed although nothing changes."""

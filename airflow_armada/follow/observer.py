@@ -9,11 +9,12 @@ from typing import Protocol
 class JobObserver(Protocol):
     """Receives what a follower sees. One observer serves one job; its methods are called from the event loop."""
 
-    def state(self, text: str, at: str = "") -> None:
+    def state(self, text: str, at: str = "", level: str = "info") -> None:
         """Take one line about the job: a change of its state, or what it is waiting for.
 
         :param text: the line
         :param at: RFC 3339 time of the change, by Armada's clock; "" for now
+        :param level: ``info``, ``warning`` or ``error``
         """
 
     async def log_lines(self, container: str, lines: Sequence[tuple[str, str]]) -> None:

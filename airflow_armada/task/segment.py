@@ -35,7 +35,7 @@ from airflow_armada.wait.event import infrastructure_end
 from airflow_armada.wait.following import result_collector
 from airflow_armada.wait.job_wait import JobWait
 from airflow_armada.wait.metrics import count_end
-from airflow_armada.wait.result import is_gone, result_of
+from airflow_armada.wait.result import is_gone, result_of, without_traceback
 
 if TYPE_CHECKING:
     from airflow_armada.client.settings import SiteSettings
@@ -145,7 +145,8 @@ class Segment:
             raise AirflowSkipException(f"Armada job {wait.job_id} ended with exit code {code}, which skips the task")
         if collector is not None and (error := collector.remote_error()):
             outcome = replace(outcome, reason=f"{error.type}: {error.message}")
-        raise job_error(outcome, job_url=wait.job_url, last_lines=last_lines)
+            last_lines = without_traceback(last_lines, error.traceback)
+        raise job_error(outcome, job_url=wait.job_url, last_lines=last_lines, memory_limits=wait.memory_limits)
 
     def _follow_again(self, wait: JobWait, error: str) -> None:
         """Defer once more after an error of a trigger, which says nothing about the job; but not for ever."""

@@ -69,7 +69,9 @@ class ArmadaJobTrigger(BaseTrigger):
 
     async def _end_of_job(self) -> TriggerEvent:
         started = time.time()
-        reporter = TaskLogReporter(keep=bool(self.wait.resubmit_on), in_triggerer=True)
+        reporter = TaskLogReporter(
+            name_containers=self.wait.names_containers, keep=bool(self.wait.resubmit_on), in_triggerer=True
+        )
         result = result_collector(self.wait)
         try:
             outcome = await self._follow(reporter, result)

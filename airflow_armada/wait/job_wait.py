@@ -36,6 +36,7 @@ class JobWait:
     :param errors: how often a trigger had to give up following it.
     :param adopted: whether it was submitted by an earlier try.
     :param not_before: a trigger must not fire before that time, in seconds since the epoch.
+    :param memory_limits: of each container that has one, as ``name=2Gi``.
     :param end_in_trigger: whether a trigger may end the task where nothing is left for a worker to do.
     """
 
@@ -61,11 +62,17 @@ class JobWait:
     adopted: bool = False
     not_before: float = 0.0
     end_in_trigger: bool = False
+    memory_limits: tuple[str, ...] = ()
 
     @property
     def job_id(self) -> str:
         """The id that Armada gave the job."""
         return self.job.job_id
+
+    @property
+    def names_containers(self) -> bool:
+        """Whether the lines of its log say which container wrote them; of a single one nobody need be told."""
+        return len(self.containers) != 1
 
     def shows(self, container: str) -> bool:
         """Tell whether the log of a container is shown, or only searched for a result."""

@@ -27,9 +27,9 @@ class NewestLines:
         self._held: dict[str, deque[tuple[str, str]]] = {}
         self._left_out: dict[str, int] = {}
 
-    def state(self, text: str, at: str = "") -> None:
+    def state(self, text: str, at: str = "", level: str = "info") -> None:
         """Pass on a line about the job."""
-        self._inner.state(text, at)
+        self._inner.state(text, at, level)
 
     async def log_lines(self, container: str, lines: Sequence[tuple[str, str]]) -> None:
         """Take lines of the job's log."""

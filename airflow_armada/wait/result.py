@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_armada._compat import AirflowSkipException
 from airflow_armada.exceptions import ArmadaResultError
 from airflow_armada.follow.state.outcome import LOG_GONE
+from airflow_armada.wait.task_log import LAST_LINE_LENGTH
 
 if TYPE_CHECKING:
     from airflow_armada.follow.state.outcome import Outcome
@@ -55,3 +56,16 @@ def result_of(wait: JobWait, outcome: Outcome, collector: ResultCollector, note_
         if outcome.log_gap in ("", LOG_GONE):
             note_end("failed")
         raise ArmadaResultError(unread if outcome.log_gap else f"{what} {error}") from None
+
+
+def without_traceback(last_lines: Sequence[str], traceback: str) -> list[str]:
+    """
+    Leave a function's traceback out of the last lines of its job: it stands in the task log already.
+
+    :param last_lines: of the job's log, each cut to a readable length.
+    :param traceback: as the job reported it.
+    :return: the lines before it; none where all of them are blank.
+    """
+    told = {line[:LAST_LINE_LENGTH] for line in traceback.splitlines()}
+    lines = [line for line in last_lines if line not in told]
+    return lines if any(line.strip() for line in lines) else []

@@ -23,7 +23,9 @@ _OWN = " "
 """Stands for ourselves among the containers."""
 
 _LAST_LINES = 10
-_LAST_LINE_LENGTH = 300
+LAST_LINE_LENGTH = 300
+"""Characters of each of the last lines that are remembered."""
+
 _KEPT_RECORDS = 200
 _KEPT_CHARACTERS = 16_000
 _MILLISECOND, _MICROSECOND = timedelta(milliseconds=1), timedelta(microseconds=1)
@@ -37,13 +39,15 @@ class LogRecord:
     :param logger: name of the logger.
     :param timestamp: RFC 3339 time; Airflow sorts by it, and its worker refuses anything else.
     :param text: the line.
-    :param container: name of the container that wrote it.
+    :param container: name of the container that wrote it; empty where there is only one.
+    :param level: ``info``, ``warning`` or ``error``.
     """
 
     logger: str
     timestamp: str
     text: str
     container: str = ""
+    level: str = "info"
 
     def write(self) -> None:
         """Hand the line to Airflow's logging."""
@@ -51,7 +55,8 @@ class LogRecord:
 
         fields = {"container": self.container} if self.container else {}
         # As an argument, so that a percent sign or brace in the job's output stays what it is.
-        structlog.get_logger(self.logger).info("%s", self.text, timestamp=self.timestamp, **fields)
+        log = getattr(structlog.get_logger(self.logger), self.level)
+        log("%s", self.text, timestamp=self.timestamp, **fields)
 
 
 @cache
@@ -76,6 +81,7 @@ class TaskLogReporter:
     Airflow routes a line by context variables, and the watches that call :meth:`state` run outside any trigger's
     context; so the context is remembered here.
 
+    :param name_containers: whether each line of the job's log says which container wrote it.
     :param keep: whether to keep the newest records for :meth:`kept_records`.
     :param in_triggerer: whether it writes where Airflow may not read all of it, see :meth:`not_read`; and where another
         triggerer may write the same lines again. Airflow shows them once if no two of them share a millisecond.
@@ -84,8 +90,14 @@ class TaskLogReporter:
     """
 
     def __init__(
-        self, *, keep: bool = False, in_triggerer: bool = False, shown_until: Mapping[str, str] | None = None
+        self,
+        *,
+        name_containers: bool = True,
+        keep: bool = False,
+        in_triggerer: bool = False,
+        shown_until: Mapping[str, str] | None = None,
     ) -> None:
+        self._name_containers = name_containers
         self._context = contextvars.copy_context()
         self._pending: list[LogRecord] = []
         self._writing = asyncio.Lock()
@@ -96,9 +108,9 @@ class TaskLogReporter:
         self._in_triggerer = in_triggerer
         self._not_read: dict[str, tuple[str, datetime | None]] = {}
 
-    def state(self, text: str, at: str = "") -> None:
+    def state(self, text: str, at: str = "", level: str = "info") -> None:
         """Take one line about the job; its own time puts it where it belongs among the job's log lines."""
-        self._add([LogRecord(JOB_LOGGER, self._time_of(_OWN, at), text)])
+        self._add([LogRecord(JOB_LOGGER, self._time_of(_OWN, at), text, level=level)])
         flush = asyncio.ensure_future(self.flush())
         self._flushes.add(flush)
         flush.add_done_callback(self._flushes.discard)
@@ -109,8 +121,9 @@ class TaskLogReporter:
             if not self._pending and not self._writing.locked() and not unread():
                 self._not_read.clear()
             self._not_read.setdefault(container, (lines[0][0], self._last_times.get(container)))
-        self._add([LogRecord(POD_LOGGER, self._time_of(container, at), text, container) for at, text in lines])
-        self._last_lines.extend(text[:_LAST_LINE_LENGTH] for _, text in lines[-_LAST_LINES:])
+        name = container if self._name_containers else ""
+        self._add([LogRecord(POD_LOGGER, self._time_of(container, at), text, name) for at, text in lines])
+        self._last_lines.extend(text[:LAST_LINE_LENGTH] for _, text in lines[-_LAST_LINES:])
         _metrics.incr(_metrics.LOG_LINES, len(lines))
         await self.flush()
 

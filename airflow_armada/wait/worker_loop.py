@@ -119,7 +119,7 @@ async def follow_to_event(wait: JobWait, settings: SiteSettings, source: Setting
     :param source: gives it anew.
     :return: the payload of the event.
     """
-    reporter, result = TaskLogReporter(), result_collector(wait)
+    reporter, result = TaskLogReporter(name_containers=wait.names_containers), result_collector(wait)
     outcome = await wait_for_job(wait, settings, source, reporter, collector=result)
     await reporter.flush()
     return make_event(wait, outcome, reporter, result)
@@ -148,13 +148,13 @@ async def show_rest_of_log(
     # Without the log there is no result.
     patient = outcome.status == "succeeded" and collector is not None
     timings = replace(DEFAULT, log_tail=_RESULT_GRACE) if patient else DEFAULT
-    reporter = TaskLogReporter(shown_until=shown_until)
+    reporter = TaskLogReporter(name_containers=wait.names_containers, shown_until=shown_until)
     newest = NewestLines(reporter, conf.getint("armada", "rest_of_log_lines", fallback=10_000))
     read = await fetch_remaining_logs(
         settings, followed_job(wait), outcome, newest, timings, line_filter(wait, collector)
     )
     await newest.release()
     if not read.logs_complete:
-        reporter.state(f"Job {wait.job_id}: the rest of its log cannot be read")
+        reporter.state(f"Job {wait.job_id}: the rest of its log cannot be read", level="warning")
     await reporter.flush()
     return read, reporter.last_lines()

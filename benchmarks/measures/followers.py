@@ -39,7 +39,7 @@ class Noting:
     def __init__(self, job: str, woken: dict[str, float]) -> None:
         self._job, self._woken, self.heard = job, woken, False
 
-    def state(self, text: str, at: str = "") -> None:
+    def state(self, text: str, at: str = "", level: str = "info") -> None:
         """Note a line about the job's state."""
         self.heard = True
         for sign, kind in ((" is leased", "leased"), (" is starting", "pending"), (" is running", "running")):

@@ -32,7 +32,7 @@ class Reading:
         self.numbers: list[int] = []
         self.lags: list[float] = []
 
-    def state(self, text: str, at: str = "") -> None:
+    def state(self, text: str, at: str = "", level: str = "info") -> None:
         """Ignore a line about the job's state."""
 
     async def log_lines(self, container: str, lines: Sequence[tuple[str, str]]) -> None:

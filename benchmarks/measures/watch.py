@@ -29,7 +29,7 @@ from benchmarks.synthetic import QUEUE, job_id
 class Silent:
     """A reporter that keeps nothing."""
 
-    def state(self, text: str, at: str = "") -> None:
+    def state(self, text: str, at: str = "", level: str = "info") -> None:
         """Ignore a line."""
 
     async def log_lines(self, container: str, lines: Any) -> None:

@@ -28,7 +28,7 @@ class Remembering:
     def __init__(self) -> None:
         self.lines: list[str] = []
 
-    def state(self, text: str, at: str = "") -> None: ...
+    def state(self, text: str, at: str = "", level: str = "info") -> None: ...
 
     async def log_lines(self, container: str, lines: Sequence[tuple[str, str]]) -> None:
         self.lines += [text for _, text in lines]

@@ -118,6 +118,28 @@ def test_a_few_words_say_how_a_job_ended(outcome: Outcome, headline: str) -> Non
     assert str(job_error(outcome)).splitlines()[0] == headline
 
 
+@pytest.mark.parametrize(
+    ("exit_codes", "limits", "headline"),
+    [
+        ({"base": 137}, ("base=2Gi",), "Out of memory at the limit of 2Gi (exit code 137, SIGKILL)"),
+        (
+            {"base": 0, "side": 137},
+            ("base=2Gi", "side=64Mi"),
+            "Out of memory at the limit of 64Mi (exit code 137, SIGKILL in container side)",
+        ),
+        ({}, ("base=2Gi",), "Out of memory at the limit of 2Gi"),
+        ({}, ("base=2Gi", "side=64Mi"), "Out of memory"),
+        ({"base": 137}, (), "Out of memory (exit code 137, SIGKILL)"),
+    ],
+)
+def test_out_of_memory_names_the_limit_that_was_reached(
+    exit_codes: dict[str, int], limits: tuple[str, ...], headline: str
+) -> None:
+    outcome = Outcome("failed", "j", exit_codes=exit_codes, cause="OOM")
+
+    assert str(job_error(outcome, memory_limits=limits)).splitlines()[0] == headline
+
+
 def test_text_stays_readable_however_much_there_is() -> None:
     error = job_error(
         Outcome("failed", "j", reason="because " * 10_000), last_lines=["x" * 5_000 for _ in range(1_000)]

@@ -21,6 +21,13 @@ def phase_text(state: JobProgress) -> str:
     return _WAITING[state.phase]
 
 
+def phase_level(state: JobProgress) -> str:
+    """Say how much a line about it matters: ``error`` for what fails the task, unless it is submitted again."""
+    if state.end in (outcome.FAILED, outcome.REJECTED, outcome.LOST):
+        return "error"
+    return "warning" if state.end in (outcome.PREEMPTED, outcome.CANCELLED) else "info"
+
+
 def addresses_text(state: JobProgress) -> str:
     """Say where the ports of a job can be reached."""
     listed = ", ".join(f"port {port} at {address}" for port, address in sorted(state.addresses.items()))

@@ -39,6 +39,7 @@ class Target:
     :param containers: names of the containers whose logs are read.
     :param shown: names of the containers whose logs are shown.
     :param result_container: name of the container that prints the result.
+    :param memory_limits: of each container that has one, as ``name=2Gi``.
     """
 
     armada_conn_id: str
@@ -49,6 +50,7 @@ class Target:
     containers: tuple[str, ...] = ()
     shown: tuple[str, ...] = ()
     result_container: str = ""
+    memory_limits: tuple[str, ...] = ()
 
 
 def make_target(operator: TaskArguments, identity: JobIdentity, settings: SiteSettings) -> Target:
@@ -86,6 +88,7 @@ def make_target(operator: TaskArguments, identity: JobIdentity, settings: SiteSe
         containers=tuple(dict.fromkeys((*shown, printing))) if printing else shown,
         shown=shown,
         result_container=printing,
+        memory_limits=_memory_limits(prepared),
     )
 
 
@@ -105,6 +108,14 @@ def _containers(prepared: Prepared, *, init: bool = False) -> tuple[str, ...]:
 
     pod = main_pod_spec(prepared.request.item)
     return tuple(container.name for container in (pod.initContainers if init else pod.containers))
+
+
+def _memory_limits(prepared: Prepared) -> tuple[str, ...]:
+    from airflow_armada.jobs.build import main_pod_spec
+
+    pod = main_pod_spec(prepared.request.item)
+    limits = {one.name: one.resources.limits for one in (*pod.initContainers, *pod.containers)}
+    return tuple(f"{name}={of['memory'].string}" for name, of in limits.items() if "memory" in of)
 
 
 def _shown_containers(get_logs: bool | str | Sequence[str], prepared: Prepared) -> tuple[str, ...]:

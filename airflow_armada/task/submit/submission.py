@@ -156,6 +156,7 @@ class Submission:
 
         what, said = f"submit the job to queue {record.job.queue!r}", ""
         trouble = Trouble(PATIENCE)
+        log.info("Submitting a job to queue %s", record.job.queue)
         while True:
             if self._kill.came:
                 raise AirflowException("The task was killed before its job was submitted")

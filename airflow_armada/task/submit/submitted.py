@@ -69,4 +69,5 @@ def make_wait(
         client_id=record.client_id,
         resubmit_on=texts(operator.resubmit_on) if spent < int(operator.preemption_retries) else (),
         adopted=submitted.adopted,
+        memory_limits=target.memory_limits,
     )

@@ -45,7 +45,7 @@ class Remembering:
         self.states: list[str] = []
         self.lines: list[tuple[str, str, str]] = []
 
-    def state(self, text: str, at: str = "") -> None:
+    def state(self, text: str, at: str = "", level: str = "info") -> None:
         self.states.append(text)
 
     async def log_lines(self, container: str, lines: Sequence[tuple[str, str]]) -> None:

@@ -60,7 +60,7 @@ def test_an_exception_comes_back_by_name(airflow: InlineAirflow, deferrable: boo
 
     ((kind, text),) = run.errors()
     assert kind == "ArmadaJobFailed"
-    assert "LookupError: nothing there" in text
+    assert text.startswith("Exit code 1: LookupError: nothing there\nArmada job ")
     assert '    raise LookupError("nothing there")' in run.pod_lines()
 
 

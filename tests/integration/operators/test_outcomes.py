@@ -55,6 +55,40 @@ def test_failure_says_what_happened_with_the_last_lines(airflow: InlineAirflow, 
 
 
 @both_modes
+def test_the_end_of_a_failed_job_is_an_error_line(airflow: InlineAirflow, deferrable: bool) -> None:
+    run = airflow.run(f'sh("work", "exit 3", deferrable={deferrable})')
+
+    of_the_job = {record["event"].split(" ", 2)[2]: record["level"] for record in run.log if _tells_of_job(record)}
+    assert of_the_job["failed: base exited with 3"] == "error"
+    assert {level for text, level in of_the_job.items() if "failed" not in text} == {"info"}
+
+
+@both_modes
+def test_nothing_of_the_job_is_told_before_the_task_says_what_it_does(airflow: InlineAirflow, deferrable: bool) -> None:
+    run = airflow.run(f'sh("work", "true", deferrable={deferrable})')
+
+    lines = sorted((record["timestamp"], record["event"]) for record in run.log if "event" in record)
+    submitting = next(at for at, text in lines if text == "Submitting a job to queue research")
+    told = [at for at, text in lines if text.startswith(("Job ", "Submitted Armada job"))]
+    assert told
+    assert submitting < min(told)
+
+
+@both_modes
+def test_too_much_memory_is_told_with_the_limit_that_was_asked_for(airflow: InlineAirflow, deferrable: bool) -> None:
+    eat = "python3 -c \"x = bytearray(b'x') * (300 << 20); import time; time.sleep(60)\""
+    run = airflow.run(f'sh("work", {eat!r}, deferrable={deferrable})')
+
+    ((kind, text),) = run.errors()
+    assert kind == "ArmadaJobOutOfMemory"
+    assert text.splitlines()[0] == "Out of memory at the limit of 32Mi (exit code 137, SIGKILL)"
+
+
+def _tells_of_job(record: dict[str, Any]) -> bool:
+    return record.get("logger") == "armada.job" and str(record["event"]).startswith("Job ")
+
+
+@both_modes
 def test_an_exit_code_may_skip_the_task(airflow: InlineAirflow, deferrable: bool) -> None:
     run = airflow.run(f'sh("work", "exit 99", deferrable={deferrable}, retries=1, skip_on_exit_code=[98, 99])')
 

@@ -15,7 +15,7 @@ class Remembering:
         self.said: list[str] = []
         self.shown: list[tuple[str, str]] = []
 
-    def state(self, text: str, at: str = "") -> None:
+    def state(self, text: str, at: str = "", level: str = "info") -> None:
         self.said.append(text)
 
     async def log_lines(self, container: str, lines: Sequence[tuple[str, str]]) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from airflow_armada.follow.state import outcome
 from airflow_armada.follow.state.progress import ENDED, JobProgress
-from airflow_armada.follow.state.texts import phase_text
+from airflow_armada.follow.state.texts import phase_level, phase_text
 
 
 @pytest.mark.parametrize(
@@ -35,3 +35,19 @@ from airflow_armada.follow.state.texts import phase_text
 )
 def test_an_end_tells_who_and_why_once(known: dict[str, object], text: str) -> None:
     assert phase_text(JobProgress(phase=ENDED, **known)) == text  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("end", "level"),
+    [
+        ("", "info"),
+        (outcome.SUCCEEDED, "info"),
+        (outcome.FAILED, "error"),
+        (outcome.REJECTED, "error"),
+        (outcome.LOST, "error"),
+        (outcome.PREEMPTED, "warning"),
+        (outcome.CANCELLED, "warning"),
+    ],
+)
+def test_a_bad_end_stands_out(end: str, level: str) -> None:
+    assert phase_level(JobProgress(phase=ENDED, end=end)) == level
