@@ -23,10 +23,10 @@ help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
 
 demo: environment ## run an example DAG on a real Airflow, its jobs on the embedded Armada
-	@$(VENV)/python -m scripts.demo $(DAGS)
+	@$(VENV)/airflow-armada demo --home .demo $(DAGS)
 
 up: environment ## Airflow with its UI, the examples and the embedded Armada, until Ctrl-C
-	@$(VENV)/python -m scripts.up
+	@$(VENV)/airflow-armada up --home .up
 
 test: environments ## everything: lint, types, import contracts, generated code, docs, unit, integration, simulation, peer, end to end, every Airflow, chaos
 	@rm -rf $(REPORTS)

@@ -20,35 +20,6 @@ class Argument:
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Command:
-    """
-    One command.
-
-    :param name: as it is typed
-    :param help: one line
-    :param description: what it is for, with its exit codes where they are its own
-    :param arguments: its own arguments, after which come those that say where the site is
-    :param file: the module that carries it out, where that has not the command's name
-    """
-
-    name: str
-    help: str
-    description: str
-    arguments: tuple[Argument, ...]
-    file: str = ""
-
-    @property
-    def module(self) -> str:
-        """The module that carries it out."""
-        return f"airflow_armada.cli.commands.{self.file or self.name}"
-
-    @property
-    def function(self) -> str:
-        """The function of that module."""
-        return self.name.replace("-", "_")
-
-
 def _argument(*flags: str, **options: Any) -> Argument:
     return Argument(flags, options)
 
@@ -73,6 +44,38 @@ SITE = (
 
 JSON = _argument("--json", action="store_true", help="print JSON, one value or one value a line, and errors as JSON")
 
+
+@dataclass(frozen=True)
+class Command:
+    """
+    One command.
+
+    :param name: as it is typed
+    :param help: one line
+    :param description: what it is for, with its exit codes where they are its own
+    :param arguments: its own arguments, after which come those that say where the site is
+    :param file: the module that carries it out, where that has not the command's name
+    :param has_site: whether it is for a site, and so takes the arguments of all such commands
+    """
+
+    name: str
+    help: str
+    description: str
+    arguments: tuple[Argument, ...]
+    file: str = ""
+    has_site: bool = True
+
+    @property
+    def module(self) -> str:
+        """The module that carries it out."""
+        return f"airflow_armada.cli.commands.{self.file or self.name}"
+
+    @property
+    def function(self) -> str:
+        """The function of that module."""
+        return self.name.replace("-", "_")
+
+
 EXIT_CODES = """exit codes:
   0    it worked
   1    it worked, and the answer is bad: a check failed, a job did not succeed, a job is not valid
@@ -81,6 +84,12 @@ EXIT_CODES = """exit codes:
   130  interrupted
 """
 
+_HOME = _argument(
+    "--home",
+    default="",
+    metavar="PATH",
+    help="folder for all that Airflow writes, used again the next time (default: in ~/.local/state/airflow-armada)",
+)
 _JOB_SET = (
     _argument("queue", metavar="QUEUE", help="name of the queue"),
     _argument("job_set", metavar="JOBSET", help="id of the job set; Airflow's default is <dag_id>.<run_id>"),
@@ -107,6 +116,22 @@ STATES = (
 """Words for where a job stands."""
 
 COMMANDS = (
+    Command(
+        "up",
+        "start an Airflow and an embedded Armada to try things",
+        "Run an Airflow with its UI, the example DAGs and an embedded Armada on this machine, until Ctrl-C. No cluster "
+        "is needed: the jobs are local processes.",
+        (_HOME,),
+        has_site=False,
+    ),
+    Command(
+        "demo",
+        "run example DAGs and show what happens",
+        "Run example DAGs on an Airflow and an embedded Armada of their own, show their logs, and stop everything; 1 "
+        "if one did not succeed.",
+        (_argument("dags", metavar="DAG", nargs="*", help="id of an example (default: two of them)"), _HOME),
+        has_site=False,
+    ),
     Command(
         "check",
         "find out what works on the way to a site",

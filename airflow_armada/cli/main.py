@@ -39,10 +39,11 @@ def run(command: Command, arguments: argparse.Namespace) -> int:
     """
     from airflow_armada.client.failure import ArmadaError
 
+    as_json = command.has_site and arguments.json
     try:
         module = importlib.import_module(command.module)
         with _interruptible():
-            code: int = getattr(module, command.function)(arguments, Output(arguments.json))
+            code: int = getattr(module, command.function)(arguments, Output(as_json))
         sys.stdout.flush()
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -50,20 +51,20 @@ def run(command: Command, arguments: argparse.Namespace) -> int:
         _drop_output()
         return OK
     except UsageError as error:
-        fail(str(error), arguments.json)
+        fail(str(error), as_json)
         return USAGE
     except (ArmadaError, ValueError) as error:
-        fail(str(error), arguments.json)
+        fail(str(error), as_json)
         return FAILED
     except OSError as error:
         _drop_output()
-        fail(f"cannot read or write: {error.strerror or type(error).__name__}", arguments.json)
+        fail(f"cannot read or write: {error.strerror or type(error).__name__}", as_json)
         return FAILED
     except Exception as error:
         if os.environ.get("ARMADA_TRACEBACK"):
             raise
         # The text of an unforeseen error may hold anything, so only its kind is shown.
-        fail(f"unexpected {type(error).__name__}; set ARMADA_TRACEBACK=1 to see where", arguments.json)
+        fail(f"unexpected {type(error).__name__}; set ARMADA_TRACEBACK=1 to see where", as_json)
         return FAILED
     return code
 
@@ -116,8 +117,11 @@ def _parser() -> argparse.ArgumentParser:
             epilog=EXIT_CODES,
             formatter_class=formatter,
         )
-        for argument in (*command.arguments, JSON):
+        for argument in command.arguments:
             _add(sub, argument)
+        if not command.has_site:
+            continue
+        _add(sub, JSON)
         site = sub.add_argument_group("site", _SITE_HELP)
         for argument in SITE:
             _add(site, argument)

@@ -37,7 +37,7 @@ def _action(command: Command) -> ActionCommand:
         help=command.help,
         description=command.description,
         func=_function(command),
-        args=[_arg(argument) for argument in (*command.arguments, JSON, *SITE)],
+        args=[_arg(argument) for argument in (*command.arguments, *((JSON, *SITE) if command.has_site else ()))],
         epilog=EXIT_CODES,
     )
 

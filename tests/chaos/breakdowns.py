@@ -12,6 +12,7 @@ import grpc
 
 from tests.chaos.records import Job
 from tests.chaos.world import TRIGGERERS
+from tests.support.airflow_api import RefusedByAirflow
 from tests.support.proxy import FaultProxy
 
 if TYPE_CHECKING:
@@ -248,7 +249,7 @@ def _mark(game: Game, state: str, expected: str) -> bool:
     played.expected[task_id] = expected
     try:
         played.run.mark_task(task_id, state)
-    except AssertionError as error:
+    except RefusedByAirflow as error:
         if ": 409 " not in str(error):
             raise
         del played.expected[task_id]  # it has ended this way by itself this moment

@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 
 from tests.chaos.place import Place
-from tests.support.airflow_api import AirflowApi, DagRun
+from tests.support.airflow_api import AirflowApi, DagRun, RefusedByAirflow
 from tests.support.airflow_stack import QUICK_RECOVERY, AirflowStack
 from tests.support.components import wait_until
 from tests.support.postgres import private_postgres
@@ -32,7 +32,7 @@ class PatientApi(AirflowApi):
             with contextlib.suppress(OSError):
                 try:
                     return super().call(method, path, body, **query)
-                except AssertionError as error:
+                except RefusedByAirflow as error:
                     if method != "GET" or ": 500 " not in str(error):
                         raise
             time.sleep(3)
