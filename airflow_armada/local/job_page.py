@@ -126,7 +126,7 @@ def _logs(settings: SiteSettings, details: job_pb2.JobDetails) -> dict[str, str]
             except ArmadaError as error:
                 logs[container] = f"({error})"
             else:
-                logs[container] = "\n".join(printable(line.line) for line in lines[-_LINES:])
+                logs[container] = "\n".join(line.line for line in lines[-_LINES:])
     return logs
 
 
@@ -154,20 +154,24 @@ def job_html(details: job_pb2.JobDetails, reason: str, logs: dict[str, str]) -> 
     }
     parts = [f'<p><span class="state {state}">{state}</span></p>', _table(facts)]
     if reason:
-        parts.append(f"<h2>Why</h2><pre>{escape(_lines(reason))}</pre>")
+        parts.append(f"<h2>Why</h2><pre>{_lines(reason)}</pre>")
     for number, run in enumerate(reversed(details.job_runs), start=1):
         times = {name: _time(run, field) for name, field in _RUN_TIMES.items()}
         where = {"Cluster": run.cluster, "Node": run.node, "State": _run_state(run)}
         parts.append(f"<h2>Run {number}</h2>{_table(where | times)}")
-    parts += [f"<h2>Log of {escape(name)}</h2><pre>{escape(text)}</pre>" for name, text in logs.items()]
+    parts += [f"<h2>Log of {_text(name)}</h2><pre>{_lines(log)}</pre>" for name, log in logs.items()]
     return _page(f"Job {details.job_id}", "".join(parts))
 
 
 _RUN_TIMES = {"Leased": "leased_ts", "Started": "started_ts", "Finished": "finished_ts"}
 
 
+def _text(text: str) -> str:
+    return escape(printable(text))
+
+
 def _lines(text: str) -> str:
-    return "\n".join(printable(line) for line in text.splitlines())
+    return "\n".join(_text(line) for line in text.split("\n"))
 
 
 def _run_state(run: job_pb2.JobRunDetails) -> str:
@@ -180,7 +184,7 @@ def _time(message: Any, field: str) -> str:
 
 
 def _table(facts: dict[str, str]) -> str:
-    rows = (f"<tr><th>{name}</th><td>{escape(printable(value))}</td></tr>" for name, value in facts.items() if value)
+    rows = (f"<tr><th>{name}</th><td>{_text(value)}</td></tr>" for name, value in facts.items() if value)
     return f"<table>{''.join(rows)}</table>"
 
 

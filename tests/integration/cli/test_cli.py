@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import pty
 import re
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import time
 from pathlib import Path
 
@@ -16,6 +19,7 @@ import pytest
 
 from airflow_armada import __version__
 from airflow_armada.cli.arguments import COMMANDS
+from airflow_armada.cli.output import width
 from airflow_armada.standalone.auth import Credentials
 from airflow_armada.standalone.server import StandaloneArmada
 from tests.support.oidc import Person, oidc_provider
@@ -94,8 +98,15 @@ def test_watch_tells_programs_about_failures(armada: StandaloneArmada) -> None:
 
 def test_watch_shows_progress_on_a_terminal(armada: StandaloneArmada) -> None:
     submitted(armada)
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen([*COMMAND, "watch", "q", "set"], env=environment(armada), stdout=theirs, stderr=theirs)
+
+    shown = on_terminal(*pty.openpty(), ["watch", "q", "set"], environment(armada))
+
+    assert re.search(r"\r\x1b\[K\d/1 jobs ended", shown)
+
+
+def on_terminal(ours: int, theirs: int, arguments: list[str], env: dict[str, str]) -> str:
+    """Run a command at a terminal and return all that it shows there."""
+    process = subprocess.Popen([*COMMAND, *arguments], env=env, stdout=theirs, stderr=theirs)
     os.close(theirs)
     shown = b""
     try:
@@ -103,8 +114,9 @@ def test_watch_shows_progress_on_a_terminal(armada: StandaloneArmada) -> None:
             shown += chunk
     except OSError:
         pass  # how a terminal ends on Linux
-    assert process.wait(30) == 0
-    assert re.search(rb"\r\x1b\[K\d/1 jobs ended", shown)
+    os.close(ours)
+    assert process.wait(30) in (0, 1)
+    return shown.decode()
 
 
 def test_a_job_is_cancelled_with_a_reason(armada: StandaloneArmada) -> None:
@@ -166,6 +178,47 @@ def test_the_same_file_is_not_submitted_twice_unless_that_is_wanted(armada: Stan
 
     assert first == second
     assert third.stdout.strip() != first
+
+
+def test_a_file_of_which_a_part_was_submitted_is_finished_by_a_second_run(armada: StandaloneArmada) -> None:
+    head, job = SCRIPT.split("jobs:\n")
+    broken = [job.replace("  podSpec:", "  podSpec:\n    priorityClassName: no-such-class")] * 3
+    first = run("submit", "-", server=armada, stdin=f"{head}jobs:\n{job * 55}{''.join(broken)}{job * 2}")
+    second = run("submit", "-", server=armada, stdin=f"{head}jobs:\n{job * 60}")
+
+    there, again = first.stdout.split(), second.stdout.split()
+    assert (first.returncode, second.returncode) == (3, 0)
+    assert "50 of 60 jobs were submitted, see above; the same command sends the rest" in first.stderr
+    assert "no-such-class" in first.stderr
+    assert (len(there), len(again)) == (50, 60)
+    assert again[:50] == there
+    assert len(run("jobs", "q", "set", server=armada).stdout.splitlines()) == 1 + 60
+
+
+def test_the_logs_of_several_containers_say_who_wrote_what(armada: StandaloneArmada) -> None:
+    one = SCRIPT[SCRIPT.index("    - name: main") :]
+    job = submitted(armada, SCRIPT + one.replace("main", "side").replace("hello from the job", "hello from the side"))
+
+    done = run("logs", job, "--follow", server=armada)
+
+    assert sorted(done.stdout.splitlines()) == ["[main] hello from the job", "[side] hello from the side"]
+    assert run("logs", job, "--container", "side", server=armada).stdout == "hello from the side\n"
+
+
+def test_no_line_is_wider_than_the_terminal(armada: StandaloneArmada) -> None:
+    named = SCRIPT.replace(
+        "  priority: 1", '  priority: 1\n  annotations: {airflow.apache.org/task-id: "訓練' + "訓" * 40 + '"}'
+    )
+    assert named != SCRIPT
+    submitted(armada, named.replace("print('hello from the job')", "raise SystemExit(3)"))
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 60, 0, 0))
+
+    shown = on_terminal(ours, theirs, ["watch", "q", "set"], environment(armada))
+
+    lines = [re.sub(r"\x1b\[K", "", line) for line in re.split(r"[\r\n]+", shown)]
+    assert [line for line in lines if "訓練" in line]
+    assert max(width(line) for line in lines) <= 60
 
 
 def test_a_dry_run_can_be_submitted(armada: StandaloneArmada) -> None:
