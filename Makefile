@@ -92,9 +92,11 @@ chaos-quick: environments ## the quickest chaos cases: workers killed, tasks kil
 		--basetemp=.cache/chaos-quick$(AIRFLOW) --junit-xml=$(REPORTS)/chaos$(AIRFLOW).xml
 
 # Seeds what `defer` leaves, which takes Airflow a worker each; N=300 in `make test`.
-scale: environment ## many deferred tasks killed, or ending, at once: N=1500
+scale: environment ## many deferred tasks killed, or ending, at once: N=1500, AIRFLOW=3.4
 	@mkdir -p .cache
-	SCALE_N=$(or $(N),300) $(PYTEST) -s tests/scale --basetemp=.cache/scale --junit-xml=$(REPORTS)/scale.xml
+	@$(if $(AIRFLOW),$(PYTHON) scripts/environment.py airflow-$(AIRFLOW))
+	SCALE_N=$(or $(N),300) $(ON)/bin/python -m pytest --timeout=300 -s tests/scale --basetemp=.cache/scale$(AIRFLOW) \
+		--junit-xml=$(REPORTS)/scale$(AIRFLOW).xml
 
 chaos-cases: environment ## every named chaos case, TIMES=10 in a row; SHORT=many_short for 100 jobs of each length
 	@mkdir -p .cache

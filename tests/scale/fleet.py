@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -52,15 +53,7 @@ echo "job {number} last line $n"
 """
 """Writes about five lines a second, without starting a process for each."""
 
-_DEFER = """
-UPDATE task_instance SET state = 'deferred', trigger_id = :trigger, next_method = 'execute_complete',
-  start_date = now(), hostname = 'seeded', next_kwargs = NULL
-WHERE dag_id = :dag AND run_id = :run AND task_id = :task AND map_index = :number AND state = 'scheduled'
-"""
-_SKIP_THE_REST = """
-UPDATE task_instance SET state = 'skipped' WHERE dag_id = :dag AND run_id = :run AND state = 'scheduled'
-"""
-_ADD_TRIGGER = "INSERT INTO trigger (classpath, kwargs, created_date) VALUES (:path, :kwargs, now()) RETURNING id"
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def expected_lines(number: int) -> list[str]:
@@ -123,15 +116,15 @@ class Fleet:
         )
 
     def _defer(self) -> None:
-        with self._database.begin() as connection:
-            for number, wait in enumerate(self.waits):
-                path, kwargs = ArmadaJobTrigger(**wait.to_dict()).serialize()
-                trigger = connection.execute(
-                    text(_ADD_TRIGGER), {"path": path, "kwargs": json.dumps(kwargs)}
-                ).scalar_one()
-                row = {"trigger": trigger, "dag": DAG, "run": self.run.run_id, "task": TASK, "number": number}
-                assert connection.execute(text(_DEFER), row).rowcount == 1, row
-            connection.execute(text(_SKIP_THE_REST), {"dag": DAG, "run": self.run.run_id})
+        triggers = [ArmadaJobTrigger(**wait.to_dict()).serialize() for wait in self.waits]
+        subprocess.run(
+            [sys.executable, "-m", "tests.scale.seed", DAG, self.run.run_id, TASK],
+            cwd=ROOT,
+            env=self.airflow.environment,
+            input=json.dumps(triggers),
+            text=True,
+            check=True,
+        )
 
     def close(self) -> None:
         """End what is left."""
