@@ -1,7 +1,7 @@
 # Everything sets itself up: `make help` lists what there is.
 
 .DEFAULT_GOAL := help
-.PHONY: simulation simulate help demo up test lint types contracts proto-check docs unit integration peer e2e versions chaos-quick chaos-cases scale chaos newest bench fuzz docs audit dist environment environments tools proto constraints format clean
+.PHONY: simulation simulate help demo up test lint types contracts proto-check docs unit integration peer e2e versions chaos-quick chaos-cases scale scale-report chaos newest bench fuzz docs audit dist environment environments tools proto constraints format clean
 
 # The first Python that is new enough; `make PYTHON=...` chooses another.
 PYTHON ?= $(firstword $(foreach candidate,python3 python3.13 python3.12 python3.11 python3.14,$(shell \
@@ -81,8 +81,8 @@ versions: environment ## every supported Airflow, each on one Python; MATRIX=all
 			--junit-xml=$(REPORTS)/$$name.xml || exit 1; \
 	done
 
-newest: ## the end-to-end and quick chaos stages on the newest Airflow
-	@$(MAKE) --no-print-directory e2e chaos-quick AIRFLOW=$(NEWEST)
+newest: ## the end-to-end, quick chaos and scale stages on the newest Airflow
+	@$(MAKE) --no-print-directory e2e chaos-quick scale AIRFLOW=$(NEWEST)
 
 # A chaos suite needs PostgreSQL's server; where it is missing the cases are skipped, but not in CI.
 CHAOS := tests/chaos
@@ -92,11 +92,14 @@ chaos-quick: environments ## the quickest chaos cases: workers killed, tasks kil
 		--basetemp=.cache/chaos-quick$(AIRFLOW) --junit-xml=$(REPORTS)/chaos$(AIRFLOW).xml
 
 # Seeds what `defer` leaves, which takes Airflow a worker each; N=300 in `make test`.
-scale: environment ## many deferred tasks killed, or ending, at once: N=1500, AIRFLOW=3.4
+scale: environment ## many deferred tasks killed, or ending, at once: N=1500, AIRFLOW=3.4, ONLY="killing or end_at_once"
 	@mkdir -p .cache
 	@$(if $(AIRFLOW),$(PYTHON) scripts/environment.py airflow-$(AIRFLOW))
-	SCALE_N=$(or $(N),300) $(ON)/bin/python -m pytest --timeout=300 -s tests/scale --basetemp=.cache/scale$(AIRFLOW) \
+	SCALE_N=$(or $(N),300) $(ON)/bin/python -m pytest --timeout=300 -s tests/scale $(if $(ONLY),-k "$(ONLY)") --basetemp=.cache/scale$(AIRFLOW) \
 		--junit-xml=$(REPORTS)/scale$(AIRFLOW).xml
+
+scale-report: environment ## put what the last `make scale` on each Airflow has measured into benchmarks/report.md
+	$(VENV)/python -m benchmarks.scenarios.scale $(sort $(wildcard $(REPORTS)/scale*.xml))
 
 chaos-cases: environment ## every named chaos case, TIMES=10 in a row; SHORT=many_short for 100 jobs of each length
 	@mkdir -p .cache

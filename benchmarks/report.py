@@ -137,17 +137,35 @@ def write(folder: Path, sections: Sequence[Section], mode: str) -> Path:
     for section in sections:
         for name, text in section.plots.items():
             (folder / name).write_text(text)
-    facts = ", ".join(f"{name} {value}" for name, value in where.items())
-    met = [target.met for section in sections for target in section.targets]
-    minutes = sum(section.seconds for section in sections) / 60
-    head = (
-        f"# Benchmarks\n\nMade by `make bench` in the mode *{mode}*: {facts}. Figures are medians of several runs "
-        f"with lowest and highest in brackets; compare only what stands in one report.\n\n"
-        f"**{sum(met)} of {len(met)} targets met**, in {minutes:.0f} minutes. "
-        "Why one is not, and what was tried, stands in its section."
-    )
     report = folder / "report.md"
-    report.write_text(
-        "\n\n".join([head, promises(content["sections"]), *(section.markdown() for section in sections)]) + "\n"
-    )
+    report.write_text("\n\n".join([_head(content), *(section.markdown() for section in sections)]) + "\n")
     return report
+
+
+def _head(content: dict[str, Any]) -> str:
+    """Return what stands before the sections, from the content of the JSON report."""
+    facts = ", ".join(f"{name} {value}" for name, value in content["machine"].items())
+    met = [target["met"] for section in content["sections"] for target in section["targets"]]
+    minutes = sum(section["seconds"] for section in content["sections"]) / 60
+    return (
+        f"# Benchmarks\n\nMade by `make bench` in the mode *{content['mode']}*: {facts}. Figures are medians of "
+        f"several runs with lowest and highest in brackets; compare only what stands in one report.\n\n"
+        f"**{sum(met)} of {len(met)} targets met**, in {minutes:.0f} minutes. "
+        f"Why one is not, and what was tried, stands in its section.\n\n{promises(content['sections'])}"
+    )
+
+
+def join(folder: Path, section: Section) -> None:
+    """Put a section that was measured by itself into a report, in the place of the one of its name or at the end.
+
+    :param folder: of the report; the figures of its other sections stay
+    :param section: says when it was measured
+    """
+    section.notes.append("Measured by itself: " + ", ".join(f"{name} {value}" for name, value in machine().items()))
+    content = json.loads((folder / "report.json").read_text())
+    others = [one for one in content["sections"] if one["name"] != section.name]
+    content["sections"] = [*others, section.to_dict()]
+    parts = ("\n" + (folder / "report.md").read_text()).split("\n## ")[1:]
+    kept = [f"## {part.strip()}" for part in parts if not part.startswith(f"{section.title}\n")]
+    (folder / "report.json").write_text(json.dumps(content, indent=1, default=str) + "\n")
+    (folder / "report.md").write_text("\n\n".join([_head(content), *kept, section.markdown()]) + "\n")

@@ -16,6 +16,7 @@ from airflow_armada.client.failure import SettingsError
 from airflow_armada.client.foreign_text import storable_value
 from airflow_armada.client.patience import Kind, Patience, retry_async
 from airflow_armada.hooks.armada import ArmadaHook
+from airflow_armada.triggers.imports import imported
 from airflow_armada.triggers.killed import is_taken_away, was_killed
 from airflow_armada.wait.cancel import OVERDUE, cancel_async
 from airflow_armada.wait.event import make_error_event, make_event
@@ -72,8 +73,9 @@ class ArmadaJobTrigger(BaseTrigger):
         reporter = TaskLogReporter(
             name_containers=self.wait.names_containers, keep=bool(self.wait.resubmit_on), in_triggerer=True
         )
-        result = result_collector(self.wait)
         try:
+            await imported()
+            result = result_collector(self.wait)
             outcome = await self._follow(reporter, result)
         except Exception as error:
             await self.log.aerror("Armada job %s cannot be followed any further: %s", self.wait.job_id, error)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import math
 import xml.etree.ElementTree as ElementTree
+from pathlib import Path
 
 import pytest
 
 from benchmarks.guide import peer, replace_block, sizing
-from benchmarks.report import Section, Table, Target, write
+from benchmarks.report import Section, Table, Target, join, write
+from benchmarks.scenarios import scale
 from benchmarks.stats import Sample, number, percentile, summary
 from benchmarks.svg import line_chart
 
@@ -116,3 +118,37 @@ def test_the_peer_table_shows_medians() -> None:
     table = {"title": "per task", "columns": ["", "CPU"], "rows": [["ours", {"values": [1.0, 3.0, 2.0], "unit": ""}]]}
 
     assert peer(table).splitlines()[-1] == "| ours | 2 |"
+
+
+def test_a_section_that_is_measured_by_itself_leaves_the_others_as_they_are(tmp_path: Path) -> None:
+    others = [Section("a", "First", ["one note"], targets=[Target("x", 1, 2)]), Section("c", "Last", ["another"])]
+    write(tmp_path, [others[0], Section("b", "Second", ["an old note"]), others[1]], "full")
+
+    join(tmp_path, Section("b", "Second", ["a new note"], targets=[Target("y", 3, 2)], seconds=61))
+
+    text = (tmp_path / "report.md").read_text()
+    assert all(section.markdown() in text for section in others)
+    assert "a new note" in text
+    assert "an old note" not in text
+    assert "**1 of 2 targets met**" in text
+    assert text.count("## Second") == 1
+    content = json.loads((tmp_path / "report.json").read_text())
+    assert [section["name"] for section in content["sections"]] == ["a", "c", "b"]
+
+
+SCALE = """<testsuites><testsuite time="12.5"><properties><property name="tasks" value="300"/>
+<property name="airflow" value="3.4.0b2"/></properties>
+<testcase name="test_killing"><properties><property name="s from the kill to the last cancel" value="3.5"/>
+<property name="ms of the longest callback of ours" value="20"/></properties></testcase>
+<testcase name="test_ends"><properties><property name="ms of the longest callback of ours" value="70"/></properties>
+<failure message="lines"/></testcase></testsuite></testsuites>"""
+
+
+def test_what_the_scale_stage_measured_is_told_side_by_side(tmp_path: Path) -> None:
+    (tmp_path / "scale.xml").write_text(SCALE)
+
+    told = scale.section([scale.Measured.read(tmp_path / "scale.xml")])
+
+    assert told.tables[0].rows[1] == ["killing", "ms of the longest callback of ours", "20.0"]
+    assert [(target.value, target.met) for target in told.targets] == [(1, False), (3.5, True), (70, False)]
+    assert told.seconds == 12.5
