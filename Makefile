@@ -95,8 +95,8 @@ chaos-quick: environments ## the quickest chaos cases: workers killed, tasks kil
 scale: environment ## many deferred tasks killed, or ending, at once: N=1500, AIRFLOW=3.4, ONLY="killing or end_at_once"
 	@mkdir -p .cache
 	@$(if $(AIRFLOW),$(PYTHON) scripts/environment.py airflow-$(AIRFLOW))
-	SCALE_N=$(or $(N),300) $(ON)/bin/python -m pytest --timeout=300 -s tests/scale $(if $(ONLY),-k "$(ONLY)") --basetemp=.cache/scale$(AIRFLOW) \
-		--junit-xml=$(REPORTS)/scale$(AIRFLOW).xml
+	SCALE_N=$(or $(N),300) $(ON)/bin/python -m pytest --timeout=300 -s tests/scale $(if $(ONLY),-k "$(ONLY)") \
+		--basetemp=.cache/scale$(AIRFLOW) -o junit_family=xunit1 --junit-xml=$(REPORTS)/scale$(AIRFLOW).xml
 
 scale-report: environment ## put what the last `make scale` on each Airflow has measured into benchmarks/report.md
 	$(VENV)/python -m benchmarks.scenarios.scale $(sort $(wildcard $(REPORTS)/scale*.xml))

@@ -36,11 +36,12 @@ async def imported() -> None:
     if loop not in _imports:
         if all(name in sys.modules for name in _MODULES):
             return
-        _imports[loop] = start_detached(asyncio.to_thread(_import))
+        _imports[loop] = start_detached(asyncio.to_thread(import_all))
     await asyncio.shield(_imports[loop])
 
 
-def _import() -> None:
+def import_all() -> None:
+    """Import it here and now."""
     import_module("asgiref.sync")
     for name in _MODULES:
         import_module(name)

@@ -87,7 +87,10 @@ def run(plan: Plan) -> Section:
     with tempfile.TemporaryDirectory(prefix="armada-scale-") as folder:
         report = Path(folder) / "scale.xml"
         subprocess.run(
-            [plan.python, "-m", "pytest", "-q", "tests/scale", f"--basetemp={folder}/run", f"--junit-xml={report}"],
+            [
+                *(plan.python, "-m", "pytest", "-q", "tests/scale", f"--basetemp={folder}/run"),
+                *("-o", "junit_family=xunit1", f"--junit-xml={report}"),
+            ],
             env={**os.environ, "SCALE_N": str(plan.scale)},
             check=False,
         )

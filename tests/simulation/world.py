@@ -17,6 +17,7 @@ from airflow_armada.hooks.armada import ArmadaHook
 from airflow_armada.standalone.config import Config, Simulation
 from airflow_armada.standalone.in_memory import InMemoryArmada
 from airflow_armada.task.kill import Kill
+from airflow_armada.triggers.imports import import_all
 from airflow_armada.wait.task_log import LogRecord
 from tests.simulation import blocking
 from tests.simulation.transport import AioChannel, SyncChannel
@@ -24,6 +25,7 @@ from tests.simulation.weather import Spell, Weather, now
 
 TARGET = "armada.simulated:50051"
 SETTINGS = SiteSettings(target=TARGET, tls=None, binoculars=TARGET)
+import_all()  # before time is virtual: the first trigger would do it, in a thread
 
 
 class World:
