@@ -16,6 +16,7 @@ from tests.simulation.invariants import GRACE, broken_by
 from tests.simulation.world import World
 
 ACTIONS = ("kill", "clear", "kill worker", "restart triggerer", "take over")
+DURATIONS = ("1", "1", "5", "5", "30", "30", "30", "200", "200", "200", "2000")  # s
 BOUND = 48 * 3600.0  # s in which every task must have ended
 QUIET = 2 * 3600.0  # s after the end of the tasks in which all cancels must have arrived
 
@@ -31,7 +32,7 @@ class Record:
 def draw(seed: int) -> Life:
     """Draw a life."""
     chance = random.Random(seed)
-    annotations = {"simulate/duration": chance.choice(("1", "5", "30", "200", "2000"))}
+    annotations = {"simulate/duration": chance.choice(DURATIONS)}
     fate = chance.choice(("", "", "", "3", "oom", "preempted", "evicted"))
     if fate == "3":
         annotations["simulate/exit-code"] = fate
