@@ -41,7 +41,7 @@ class Timings:
     """
 
     linger: float = 60.0
-    tick: float = 1.0
+    tick: float = 5.0
     gather: float = 0.005
     look_back: float = 30.0
     recent: float = 120.0

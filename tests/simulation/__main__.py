@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import logging
+import os
 import secrets
 import time
 
-import structlog
-
-from tests.simulation.life import Life, Record, draw, live, shrunk
+from tests.simulation.drawn import Life
+from tests.simulation.life import Record, draw, live, shrunk
+from tests.simulation.many import live_many, say_nothing
 
 
 def report(life: Life, record: Record) -> str:
@@ -29,12 +29,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, help="one life, shown whole")
     parser.add_argument("--lives", type=int, default=1000)
+    parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)), help="processes")
     parser.add_argument(
         "--from", dest="first", type=int, default=None, help="first of the seeds, instead of a fresh one"
     )
     arguments = parser.parse_args()
-    logging.disable(logging.CRITICAL)
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    say_nothing()
     if arguments.seed is not None:
         life = draw(arguments.seed)
         record = live(life)
@@ -42,14 +42,16 @@ def main() -> int:
         return bool(record.broken)
     first = secrets.randbelow(1 << 40) if arguments.first is None else arguments.first
     began, failed = time.monotonic(), 0
-    for seed in range(first, first + arguments.lives):
-        life = draw(seed)
-        if live(life).broken:
+    for part in live_many(first, arguments.lives, arguments.workers):
+        for seed in part.broken:
             failed += 1
-            small = shrunk(life)
+            small = shrunk(draw(seed))
             print(report(small, live(small)), flush=True)
     seconds = time.monotonic() - began
-    print(f"{arguments.lives} lives from seed {first}, {failed} broken; {arguments.lives / seconds * 60:.0f} a minute")
+    print(
+        f"{arguments.lives} lives from seed {first}, {failed} broken; {arguments.lives / seconds * 60:.0f} a minute, "
+        f"by {arguments.workers} processes"
+    )
     return bool(failed)
 
 

@@ -49,7 +49,8 @@ class _Channel:
 
     async def _unary(self, path: str, request: Any, seconds: float | None) -> bytes:
         try:
-            return await asyncio.wait_for(self._world.unary(METHODS[path], request), seconds)
+            async with asyncio.timeout(seconds):
+                return await self._world.unary(METHODS[path], request)
         except TimeoutError:
             raise RpcError(grpc.StatusCode.DEADLINE_EXCEEDED, "Deadline Exceeded") from None
         except Refused as error:

@@ -91,6 +91,7 @@ class World:
             f"{package}.task.check_task.runs_task": lambda: True,
             f"{package}.jobs.render.dump": str,
             f"{package}.wait.metrics.INTERVAL": 300.0,
+            f"{package}.standalone.scheduling.engine.HOUSEKEEPING_SECONDS": 60.0,
             f"{package}.wait.worker_loop.WorkerLoop": _WorkerLoop,
             f"{package}.wait.task_log._writer": _Inline,
             f"{package}.triggers.killed.ask_airflow": self._ask_airflow,

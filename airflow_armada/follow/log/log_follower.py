@@ -133,7 +133,8 @@ class LogFollower:
 
     async def _pause(self, seconds: float) -> None:
         try:
-            await asyncio.wait_for(self._ending.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._ending.wait()
         except TimeoutError:
             return
 

@@ -100,7 +100,8 @@ class Snapshots:
     async def _run(self) -> None:
         while True:
             try:
-                await asyncio.wait_for(self._asked.wait(), self._jittered(self._timings.sweep_tick))
+                async with asyncio.timeout(self._jittered(self._timings.sweep_tick)):
+                    await self._asked.wait()
                 await asyncio.sleep(self._timings.snapshot_window)
             except TimeoutError:
                 pass
@@ -109,7 +110,8 @@ class Snapshots:
             try:
                 due = self._due(asked)
                 parts = [due[start : start + BATCH] for start in range(0, len(due), BATCH)]
-                await asyncio.gather(*(self._sweep_part(part, asked) for part in parts))
+                if parts:
+                    await asyncio.gather(*(self._sweep_part(part, asked) for part in parts))
             except Exception:
                 logger.exception("Taking snapshots of jobs failed; the next ones follow")
             finally:

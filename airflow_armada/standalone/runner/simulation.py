@@ -121,7 +121,8 @@ class SimulatedPod:
     async def _pass(self, seconds: float) -> None:
         """Let some of the pod's time pass, unless it is stopped."""
         try:
-            await asyncio.wait_for(self._stopped.wait(), seconds / self._simulation.speed)
+            async with asyncio.timeout(seconds / self._simulation.speed):
+                await self._stopped.wait()
         except TimeoutError:
             return
 
