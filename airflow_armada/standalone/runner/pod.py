@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from airflow_armada.api import event_pb2
 from airflow_armada.api.core_v1_pb2 import Container
+from airflow_armada.api.image_name import is_image_name
 from airflow_armada.standalone.config import Provided
 from airflow_armada.standalone.runner.container import RunningContainer, Terminated
 from airflow_armada.standalone.runner.container_log import ContainerLog
@@ -24,7 +25,11 @@ from airflow_armada.standalone.store.event_messages import Failure
 from airflow_armada.standalone.store.model import Job
 
 NewLog = Callable[[], ContainerLog]
-UNABLE_TO_START = "Unable to start pod - encountered an unrecoverable problem\n"
+UNABLE_TO_START = "Unable to start pod - encountered an unrecoverable problem.\n"
+INVALID_IMAGE = (
+    "Container {container} has been in state Waiting for reason InvalidImageName (Failed to apply default image tag "
+    '"{image}": couldn\'t parse image name - check "check-0") for more than timeout 0s'
+)
 SHARED_MEMORY = "shm"
 PAST_DEADLINE = "Pod was active on the node longer than the specified deadline"
 
@@ -93,6 +98,8 @@ class Pod:
         self.volumes = Volumes(self.job.pod_spec, self.folder, self._provided)
         grace = self.job.pod_spec.terminationGracePeriodSeconds
         for container in self.all_containers:
+            if container.spec.image and not is_image_name(container.spec.image):
+                raise CannotStart(INVALID_IMAGE.format(container=container.name, image=container.spec.image))
             container.mount(self.volumes.binds(container.spec), self.folder / SHARED_MEMORY)
             if names := left_out(self.job.pod_spec, container.spec):
                 container.log.feed(note(names))

@@ -282,6 +282,12 @@ def retry_policy_failfast(stage: Stage) -> None:
     stage.submit(job(shell("exit 75"), annotations={"armadaproject.io/failFast": "true"}))
 
 
+def sim_invalidimage(stage: Stage) -> None:
+    misspelt = container("true")
+    misspelt.image = "https://nope"
+    stage.submit(job(misspelt))
+
+
 def sim_submit_forbidden(stage: Stage) -> None:
     quota = "exceeded quota: compute, requested: pods=1, used: pods=10, limited: pods=10"
     stage.server.faults.refuse_pods = f'pods "armada-{UNKNOWN}-0" is forbidden: {quota}'
@@ -343,6 +349,7 @@ SCENARIOS: dict[str, Callable[[Stage], None]] = {
         service_nodeport,
         ingress,
         lease_expired,
+        sim_invalidimage,
         sim_submit_forbidden,
         sim_submit_webhook,
         sim_submit_namespace,
@@ -388,3 +395,10 @@ def test_the_scenario_is_told_as_by_the_real_one(request: pytest.FixtureRequest,
     ]
 
     assert sorted(ours) == sorted(theirs)
+
+
+def test_every_recorded_scenario_is_played() -> None:
+    # Its executor loses sight of the pod and finds it again, on and on, until somebody cancels the job.
+    not_played = {"sim_pod_vanished"}
+
+    assert {path.stem for path in SEQUENCES.glob("*.json")} == SCENARIOS.keys() | not_played
