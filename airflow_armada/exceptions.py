@@ -212,6 +212,16 @@ def job_error(
     return _exception_class(outcome)(message, outcome.to_dict())
 
 
+def may_have_happened(error: Exception) -> bool:
+    """
+    Tell whether Armada may have taken a submission that failed; without credentials nothing was sent.
+
+    :param error: how it failed.
+    :return: false where nothing can have come of it.
+    """
+    return bool(getattr(error, "may_have_happened", False))
+
+
 def call_error(error: Exception, what: str) -> ArmadaUnavailable | ArmadaRefused:
     """
     Make the exception for a call that Armada did not answer well.

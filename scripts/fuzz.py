@@ -19,8 +19,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 LOGS = ROOT / ".cache" / "fuzz"
 PYTEST = (sys.executable, "-m", "pytest", "-q", "--timeout=0")
-FIRST = 500
+RUN = 120.0
+"""Seconds that one run takes about, so that a machine that becomes busy does not make the last one much longer."""
+FIRST = 200
 """Examples of a first run, which shows how many a second there are."""
+FEWEST = 20
 MOST = 20_000
 """Examples of one run: Hypothesis keeps what it has tried in memory."""
 
@@ -58,12 +61,12 @@ def fuzz(test: str, minutes: float) -> Fuzzed:
     begun, examples, runs = time.monotonic(), 0, 0
     with (LOGS / f"{test.rpartition('::')[2]}.log").open("w") as log:
         while not runs or (left := begun + 60 * minutes - time.monotonic()) > 0:
-            some = int(examples / (time.monotonic() - begun) * left) + 1 if runs else FIRST
+            some = int(examples / (time.monotonic() - begun) * min(left, RUN)) if runs else FIRST
             runs += 1
             done = subprocess.run(
                 [*PYTEST, "--hypothesis-show-statistics", test],
                 cwd=ROOT,
-                env={**os.environ, "HYPOTHESIS_PROFILE": "fuzz", "FUZZ_EXAMPLES": str(min(max(some, FIRST), MOST))},
+                env={**os.environ, "HYPOTHESIS_PROFILE": "fuzz", "FUZZ_EXAMPLES": str(min(max(some, FEWEST), MOST))},
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 text=True,

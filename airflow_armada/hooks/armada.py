@@ -6,8 +6,9 @@ import asyncio
 import threading
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -189,6 +190,64 @@ class ArmadaHook(BaseHook):
         read = partial(self.asettings, fresh=True)
         return SettingsSource(f"connection {self.armada_conn_id!r}", read, max(connection_cache_ttl(), _MIN_REREAD))
 
+    async def run(
+        self,
+        job: Any = None,
+        *,
+        queue: str = "",
+        job_set_id: str = "",
+        name: str = "",
+        execution_timeout: float | timedelta | None = None,
+        queued_timeout: float | timedelta | None = None,
+        log: bool | Callable[[str], object] = True,
+        get_result: bool = False,
+        preemption_retries: int = 0,
+        resubmit_on: Sequence[str] = ("preempted",),
+        **arguments: Any,
+    ) -> Any:
+        """
+        Run a job from the async code of a task: submit it, show its log, wait for its end.
+
+        Several run at the same time with ``asyncio.gather`` or ``asyncio.TaskGroup``. A call that is cancelled cancels
+        its job, as do a kill of the task, its ``execution_timeout``, and its end. A retry of the task takes no job
+        over: it cancels what the try before has left, and runs new ones.
+
+        :param job: base: a ``JobSubmitRequestItem``, or a job in any other form that ``job_request`` of the operator
+            takes.
+        :param queue: queue to submit to; may be left out where ``job`` names one.
+        :param job_set_id: job set; that of the DAG run by default.
+        :param name: name of the job within the task, which its lines in the task log carry; by default its number.
+        :param execution_timeout: seconds, or a ``timedelta``, after which the job is cancelled.
+        :param queued_timeout: how long it may wait for its start.
+        :param log: whether to show its log in the task log; or a function that is given each line instead, in the event
+            loop of the caller.
+        :param get_result: return the value that the job prints as ``::armada-result::<JSON>``.
+        :param preemption_retries: how often to submit it again after an end listed in ``resubmit_on``.
+        :param resubmit_on: ends of which the job is innocent: ``preempted``, ``evicted``, ``lease_expired``.
+        :param arguments: those of the operator that describe a job, such as ``image``, ``cmds`` and ``env_vars``; laid
+            over ``job``.
+        :return: the :class:`~airflow_armada.follow.state.outcome.Outcome` of a job that has succeeded; its value with
+            ``get_result``.
+        :raises ArmadaJobError: of the class that belongs to how the job ended.
+        :raises ArmadaRefused: when it is no job that Armada would take.
+        :raises ArmadaUnavailable: when Armada does not answer for ten minutes.
+        """
+        from airflow_armada.hooks.async_jobs import RunOptions, check_arguments, run_job, seconds_of
+
+        check_arguments(arguments)
+        options = RunOptions(
+            queue=queue,
+            job_set_id=job_set_id,
+            name=name,
+            seconds=seconds_of(execution_timeout, "execution_timeout"),
+            queued_seconds=seconds_of(queued_timeout, "queued_timeout"),
+            log=log,
+            get_result=get_result,
+            preemption_retries=preemption_retries,
+            resubmit_on=tuple(resubmit_on),
+        )
+        return await run_job(self, {"job_request": job, **arguments}, options, _context_of_task())
+
     @contextmanager
     def client(self) -> Iterator[ArmadaClient]:
         """
@@ -231,6 +290,15 @@ class ArmadaHook(BaseHook):
         except (ArmadaError, AirflowNotFoundException) as error:
             return False, str(error)
         return diagnosis.ok, diagnosis.summary
+
+
+def _context_of_task() -> Mapping[str, Any] | None:
+    from airflow.sdk import get_current_context
+
+    try:
+        return get_current_context()
+    except RuntimeError:
+        return None
 
 
 def settings_for_task(hook: ArmadaHook) -> SiteSettings:

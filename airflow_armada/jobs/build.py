@@ -154,6 +154,18 @@ def complete(item: submit_pb2.JobSubmitRequestItem) -> list[str]:
     return complete_resources(main_pod_spec(item))
 
 
+def gather_gang_again(item: submit_pb2.JobSubmitRequestItem, resubmission: int) -> None:
+    """Give a resubmitted member the id that all others of its gang get, too: Armada takes no gang id twice.
+
+    The scheduler preempts a gang as a whole, so that its members count the same resubmissions.
+
+    :param item: changed in place
+    :param resubmission: how often the job was submitted before
+    """
+    if resubmission and item.annotations.get(GANG_ID):
+        item.annotations[GANG_ID] += f"-{resubmission}"
+
+
 def main_pod_spec(item: submit_pb2.JobSubmitRequestItem) -> core_v1_pb2.PodSpec:
     """The pod spec of an item, wherever it keeps it; added when there is none.
 

@@ -11,6 +11,7 @@ LABEL_PREFIX = "airflow.apache.org/"
 
 _MAX_JOB_SET_BYTES = 1000  # the server wants fewer than 1024
 _MAX_URI_BYTES = 1000  # Lookout cuts the column at 1024
+_MAX_NAME = 60  # characters of a job's name in its URI
 _MAX_LABEL = 63  # Kubernetes' limit for a label value
 
 
@@ -61,6 +62,7 @@ class JobIdentity:
     :param scope: sets deployments apart that share queues, DAG ids and run ids.
     :param loop: which pass of which dynamic loop (Airflow 3.4), as ``<region id>.<index>``; empty outside of loops.
         All passes have the same map index and count their tries from 1.
+    :param job: name of the job where a task has several; empty for the job that a task is.
     """
 
     dag_id: str
@@ -71,13 +73,15 @@ class JobIdentity:
     resubmission: int = 0
     scope: str = ""
     loop: str = ""
+    job: str = ""
 
     @property
     def client_id(self) -> str:
         """Armada's deduplication id, at most 100 bytes; the same identity has the same one for ever."""
         # Outside of loops they stay as they were before there were any: a retry finds the job across an upgrade.
         passes = (self.loop,) if self.loop else ()
-        task = _digest(self.scope, self.dag_id, self.run_id, self.task_id, self.map_index, *passes)
+        job = ("job", self.job) if self.job else ()
+        task = _digest(self.scope, self.dag_id, self.run_id, self.task_id, self.map_index, *passes, *job)
         return f"airflow-{task}-{self.try_number}-{self.resubmission}"
 
     @property
@@ -86,6 +90,9 @@ class JobIdentity:
         parts = (self.scope, self.dag_id, self.run_id, self.task_id)
         path = "/".join(quote(part, safe="") for part in parts)
         numbers = f"{self.map_index}/{self.try_number}/{self.resubmission}"
+        if self.job:
+            name = self.job if len(self.job) <= _MAX_NAME else _digest(self.job)
+            numbers = f"job={quote(name, safe='')}/{numbers}"
         if self.loop:
             numbers = f"{quote(self.loop, safe='')}/{numbers}"
         uri = f"airflow://{path}/{numbers}"
@@ -96,7 +103,8 @@ class JobIdentity:
     @property
     def result_nonce(self) -> str:
         """What the job may put into the marker of its result; the same in all tries: one takes over another's job."""
-        return _digest("result", self.scope, self.dag_id, self.run_id, self.task_id, self.map_index)[:16]
+        job = (self.job,) if self.job else ()
+        return _digest("result", self.scope, self.dag_id, self.run_id, self.task_id, self.map_index, *job)[:16]
 
     def labels(self) -> dict[str, str]:
         """
@@ -119,11 +127,16 @@ class JobIdentity:
         :return: Kubernetes annotations.
         """
         passes = {f"{LABEL_PREFIX}loop": self.loop} if self.loop else {}
-        return passes | {
-            f"{LABEL_PREFIX}dag-id": self.dag_id,
-            f"{LABEL_PREFIX}run-id": self.run_id,
-            f"{LABEL_PREFIX}task-id": self.task_id,
-            f"{LABEL_PREFIX}map-index": str(self.map_index),
-            f"{LABEL_PREFIX}try-number": str(self.try_number),
-            f"{LABEL_PREFIX}resubmission": str(self.resubmission),
-        }
+        job = {f"{LABEL_PREFIX}job": self.job} if self.job else {}
+        return (
+            passes
+            | job
+            | {
+                f"{LABEL_PREFIX}dag-id": self.dag_id,
+                f"{LABEL_PREFIX}run-id": self.run_id,
+                f"{LABEL_PREFIX}task-id": self.task_id,
+                f"{LABEL_PREFIX}map-index": str(self.map_index),
+                f"{LABEL_PREFIX}try-number": str(self.try_number),
+                f"{LABEL_PREFIX}resubmission": str(self.resubmission),
+            }
+        )

@@ -27,6 +27,10 @@ KILLED = "Airflow task was killed"
 OVERDUE = {"timed_out": "execution_timeout has passed", "queued_too_long": "queued_timeout has passed"}
 """Reasons given to Armada, by the status of the wait's end."""
 
+TIMED_OUT = OVERDUE["timed_out"]
+
+STOPPED_WAITING = "the task stopped waiting for the job"
+
 SURPLUS = "second job of one try of the task"
 
 ON_WORKER = Patience(outage=600.0, error=600.0, first=0.5, most=5.0)

@@ -6,14 +6,30 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_armada._compat import AirflowSkipException
-from airflow_armada.exceptions import ArmadaResultError
+from airflow_armada.exceptions import ArmadaRefused, ArmadaResultError
 from airflow_armada.follow.state.outcome import LOG_GONE
 from airflow_armada.wait.task_log import LAST_LINE_LENGTH
 
 if TYPE_CHECKING:
+    from airflow_armada.client.settings import SiteSettings
     from airflow_armada.follow.state.outcome import Outcome
     from airflow_armada.jobs.results import ResultCollector
     from airflow_armada.wait.job_wait import JobWait
+
+
+def check_log_service(settings: SiteSettings, armada_conn_id: str) -> None:
+    """
+    Refuse a job whose result nobody could read.
+
+    :param settings: the site.
+    :param armada_conn_id: the connection.
+    :raises ArmadaRefused: when the connection names no log service.
+    """
+    if not (settings.binoculars or settings.binoculars_by_cluster):
+        raise ArmadaRefused(
+            f"get_result needs the job's log, but connection {armada_conn_id!r} names no log service; "
+            "set its field binoculars, or get_result=False"
+        )
 
 
 def is_gone(wait: JobWait, outcome: Outcome, collector: ResultCollector | None) -> bool:

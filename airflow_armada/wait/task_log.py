@@ -123,9 +123,13 @@ class TaskLogReporter:
             self._not_read.setdefault(container, (lines[0][0], self._last_times.get(container)))
         name = container if self._name_containers else ""
         self._add([LogRecord(POD_LOGGER, self._time_of(container, at), text, name) for at, text in lines])
+        self.remember(lines)
+        await self.flush()
+
+    def remember(self, lines: Sequence[tuple[str, str]]) -> None:
+        """Keep the last lines, for the error of a job that fails."""
         self._last_lines.extend(text[:LAST_LINE_LENGTH] for _, text in lines[-_LAST_LINES:])
         _metrics.incr(_metrics.LOG_LINES, len(lines))
-        await self.flush()
 
     async def flush(self) -> None:
         """Write what is waiting."""

@@ -81,10 +81,10 @@ class WorkerLoop:
         try:
             result = asyncio.run(self._cancellable(work))
         except BaseException as error:
-            _free_channels(error)
+            free_channels(error)
             self._result.set_exception(error)
         else:
-            _free_channels()
+            free_channels()
             self._result.set_result(result)
 
     async def _cancellable(self, work: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
@@ -95,7 +95,7 @@ class WorkerLoop:
         return await work()
 
 
-def _free_channels(error: BaseException | None = None) -> None:
+def free_channels(error: BaseException | None = None) -> None:
     """
     Let go of gRPC's channels, and with them of its threads.
 
@@ -131,6 +131,7 @@ async def show_rest_of_log(
     outcome: Outcome,
     shown_until: Mapping[str, str],
     collector: ResultCollector | None = None,
+    reporter: TaskLogReporter | None = None,
 ) -> tuple[Outcome, list[str]]:
     """
     Show what the trigger left out of the job's log.
@@ -140,6 +141,7 @@ async def show_rest_of_log(
     :param outcome: its end, with the position up to which the log was shown.
     :param shown_until: by container, the time of the last line that was shown.
     :param collector: receives the result that the job prints.
+    :param reporter: what shows it; a new one by default.
     :return: its end with what was read now, and the last lines of the rest.
     """
     from airflow_armada.follow.log.rest_of_log import fetch_remaining_logs
@@ -148,7 +150,7 @@ async def show_rest_of_log(
     # Without the log there is no result.
     patient = outcome.status == "succeeded" and collector is not None
     timings = replace(DEFAULT, log_tail=_RESULT_GRACE) if patient else DEFAULT
-    reporter = TaskLogReporter(name_containers=wait.names_containers, shown_until=shown_until)
+    reporter = reporter or TaskLogReporter(name_containers=wait.names_containers, shown_until=shown_until)
     newest = NewestLines(reporter, conf.getint("armada", "rest_of_log_lines", fallback=10_000))
     read = await fetch_remaining_logs(
         settings, followed_job(wait), outcome, newest, timings, line_filter(wait, collector)

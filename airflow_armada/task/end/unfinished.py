@@ -17,7 +17,7 @@ from airflow_armada.client.job_ref import JobRef
 from airflow_armada.hooks.armada import ArmadaHook
 from airflow_armada.task.kill import Kill
 from airflow_armada.task.uninterrupted import begin, to_the_end
-from airflow_armada.wait.cancel import KILLED, cancel
+from airflow_armada.wait.cancel import KILLED, STOPPED_WAITING, TIMED_OUT, cancel
 from airflow_armada.wait.job_wait import JobWait
 
 if TYPE_CHECKING:
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     from airflow_armada.task.submit.sites import Sites
     from airflow_armada.task.submit.submission import Submission
     from airflow_armada.task.submit.takeover import Takeover
-
-TIMED_OUT = "execution_timeout has passed"
-STOPPED_WAITING = "the task stopped waiting for the job"
 
 _OUTCOME_GRACE = 600.0  # s in which the answer to a submission, or the job that came of it, is waited for
 _KILL_TIMEOUT = 3.0  # s; Airflow kills the process 5 s after SIGTERM

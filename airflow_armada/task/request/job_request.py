@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_armada._compat import is_sensitive_name
-from airflow_armada.api.annotations import GANG_ID
 from airflow_armada.exceptions import ArmadaRefused
 from airflow_armada.hooks.site_rules import site_rules
 from airflow_armada.task.arguments.declared import JOB_ARGUMENTS
@@ -60,7 +59,7 @@ def build_request(operator: TaskArguments, identity: JobIdentity, context: Mappi
     :return: the request.
     :raises ArmadaRefused: when the arguments do not make a job.
     """
-    from airflow_armada.jobs.build import build_request
+    from airflow_armada.jobs.build import build_request, gather_gang_again
     from airflow_armada.jobs.job_spec import JobSpec
 
     arguments = {name: getattr(operator, name) for name in JOB_ARGUMENTS}
@@ -77,7 +76,7 @@ def build_request(operator: TaskArguments, identity: JobIdentity, context: Mappi
         )
     except ValueError as error:
         raise ArmadaRefused(f"{error}") from None
-    _gather_gang_again(request.item, identity.resubmission)
+    gather_gang_again(request.item, identity.resubmission)
     return request
 
 
@@ -86,15 +85,6 @@ def _context_env(operator: TaskArguments, identity: JobIdentity, context: Mappin
 
     nonce = {NONCE_VARIABLE: identity.result_nonce} if operator.get_result else {}
     return job_context(identity, context).env() | nonce
-
-
-def _gather_gang_again(item: submit_pb2.JobSubmitRequestItem, resubmission: int) -> None:
-    """Give a resubmitted member the id that all others of its gang get, too: Armada takes no gang id twice.
-
-    The scheduler preempts a gang as a whole, so that its members count the same resubmissions.
-    """
-    if resubmission and item.annotations.get(GANG_ID):
-        item.annotations[GANG_ID] += f"-{resubmission}"
 
 
 def prepare(operator: TaskArguments, identity: JobIdentity) -> Prepared:

@@ -16,6 +16,7 @@ from airflow_armada.task.arguments.checks import (
     check_duration,
 )
 from airflow_armada.task.request.job_request import Prepared, prepare, prepared_before
+from airflow_armada.wait.result import check_log_service
 
 if TYPE_CHECKING:
     from airflow_armada.api import submit_pb2
@@ -63,11 +64,8 @@ def make_target(operator: TaskArguments, identity: JobIdentity, settings: SiteSe
     :return: where the job goes.
     :raises ArmadaRefused: when the arguments do not make a job that Armada would take.
     """
-    if operator.get_result and not (settings.binoculars or settings.binoculars_by_cluster):
-        raise ArmadaRefused(
-            f"get_result needs the job's log, but connection {operator.armada_conn_id!r} names no log service; "
-            "set its field binoculars, or get_result=False"
-        )
+    if operator.get_result:
+        check_log_service(settings, operator.armada_conn_id)
     _check_rendered(operator)
     prepared = prepared_before(operator, identity) or prepare(operator, identity)
     shown = _shown_containers(operator.get_logs, prepared)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from airflow_armada._compat import AirflowException
 from airflow_armada.client.patience import Trouble
-from airflow_armada.exceptions import ArmadaRefused, ArmadaUnavailable, call_error
+from airflow_armada.exceptions import ArmadaRefused, ArmadaUnavailable, call_error, may_have_happened
 from airflow_armada.task.submit.lookup import PATIENCE, Lookup
 from airflow_armada.task.uninterrupted import begin
 from airflow_armada.wait.cancel import SURPLUS, cancel
@@ -134,7 +134,7 @@ class Submission:
             except TimeoutError:
                 return []
             except Exception as error:
-                if not self._in_doubt and not _may_have_been_accepted(error):
+                if not self._in_doubt and not may_have_happened(error):
                     return []
         while not found and time.monotonic() < until:
             try:
@@ -164,7 +164,7 @@ class Submission:
                 job_id = self._call(record, item)
                 break
             except (ArmadaRpcError, CredentialsError) as error:
-                self._in_doubt = self._in_doubt or _may_have_been_accepted(error)
+                self._in_doubt = self._in_doubt or may_have_happened(error)
                 if not self._in_doubt:
                     self.unsettled = None
                 elif jobs := self._lookup.young_jobs(record):
@@ -222,8 +222,3 @@ class Submission:
         except ArmadaRpcError:
             return True
         return True
-
-
-def _may_have_been_accepted(error: Exception) -> bool:
-    """Tell whether Armada may have taken a submission that failed; without credentials nothing was sent."""
-    return bool(getattr(error, "may_have_happened", False))
