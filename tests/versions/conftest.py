@@ -34,7 +34,11 @@ def airflow(
     ledger: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[AirflowStack]:
-    dags = [HERE / "dags", *([HERE / "dags_3_4", ROOT / "example_dags" / "airflow_3_4"] if AIRFLOW >= (3, 4) else [])]
+    dags = [HERE / "dags"]
+    if AIRFLOW >= (3, 2):
+        dags.append(HERE / "dags_3_2")
+    if AIRFLOW >= (3, 4):
+        dags += [HERE / "dags_3_4", ROOT / "example_dags" / "airflow_3_4"]
     env = {
         "AIRFLOW_CONN_ARMADA_DEFAULT": armada_connection(armada.target, lookout_url=LOOKOUT),
         "AIRFLOW_CONN_ARMADA_BY_URI": f"armada://{armada.target}/?tls=false&binoculars={quote(armada.target)}",
