@@ -63,6 +63,14 @@ def test_functions_and_results(airflow: InlineAirflow) -> None:
     assert run.result("rows") == {"rows": 42}
 
 
+def test_an_async_task_fans_out_over_jobs(airflow: InlineAirflow) -> None:
+    run = airflow.run_example("async_fan_out", "armada_async_fan_out")
+
+    assert run.state == "success"
+    assert run.result("squares") == {"2": 4, "3": 9, "4": 16}
+    assert run.pod_lines() == ["working"] * 3
+
+
 def test_the_first_example_of_the_readme_is_five_lines_and_works_as_it_stands(airflow: InlineAirflow) -> None:
     example = README.read_text().split("```python\n")[1].split("```")[0]
 
