@@ -286,7 +286,8 @@ class _Job:
         return wait
 
     async def _follow(self, wait: JobWait) -> tuple[Outcome, ResultCollector | None, list[str]]:
-        lines = JobLines(self._identity.job, self._options.log if callable(self._options.log) else None, self._caller)
+        take = self._options.log if callable(self._options.log) else None
+        lines = JobLines(self._identity.job, take, self._caller, name_containers=wait.names_containers)
         collector = result_collector(wait)
         settings = await self._current_settings()
         outcome = await wait_for_job(wait, settings, self._connection.source(), lines, collector=collector)

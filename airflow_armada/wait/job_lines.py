@@ -17,20 +17,24 @@ class JobLines(TaskLogReporter):
     Shows one job.
 
     :param name: its name, which stands at its lines.
+    :param name_containers: whether the container that wrote a line stands there as well.
     :param take: is given each line of its log instead of the task log.
     :param loop: the event loop in which it is called.
     """
 
-    def __init__(self, name: str, take: Callable[[str], object] | None, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, name: str, take: Callable[[str], object] | None, loop: asyncio.AbstractEventLoop, *, name_containers: bool
+    ) -> None:
         super().__init__()
         self._name = name
+        self._containers_too = name_containers
         self._take = take
         self._loop = loop
 
     async def log_lines(self, container: str, lines: Sequence[tuple[str, str]]) -> None:
         """Show lines of the job's log; returns when they were taken, which slows down a reader that is too fast."""
         if self._take is None:
-            await super().log_lines("/".join(filter(None, (self._name, container))), lines)
+            await super().log_lines(f"{self._name}/{container}" if self._containers_too else self._name, lines)
             return
         self.remember(lines)
         taken: futures.Future[None] = futures.Future()

@@ -110,8 +110,8 @@ async def test_the_log_is_shown_in_the_task_log_by_the_names_of_the_jobs(
 
     shown = capsys.readouterr().out
     assert "by the first" in shown
-    assert "first/base" in shown
-    assert "second/base" in shown
+    assert "container=first" in shown
+    assert "container=second" in shown
 
 
 async def test_many_jobs_run_at_once_over_one_stream_and_give_their_results(
