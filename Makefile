@@ -117,8 +117,8 @@ bench: environment ## benchmarks/report.md, beside the peer; 27 minutes, QUICK=1
 simulation: environment ## lives of a task under virtual time, a minute of them from fresh seeds
 	$(PYTEST) tests/simulation --junit-xml=$(REPORTS)/simulation.xml
 
-simulate: environment ## more of them: LIVES=10000, or one of them as a table: SEED=7; WORKERS=1 leaves a core
-	$(VENV)/python -m tests.simulation $(if $(SEED),--seed $(SEED)) $(if $(LIVES),--lives $(LIVES)) $(if $(WORKERS),--workers $(WORKERS))
+simulate: environment ## more of them: LIVES=10000, or one of them as a table: SEED=7; WORKERS=1 leaves a core; MUTATIONS=1: lives that miss each rule
+	$(VENV)/python -m tests.simulation $(if $(MUTATIONS),--mutations) $(if $(SEED),--seed $(SEED)) $(if $(LIVES),--lives $(LIVES)) $(if $(WORKERS),--workers $(WORKERS))
 
 fuzz: environment ## random input for every reader of what comes from outside: MINUTES=10 for each, ONLY=tests/unit/jobs
 	@$(VENV)/python -m scripts.fuzz --minutes $(or $(MINUTES),10) $(if $(BESIDE),--beside $(BESIDE)) $(ONLY)

@@ -6,10 +6,12 @@ import argparse
 import os
 import secrets
 import time
+from itertools import chain
 
 from tests.simulation.drawn import Life
 from tests.simulation.life import Record, draw, live, shrunk
 from tests.simulation.many import live_many, say_nothing
+from tests.simulation.mutations import MUTATIONS, find
 
 
 def report(life: Life, record: Record) -> str:
@@ -25,6 +27,17 @@ def report(life: Life, record: Record) -> str:
     return "\n".join(lines)
 
 
+def find_all(limit: int, only: str) -> int:
+    """Look for a life that misses each of the rules, and print its seed."""
+    missing = 0
+    for name in MUTATIONS:
+        if only in name:
+            seed = find(name, chain([MUTATIONS[name].seed], range(limit)))
+            print(f"{seed if seed is not None else 'none':>6}  {name}", flush=True)
+            missing += seed is None
+    return missing
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, help="one life, shown whole")
@@ -33,8 +46,13 @@ def main() -> int:
     parser.add_argument(
         "--from", dest="first", type=int, default=None, help="first of the seeds, instead of a fresh one"
     )
+    parser.add_argument(
+        "--mutations", metavar="NAME", nargs="?", const="", help="look for lives that miss each rule, or one of them"
+    )
     arguments = parser.parse_args()
     say_nothing()
+    if arguments.mutations is not None:
+        return find_all(arguments.lives, arguments.mutations)
     if arguments.seed is not None:
         life = draw(arguments.seed)
         record = live(life)

@@ -9,28 +9,41 @@ one, the real one is right.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import time
 from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from airflow.sdk.bases.operator import TRIGGER_FAIL_REPR, TriggerFailureReason
 from airflow.triggers.base import TaskSuccessEvent
 
 from airflow_armada._compat import AirflowFailException, AirflowSkipException, AirflowTaskTimeout, TaskDeferred
+from airflow_armada.exceptions import ArmadaJobError, ArmadaJobQueuedTooLong, ArmadaJobTimedOut
 from airflow_armada.operators.armada import ArmadaOperator
 from airflow_armada.triggers.armada import ArmadaJobTrigger
 from tests.simulation import blocking
+from tests.simulation.printing import concluded
+from tests.simulation.task_logs import WRITER, TaskLogs
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
+CONN_ID = "armada_default"
+
+TASK: ContextVar[SimulatedTask] = ContextVar("TASK")
+"""The task whose worker runs."""
+
 Step: TypeAlias = Callable[[ArmadaOperator, Any], Any]
 
+HEARTBEAT = 5.0  # s; ``[workers] min_heartbeat_interval``
 HEARTBEAT_TIMEOUT = 300.0
 USER_ACTION = "__airflow_user_action__"
-FINAL = ("success", "failed", "skipped")
+DEFERRAL_TIMED_OUT = object()
+FINAL = ("success", "failed", "skipped", "removed")
 
 
 @dataclass
@@ -44,10 +57,13 @@ class TaskInstance:
     try_number: int
     max_tries: int
     start_date: datetime
+    world: World
     xcoms: dict[str, Any] = field(default_factory=dict)
     state: str = "scheduled"
 
     def xcom_push(self, key: str, value: Any) -> None:
+        if self.world.weather.has("xcom refused"):
+            raise RuntimeError("the API server answered 503 Service Unavailable")
         self.xcoms[key] = value
 
     def xcom_pull(self, key: str, **_: Any) -> Any:
@@ -105,11 +121,7 @@ def _execute(operator: ArmadaOperator, context: Any) -> Any:
     return operator.execute(context)
 
 
-def _resume(event: Any, operator: ArmadaOperator, context: Any) -> Any:
-    return operator.execute_complete(context, event)
-
-
-class _Gone(Exception):
+class Died(Exception):
     """The worker's process has died without a word."""
 
 
@@ -121,24 +133,50 @@ class SimulatedTask:
     :param options: arguments of the operator.
     :param map_index: which of the mapped tasks it is.
     :param has_store: whether this Airflow has a state store (3.3).
+    :param put_off: how often a failed try is put off instead.
+    :ivar dies_at: the point at which the worker of its first try dies; see :meth:`reach`.
+    :ivar then: arguments of the operator from the second try on.
+    :ivar returned: what it has returned.
+    :ivar began: when its tries began.
+    :ivar taken: when the user has taken it away.
+    :ivar paused: s for which no triggerer was there.
+    :ivar early: how often its trigger has fired before Airflow knew of the end of its worker.
+    :ivar errors: what its tries have failed with.
+    :ivar put_off_after_ends: how often it was put off because its job had failed.
     """
 
-    def __init__(self, world: World, options: dict[str, Any], map_index: int, has_store: bool) -> None:
+    def __init__(
+        self, world: World, options: dict[str, Any], map_index: int, has_store: bool, put_off: int = 0
+    ) -> None:
         self.world = world
+        self.conn_id = CONN_ID
+        self.reschedules = 0
+        self.put_off_after_ends = 0
+        self.dies_at = ""
+        self.then: dict[str, Any] = {}
+        self.returned: Any = None
+        self.errors: list[BaseException] = []
+        self._put_off = put_off
         self.options = options
         self.retries = int(options.get("retries", 0))
-        self.ti = TaskInstance("dag", "run", "work", map_index, 1, self.retries, _datetime())
+        self.ti = TaskInstance("dag", "run", "work", map_index, 1, self.retries, _datetime(), world)
         self.name = f"work[{map_index}]"
         self.store = Store(world) if has_store else None
         self.end: BaseException | None = None
         self.ended_at = float("inf")
-        self.killed_by_user = False
+        self.began: list[float] = []
+        self.taken: list[float] = []
+        self.paused = 0.0
+        self.early = 0
+        self.marked = False
         self.excused = ""
         self.dead_in_try = 0
-        self.cleared = 0
         self._process: blocking.Process | None = None
         self._thread: blocking.Thread[Any] | None = None
         self._operator: ArmadaOperator | None = None
+        self.logs = TaskLogs(world.pipe)
+        self.concluded: dict[int, str] = {}
+        self._triggerer = 1
         self._trigger: asyncio.Task[Any] | None = None
         self._others: list[asyncio.Task[Any]] = []
         self._interrupted: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -152,18 +190,24 @@ class SimulatedTask:
             await self._try()
             if self.ti.state == "restarting":
                 self.ti.max_tries = self.ti.try_number + self.retries
+            elif self.ti.state == "up_for_reschedule":
+                await asyncio.sleep(self.world.chance.uniform(1, 30))
+                continue
             elif self.ti.state == "up_for_retry":
                 await asyncio.sleep(self.world.chance.uniform(1, 30))
             else:
                 self.ended_at = time.time()
                 return
             self.ti.try_number += 1
+            self.ti.start_date = _datetime()
             self.ti.xcoms.clear()
 
     async def _try(self) -> None:
         ti = self.ti
         self._interrupted = asyncio.get_running_loop().create_future()
-        ti.start_date, ti.state = _datetime(), "running"
+        ti.state = "running"
+        self.concluded.pop(ti.try_number, None)  # its log is begun anew if the try was put off
+        self.began.append(ti.start_date.timestamp())
         self.tell(f"try {ti.try_number} of {ti.max_tries + 1} begins")
         step: Step = _execute
         while True:
@@ -173,13 +217,17 @@ class SimulatedTask:
                 event = await self._defer(deferral.trigger)
                 if event is None:
                     return
-                step = partial(_resume, event)
+                step = partial(self._resume, event)
                 await asyncio.sleep(self.world.chance.uniform(0.5, 15))
                 ti.state = "running"
                 continue
             except BaseException as error:
                 self._failed(error)
                 return
+            if self.ti.state != "running":
+                return  # the user has decided already
+            self.concluded[ti.try_number] = concluded(ti.xcoms)
+            self.returned = value
             self._ends("success", None)
             self.tell(f"returns {str(value)[:60]}")
             return
@@ -187,8 +235,14 @@ class SimulatedTask:
     def _failed(self, error: BaseException) -> None:
         if self.ti.state not in ("running", "deferred"):
             return  # the user has decided already
+        if isinstance(error, ArmadaJobError) and not isinstance(error, ArmadaJobTimedOut | ArmadaJobQueuedTooLong):
+            self.concluded[self.ti.try_number] = concluded(self.ti.xcoms)
         if isinstance(error, AirflowSkipException):
             self._ends("skipped", error)
+        elif self.reschedules < self._put_off and isinstance(error, ArmadaJobError):
+            self.reschedules += 1
+            self.put_off_after_ends += not isinstance(error, ArmadaJobTimedOut | ArmadaJobQueuedTooLong)
+            self._ends("up_for_reschedule", error)
         elif isinstance(error, AirflowFailException) or self.ti.try_number > self.ti.max_tries:
             self._ends("failed", error)
         else:
@@ -196,19 +250,31 @@ class SimulatedTask:
 
     def _ends(self, state: str, error: BaseException | None) -> None:
         self.ti.state, self.end = state, error
+        if error is not None:
+            self.errors.append(error)
         self.tell(f"{state}: {type(error).__name__ if error else ''} {str(error)[:110] if error else ''}")
 
     async def _segment(self, step: Step) -> Any:
         """Run one process of a worker to its end, whatever ends it."""
-        operator = ArmadaOperator(task_id="work", armada_queue="q", image="busybox", **self.options)
-        context = {"ti": self.ti, "run_id": self.ti.run_id, "logical_date": None, "task_reschedule_count": 0}
+        options = self.options | (self.then if self.ti.try_number > 1 else {})
+        operator = ArmadaOperator(
+            task_id="work", armada_conn_id=self.conn_id, armada_queue="q", image="busybox", **options
+        )
+        context = {
+            "ti": self.ti,
+            "run_id": self.ti.run_id,
+            "logical_date": None,
+            "task_reschedule_count": self.reschedules,
+        }
         if self.store is not None:
             context["task_state_store"] = self.store
         self._operator, self._process = operator, blocking.Process()
         await asyncio.sleep(self.world.chance.uniform(0.5, 5))
         if self._interrupted.done():
-            raise _Gone(self._interrupted.result())
-        self._thread = blocking.Thread(lambda: step(operator, context), self._process)
+            raise Died(self._interrupted.result())
+        TASK.set(self)
+        WRITER.set(self.logs.worker(self.ti.try_number))
+        self._thread = blocking.Thread(lambda: self._run(step, operator, context), self._process)
         alarm = None
         if limit := self.options.get("execution_timeout"):
             thread = self._thread
@@ -220,12 +286,35 @@ class SimulatedTask:
             if self._thread.task.done():
                 return self._thread.task.result()
             await self._wait_for_death(self._interrupted.result())
-            raise _Gone(self._interrupted.result())
+            raise Died(self._interrupted.result())
         finally:
             if alarm is not None:
                 alarm.cancel()
             self._process.kill()  # its daemon threads end with it
             self._operator = self._thread = None
+
+    def _run(self, step: Step, operator: ArmadaOperator, context: Any) -> Any:
+        try:
+            return step(operator, context)
+        except TaskDeferred:
+            self.reach("deferring")
+            raise
+
+    def _resume(self, event: Any, operator: ArmadaOperator, context: Any) -> Any:
+        self.reach("resuming")
+        if event is DEFERRAL_TIMED_OUT:
+            return operator.resume_execution(
+                TRIGGER_FAIL_REPR, {"error": TriggerFailureReason.TRIGGER_TIMEOUT}, context
+            )
+        value = operator.execute_complete(context, event)
+        self.reach("finishing")
+        return value
+
+    def reach(self, point: str) -> None:
+        """Let the worker of the first try die here, if that is wanted; called by its code."""
+        if point == self.dies_at and self.ti.try_number == 1 and not self._interrupted.done():
+            self._interrupted.set_result("SIGKILL")
+            blocking.hold(asyncio.get_running_loop().create_future())
 
     async def _wait_for_death(self, how: str) -> None:
         """SIGTERM lets the process go on for five seconds; SIGKILL does not."""
@@ -250,6 +339,7 @@ class SimulatedTask:
         classpath, kwargs = trigger.serialize()
         assert classpath.endswith("ArmadaJobTrigger")
         self.tell(f"deferred: job {kwargs['job_id']}")
+        reported = time.time() + self.world.chance.uniform(0.05, HEARTBEAT)
         await asyncio.sleep(self.world.chance.uniform(0.1, 2))
         fired: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._start_trigger(kwargs, fired)
@@ -257,7 +347,14 @@ class SimulatedTask:
         if self._interrupted.done():
             return None
         event = fired.result()
+        if time.time() < reported:
+            # Airflow finds the task queued when its executor reports the process's end, and takes that for a crash.
+            self.early += 1
+        self._log.close()
+        if event is DEFERRAL_TIMED_OUT:
+            return event
         if isinstance(event, TaskSuccessEvent):
+            self.concluded[self.ti.try_number] = concluded(self.ti.xcoms)
             self._ends("success", None)
             return None
         return event.payload
@@ -267,12 +364,16 @@ class SimulatedTask:
         trigger.task_instance = self.ti  # type: ignore[assignment]
         self._kwargs, self._fired = kwargs, fired
 
+        self._log = log = self.logs.triggerer(self.ti.try_number, f"triggerer {self._triggerer}")
+        context = contextvars.copy_context()
+        context.run(WRITER.set, log)
+
         async def run() -> None:
             async for event in trigger.run():
                 if not fired.done() and self.ti.state == "deferred":
                     fired.set_result(event)
 
-        self._trigger = asyncio.create_task(run())
+        self._trigger = asyncio.create_task(run(), context=context)
         self._trigger.add_done_callback(lambda task: task.cancelled() or task.exception())
         self._others.append(self._trigger)
 
@@ -282,24 +383,57 @@ class SimulatedTask:
         """The user marks the task as failed."""
         if self.ti.state not in ("running", "deferred"):
             return
-        self.killed_by_user = True
         self._take_away("failed", "marked as failed by the user")
+
+    def mark_success(self) -> None:
+        """The user marks the task as successful."""
+        if self.ti.state in ("running", "deferred"):
+            self.marked = True
+            self._take_away("success", "marked as successful by the user")
+
+    def delete(self) -> None:
+        """The user deletes the DAG run, and with it the task."""
+        if self.ti.state in ("running", "deferred"):
+            self._take_away("removed", "deleted by the user")
+
+    @property
+    def exists(self) -> bool:
+        """Whether Airflow knows of the task."""
+        return self.ti.state != "removed"
+
+    @property
+    def told_state(self) -> str | None:
+        """The state that Airflow tells a trigger: a task that was cleared has none until it is scheduled again."""
+        return None if self.ti.state == "restarting" else self.ti.state
 
     def clear(self) -> None:
         """The user clears the task."""
         if self.ti.state not in ("running", "deferred"):
             return
-        self.cleared += 1
         self._take_away("restarting", "cleared by the user")
 
     def _take_away(self, state: str, what: str) -> None:
         self.tell(what)
+        self.taken.append(time.time())
         was, self.ti.state = self.ti.state, state
         if was == "deferred" and self._trigger is not None and not self._trigger.done():
             self._trigger.cancel(USER_ACTION)
         elif was == "deferred":
             self.excused = "Airflow tells nobody of a kill while the trigger does not run"
         if not self._interrupted.done():
+            self._interrupted.set_result("SIGTERM")
+
+    def time_out_deferral(self) -> None:
+        """The time that Airflow allows the deferral is over."""
+        if self.ti.state == "deferred" and self._trigger is not None and not self._fired.done():
+            self.tell("the deferral times out")
+            self._trigger.cancel()
+            self._fired.set_result(DEFERRAL_TIMED_OUT)
+
+    def terminate_worker(self) -> None:
+        """The worker's process gets SIGTERM, not because of a user."""
+        if self.ti.state == "running" and self._thread is not None and not self._interrupted.done():
+            self.taken.append(time.time())
             self._interrupted.set_result("SIGTERM")
 
     def kill_worker(self) -> None:
@@ -312,8 +446,10 @@ class SimulatedTask:
         if self.ti.state != "deferred" or self._trigger is None:
             return
         self.tell(f"the triggerer restarts, {pause:.0f} s")
+        self._triggerer += 1
         self._trigger.cancel()
         kwargs, fired = self._kwargs, self._fired
+        self.paused += pause
         await asyncio.sleep(pause)
         if self.ti.state == "deferred" and not fired.done():
             self._start_trigger(kwargs, fired)
@@ -324,6 +460,7 @@ class SimulatedTask:
             return
         self.tell("another triggerer takes over")
         old = self._trigger
+        self._triggerer += 1
         self._start_trigger(self._kwargs, self._fired)
         await asyncio.sleep(pause)
         old.cancel(USER_ACTION)

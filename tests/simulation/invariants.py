@@ -2,42 +2,48 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
+from airflow_armada._compat import AirflowTaskTimeout
 from airflow_armada.client.typings import JobState
-from tests.simulation.airflow import FINAL, SimulatedTask
-from tests.simulation.drawn import Life
+from airflow_armada.exceptions import (
+    ArmadaJobError,
+    ArmadaJobQueuedTooLong,
+    ArmadaJobTimedOut,
+    ArmadaRefused,
+    ArmadaUnavailable,
+)
+from tests.simulation.airflow import FINAL, Died, SimulatedTask
+from tests.simulation.cancels import needless
+from tests.simulation.drawn import LONG, STRANDING, Life
+from tests.simulation.printing import wrongly_shown
 from tests.simulation.world import World
 
-LONG = 300.0  # s; errors are waited out for a minute, by each of the tries
-STRANDING = (
-    "network down",
-    "credentials refused",
-    "bus away",
-    "query service down",
-    "state store down",
-    "answers lost",
-)
+LATE = 240.0  # s in which a task hears of the end of its job: a log that cannot be read takes 80 s
+IMPATIENT = 50.0  # s; errors are waited out for a minute
 GRACE = 120.0  # s in which Armada and Airflow hear of what has been decided
 
 
 def broken_by(world: World, life: Life, tasks: list[SimulatedTask]) -> list[str]:
     """Compare the three records: what ran, what Armada says, what Airflow says."""
     broken: list[str] = []
-    jobs = list(world.armada.engine.store.jobs.values())
+    jobs = [*world.armada.engine.store.jobs.values(), *world.other.engine.store.jobs.values()]
     for task in tasks:
         own = [job for job in jobs if _is_of(job, task)]
         if life.options["cancel_on_kill"] and not _excused(life, task):
             broken += _outlived(life, task, own)
+        if not life.may_make_copies:
+            broken += _copies(task, own)
         for client_id in {job.spec.client_id for job in own}:
             ran = [job.id for job in own if job.spec.client_id == client_id and _state(job) is JobState.SUCCEEDED]
             if len(ran) > 1:
                 broken.append(f"{task.name}: {len(ran)} jobs of one identity succeeded: {ran}")
-        if task.ti.state == "success" and not any(_state(job) is JobState.SUCCEEDED for job in own):
-            broken.append(f"{task.name} says success, but no job of it has succeeded")
         if task.ti.state not in FINAL:
             broken.append(f"{task.name} is left in the state {task.ti.state}")
-        broken += _needless_cancels(life, task, own)
+        broken += _outcome(life, task, own) + _late(life, task, own)
+        broken += wrongly_shown(task, world.printed)
+        broken += needless(world.cancels, life, task, own)
     return broken
 
 
@@ -48,6 +54,12 @@ def _excused(life: Life, task: SimulatedTask) -> str:
     if any(spell.length >= LONG and spell.kind in STRANDING for spell in life.spells):
         return "Armada could not be reached for longer than anybody tries"
     return task.excused
+
+
+def _copies(task: SimulatedTask, own: list[Any]) -> list[str]:
+    """One job of each identity, where Armada tells which jobs it has."""
+    counts = Counter(job.spec.client_id for job in own)
+    return [f"{task.name} has {count} jobs of one identity" for count in counts.values() if count > 1]
 
 
 def _outlived(life: Life, task: SimulatedTask, own: list[Any]) -> list[str]:
@@ -67,15 +79,47 @@ def _end(job: Any) -> float:
     return float(at) if _state(job).is_terminal() else float("inf")
 
 
-def _needless_cancels(life: Life, task: SimulatedTask, own: list[Any]) -> list[str]:
-    """No job is cancelled that the task's rules would let run."""
-    timed = "queued_timeout" in life.options or "execution_timeout" in life.options
-    if task.killed_by_user or task.cleared or timed or life.options["reattach"] == "never":
+def _outcome(life: Life, task: SimulatedTask, own: list[Any]) -> list[str]:
+    """The outcome of a task is that of its job, and it comes soon after the job's end."""
+    broken: list[str] = []
+    last = own[-1] if own else None
+    if task.ti.state == "success":
+        if not any(_state(job) is JobState.SUCCEEDED for job in own) and not task.marked:
+            broken.append(f"{task.name} says success, but no job of it has succeeded")
+    elif last is not None and _state(last) is JobState.SUCCEEDED and not _may_fail(life, task):
+        broken.append(f"{task.name} says {task.ti.state} ({task.end}), but its last job has succeeded")
+    broken += [f"{task.name}: {error!r:.200}" for error in task.errors if not _is_expected(error, life, task)]
+    if task.put_off_after_ends and not task.taken and len(own) <= task.put_off_after_ends:
+        broken.append(f"{task.name} was put off {task.put_off_after_ends} times after an end, and had {len(own)} jobs")
+    if task.early:
+        broken.append(f"{task.name} was resumed before Airflow knew of the end of its worker")
+    return broken
+
+
+def _is_expected(error: BaseException, life: Life, task: SimulatedTask) -> bool:
+    """A task fails with the errors of this provider or of Airflow, and because of Armada only if that was away."""
+    if isinstance(error, ArmadaRefused):
+        return False
+    if isinstance(error, ArmadaUnavailable):
+        return life.trouble >= IMPATIENT
+    told = any(spell.kind == "xcom refused" for spell in life.spells)
+    return told or bool(task.taken) or isinstance(error, ArmadaJobError | AirflowTaskTimeout | Died)
+
+
+def _may_fail(life: Life, task: SimulatedTask) -> bool:
+    """Tell whether a task may fail although its job succeeds: it was killed, its time was up, or nobody was heard."""
+    timed_out = isinstance(task.end, AirflowTaskTimeout | ArmadaJobTimedOut | ArmadaJobQueuedTooLong)
+    told = any(spell.kind == "xcom refused" for spell in life.spells)
+    return bool(task.taken) or timed_out or told or life.in_trouble or task.dead_in_try > 0
+
+
+def _late(life: Life, task: SimulatedTask, own: list[Any]) -> list[str]:
+    """A task ends soon after its last job does."""
+    ends = [_end(job) for job in own]
+    if not ends or max(ends) == float("inf") or task.dead_in_try:
         return []
-    long_trouble = any(spell.length >= 300 for spell in life.spells) or len(life.spells) > 1
-    cancelled = [job for job in own if _state(job) is JobState.CANCELLED]
-    alone = [job.id for job in cancelled if sum(one.spec.client_id == job.spec.client_id for one in own) == 1]
-    return [] if long_trouble or not alone else [f"{task.name}: {alone} cancelled, and nobody wanted that"]
+    late = task.ended_at - max(ends) - life.trouble - task.paused
+    return [f"{task.name} has ended {late:.0f} s after its job"] if late > LATE else []
 
 
 def _is_of(job: Any, task: SimulatedTask) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
@@ -13,10 +14,11 @@ from airflow_armada.wait.following import live_log_budget
 from tests.simulation import virtual_time, weather
 from tests.simulation.airflow import SimulatedTask
 from tests.simulation.drawn import Action, Life
+from tests.simulation.happenings import ACTIONS, happen
 from tests.simulation.invariants import GRACE, broken_by
+from tests.simulation.printing import LINES
 from tests.simulation.world import World
 
-ACTIONS = ("kill", "clear", "kill worker", "restart triggerer", "take over")
 DURATIONS = ("1", "1", "5", "5", "30", "30", "30", "200", "200", "200", "2000")  # s
 BOUND = 48 * 3600.0  # s in which every task must have ended
 QUIET = 2 * 3600.0  # s after the end of the tasks in which all cancels must have arrived
@@ -34,6 +36,7 @@ def draw(seed: int) -> Life:
     """Draw a life."""
     chance = random.Random(seed)
     annotations = {"simulate/duration": chance.choice(DURATIONS)}
+    annotations[LINES] = chance.choice(("0", "7", "60", "400"))
     fate = chance.choice(("", "", "", "3", "oom", "preempted", "evicted"))
     if fate == "3":
         annotations["simulate/exit-code"] = fate
@@ -56,27 +59,37 @@ def draw(seed: int) -> Life:
         options["preemption_retries"] = chance.choice((0, 1, 2))
         options["resubmit_on"] = ["preempted", "evicted"]
     tasks = chance.choice((1, 1, 2))
+    put_off = chance.choice((0, 0, 0, 1, 2))
     actions = [
-        Action(chance.choice(ACTIONS), chance.uniform(0, 150), chance.randrange(tasks))
-        for _ in range(chance.choice((0, 1, 1, 2)))
+        Action(chance.choice(ACTIONS), chance.uniform(0, chance.choice((150, 150, 900))), chance.randrange(tasks))
+        for _ in range(chance.choice((0, 1, 1, 2, 3)))
     ]
-    return Life(seed, options, tasks, chance.random() < 0.7, tuple(weather.draw(chance)), tuple(actions))
+    has_store = put_off > 0 or chance.random() < 0.7
+    return Life(seed, options, tasks, has_store, tuple(weather.draw(chance)), tuple(actions), put_off)
 
 
-def live(life: Life) -> Record:
-    """Let a life happen, and look at what it has left."""
+def live(life: Life, prepare: Callable[[World, list[SimulatedTask]], None] | None = None) -> Record:
+    """
+    Let a life happen, and look at what it has left.
+
+    :param life: the life.
+    :param prepare: does what is to be done before it begins.
+    """
     live_log_budget.cache_clear()  # a process has one, which knows the time of the life before
-    return virtual_time.run(_live(life), life.seed)
+    return virtual_time.run(_live(life, prepare), life.seed)
 
 
-async def _live(life: Life) -> Record:
+async def _live(life: Life, prepare: Callable[[World, list[SimulatedTask]], None] | None) -> Record:
     world = World(life.spells, random.Random(life.seed))
     with world.in_place():
-        async with world.armada:
-            world.put_queue()
-            tasks = [SimulatedTask(world, life.options, index, life.has_store) for index in range(life.tasks)]
-            world.states = lambda: {f"work_{task.ti.map_index}": task.ti.state for task in tasks}
-            happens = [asyncio.create_task(_act(tasks[action.task], action, world)) for action in life.actions]
+        async with world.running():
+            tasks = [
+                SimulatedTask(world, life.options, index, life.has_store, life.put_off) for index in range(life.tasks)
+            ]
+            world.states = lambda: {f"work_{task.ti.map_index}": task.told_state for task in tasks if task.exists}
+            if prepare is not None:
+                prepare(world, tasks)
+            happens = [asyncio.create_task(happen(tasks[action.task], action, world)) for action in life.actions]
             sky = asyncio.create_task(world.weather.run())
             lives = [asyncio.create_task(task.live()) for task in tasks]
             done, late = await asyncio.wait(lives, timeout=BOUND)
@@ -103,20 +116,6 @@ async def _quiet() -> None:
     while _detached._running and loop.time() < until:  # noqa: ASYNC110 (nothing tells when the last one has ended)
         await asyncio.sleep(60.0)
     await asyncio.sleep(GRACE)
-
-
-async def _act(task: SimulatedTask, action: Action, world: World) -> None:
-    await asyncio.sleep(action.at)
-    if action.kind == "kill":
-        task.kill()
-    elif action.kind == "clear":
-        task.clear()
-    elif action.kind == "kill worker":
-        task.kill_worker()
-    elif action.kind == "restart triggerer":
-        await task.restart_triggerer(world.chance.choice((1.0, 20.0, 70.0)))
-    else:
-        await task.take_over(world.chance.choice((0.5, 10.0, 60.0)))
 
 
 def simpler(life: Life) -> list[Life]:

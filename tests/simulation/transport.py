@@ -39,8 +39,9 @@ class RpcError(grpc.RpcError):
 
 
 class _Channel:
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, target: str) -> None:
         self._world = world
+        self._target = target
         self._closed = False
 
     def get_state(self, try_to_connect: bool = False) -> grpc.ChannelConnectivity:
@@ -50,7 +51,7 @@ class _Channel:
     async def _unary(self, path: str, request: Any, seconds: float | None) -> bytes:
         try:
             async with asyncio.timeout(seconds):
-                return await self._world.unary(METHODS[path], request)
+                return await self._world.unary(self._target, METHODS[path], request)
         except TimeoutError:
             raise RpcError(grpc.StatusCode.DEADLINE_EXCEEDED, "Deadline Exceeded") from None
         except Refused as error:
@@ -103,7 +104,8 @@ class AioChannel(_Channel):
 
     def unary_stream(self, path: str, request_serializer: Any, response_deserializer: Any) -> Callable[..., Any]:
         def call(request: Any, timeout: float | None = None, **_: Any) -> _Stream:
-            return _Stream(self._world, METHODS[path], request, response_deserializer)
+            messages = self._world.stream(self._target, METHODS[path], request)
+            return _Stream(messages, response_deserializer)
 
         return call
 
@@ -111,8 +113,8 @@ class AioChannel(_Channel):
 class _Stream:
     """A call that streams: iterated by one task, cancelled by any."""
 
-    def __init__(self, world: World, method: Method[Any, Any], request: Any, decode: Callable[[bytes], Any]) -> None:
-        self._messages = world.stream(method, request)
+    def __init__(self, messages: AsyncIterator[bytes], decode: Callable[[bytes], Any]) -> None:
+        self._messages = messages
         self._decode = decode
         self._reading: asyncio.Task[Any] | None = None
         self._cancelled = False

@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING
 
 import grpc
 
+from airflow_armada.client.failure import CredentialsError
+from airflow_armada.standalone.services.binoculars import GONE
 from airflow_armada.standalone.services.dispatch import Refused
 
 if TYPE_CHECKING:
     from airflow_armada.standalone.faults import Faults
+    from tests.simulation.task_logs import Pipe
 
 KINDS = (
     "network down",
@@ -26,10 +29,21 @@ KINDS = (
     "streams broken",
     "events repeated",
     "logs down",
+    "logs slow",
+    "logs forgotten",
+    "triggerer's log slow",
     "credentials refused",
     "client ids forgotten",
     "state store down",
+    "identity provider away",
+    "connection unusable",
+    "xcom refused",
+    "stragglers",
+    "events mangled",
 )
+SCRIPTED = ("black hole", "permission refused", "streams end", "streams cut")
+"""Further kinds, of lives that are written down."""
+
 LENGTHS = (2, 10, 40, 120, 300)
 _QUERIES = ("GetJobStatus", "GetJobStatusUsingExternalJobUri", "GetJobDetails", "GetJobErrors")
 
@@ -55,12 +69,14 @@ class Weather:
 
     :param spells: all of this life.
     :param faults: those that the server makes itself.
+    :param pipe: of the triggerer's log.
     :param chance: decides about single calls.
     """
 
-    def __init__(self, spells: Sequence[Spell], faults: Faults, chance: random.Random) -> None:
+    def __init__(self, spells: Sequence[Spell], faults: Faults, pipe: Pipe, chance: random.Random) -> None:
         self._spells = spells
         self._faults = faults
+        self._pipe = pipe
         self._chance = chance
         self._active: list[str] = []
 
@@ -85,7 +101,7 @@ class Weather:
         await asyncio.sleep(spell.begin)
         self._active.append(spell.kind)
         self._apply()
-        if spell.kind in ("network down", "streams broken"):
+        if spell.kind in ("network down", "streams broken", "streams cut", "permission refused"):
             self._faults.break_streams()
         await asyncio.sleep(spell.length)
         self._active.remove(spell.kind)
@@ -93,17 +109,31 @@ class Weather:
 
     def _apply(self) -> None:
         self._faults.query_lag = 45.0 if self.has("query service lags") else 0.0
-        self._faults.silent = self.has("streams silent")
+        self._faults.silent = self.has("streams silent") or self.has("black hole")
         self._faults.repeat_events = int(self.has("events repeated"))
         self._faults.forget_client_ids = self.has("client ids forgotten")
+        self._faults.close_streams_after = 2.0 if self.has("streams end") else None
+        self._faults.drop_streams_after = 1 if self.has("streams cut") else None
         self._faults.bus_away = self.has("bus away")
+        self._pipe.pause = 0.2 if self.has("triggerer's log slow") else 0.001
+
+    async def pass_through(self) -> None:
+        """Wait while everything is swallowed."""
+        while self.has("black hole"):  # noqa: ASYNC110 (a clock that jumps looks at no cost)
+            await asyncio.sleep(1.0)
 
     def before(self, method: str) -> None:
         """Refuse a call before the server hears of it, if that is its fate."""
+        if self.has("identity provider away"):
+            raise CredentialsError("the token server cannot be reached", transient=True)
         if self.network_is_down or (self.has("answers lost") and self._chance.random() < 0.2):
             raise Refused(grpc.StatusCode.UNAVAILABLE, "connection refused")
+        if self.has("permission refused"):
+            raise Refused(grpc.StatusCode.PERMISSION_DENIED, "not allowed")
         if self.has("logs down") and method == "Logs":
             raise Refused(grpc.StatusCode.UNAVAILABLE, "connection refused")
+        if self.has("logs forgotten") and method == "Logs":
+            raise Refused(grpc.StatusCode.NOT_FOUND, GONE)
         if self.has("credentials refused"):
             raise Refused(grpc.StatusCode.UNAUTHENTICATED, "token expired")
         if self.has("query service down") and method in _QUERIES:

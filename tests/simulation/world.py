@@ -4,27 +4,42 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
 from airflow_armada.api import submit_pb2
+from airflow_armada.client.client import ArmadaClient
+from airflow_armada.client.failure import SettingsError
 from airflow_armada.client.settings import SiteSettings
 from airflow_armada.hooks.armada import ArmadaHook
 from airflow_armada.standalone.config import Config, Simulation
 from airflow_armada.standalone.in_memory import InMemoryArmada
 from airflow_armada.task.kill import Kill
+from airflow_armada.task.submit.record import Journal
 from airflow_armada.triggers.imports import import_all
 from airflow_armada.wait.task_log import LogRecord
-from tests.simulation import blocking
+from tests.simulation import blocking, task_logs
+from tests.simulation.airflow import CONN_ID, TASK
+from tests.simulation.cancels import Cancel
+from tests.simulation.printing import let_print
+from tests.simulation.stragglers import let_straggle
+from tests.simulation.task_logs import Pipe
 from tests.simulation.transport import AioChannel, SyncChannel
 from tests.simulation.weather import Spell, Weather, now
 
 TARGET = "armada.simulated:50051"
-SETTINGS = SiteSettings(target=TARGET, tls=None, binoculars=TARGET)
+OTHER_TARGET = "other.simulated:50051"
+OTHER_CONN_ID = "armada_other"
+SETTINGS = {
+    CONN_ID: SiteSettings(target=TARGET, tls=None, binoculars=TARGET),
+    OTHER_CONN_ID: SiteSettings(target=OTHER_TARGET, tls=None, binoculars=OTHER_TARGET),
+}
+RUBBISH = b"\x0a\xff"
 import_all()  # before time is virtual: the first trigger would do it, in a thread
 
 
@@ -40,18 +55,31 @@ class World:
         self.chance = chance
         self.table: list[tuple[str, str, str]] = []
         self.armada = InMemoryArmada(Config(simulation=Simulation(seed=chance.randrange(1 << 30))))
-        self.weather = Weather(spells, self.armada.faults, chance)
-        self.states: Callable[[], dict[str, str]] = dict
+        self.other = InMemoryArmada(Config(simulation=Simulation()))
+        self.pipe = Pipe()
+        self.weather = Weather(spells, self.armada.faults, self.pipe, chance)
+        self.states: Callable[[], dict[str, str | None]] = dict
+        self.cancels: list[Cancel] = []
+        self.printed: dict[str, int] = {}
 
     def tell(self, who: str, what: str) -> None:
         """Note for the table of the life who did what when."""
         self.table.append((now(), who, what))
 
-    async def unary(self, method: Any, request: Any) -> bytes:
+    def at(self, target: str) -> InMemoryArmada:
+        """Give the Armada at an address."""
+        return self.armada if target == TARGET else self.other
+
+    async def unary(self, target: str, method: Any, request: Any) -> bytes:
         """Carry a call to Armada and its answer back."""
         await asyncio.sleep(self.chance.uniform(0.001, 0.05))
         self.weather.before(method.name)
-        answer = await self.armada.unary(method, request)
+        await self.weather.pass_through()
+        if method.name == "Logs" and self.weather.has("logs slow"):
+            await asyncio.sleep(self.chance.uniform(1, 9))
+        if method.name in ("CancelJobs", "CancelJobSet"):
+            self.cancels.append(Cancel.of(request, time.time()))
+        answer = await self.at(target).unary(method, request)
         self.weather.after(method.name)
         await asyncio.sleep(self.chance.uniform(0.001, 0.05))
         if method.name in ("SubmitJobs", "CancelJobs"):
@@ -59,33 +87,48 @@ class World:
         content: bytes = answer.SerializeToString()
         return content
 
-    async def stream(self, method: Any, request: Any) -> AsyncIterator[bytes]:
-        """Carry a stream."""
+    async def stream(self, target: str, method: Any, request: Any) -> AsyncIterator[bytes]:
+        """Carry a stream, and rubbish between its messages if that is the weather."""
         self.weather.before(method.name)
-        async for message in self.armada.stream(method, request):
+        await self.weather.pass_through()
+        async for message in self.at(target).stream(method, request):
+            if self.weather.has("events mangled") and self.chance.random() < 0.5:
+                yield RUBBISH
             yield message.SerializeToString()
 
     @contextmanager
     def in_place(self) -> Iterator[None]:
         """Let the provider's code meet this world wherever it would open a channel, start a thread or ask Airflow."""
 
-        def here(*_: Any, **__: Any) -> SiteSettings:
-            return SETTINGS
+        def here(hook: ArmadaHook, **_: Any) -> SiteSettings:
+            return SETTINGS[hook.armada_conn_id]
 
-        async def there(*_: Any, **__: Any) -> SiteSettings:
-            return SETTINGS
+        async def there(hook: ArmadaHook, **_: Any) -> SiteSettings:
+            await asyncio.sleep(0.01)
+            if self.weather.has("connection unusable"):
+                raise SettingsError("cannot read the CA file: no such file")
+            return SETTINGS[hook.armada_conn_id]
+
+        def channel(settings: SiteSettings, target: str = "", **_: Any) -> AioChannel:
+            return AioChannel(self, target or settings.target)
 
         package = "airflow_armada"
         stand_ins: dict[str, Any] = {
-            f"{package}.client.client.open_channel": lambda *_, **__: SyncChannel(self),
-            f"{package}.client.asyncio_client.open_aio_channel": lambda *_, **__: AioChannel(self),
-            f"{package}.follow.log.log_service.open_aio_channel": lambda *_, **__: AioChannel(self),
-            f"{package}.follow.site_channels.open_aio_channel": lambda *_, **__: AioChannel(self),
+            f"{package}.client.client.open_channel": lambda settings, **_: SyncChannel(self, settings.target),
+            f"{package}.client.asyncio_client.open_aio_channel": channel,
+            f"{package}.follow.log.log_service.open_aio_channel": channel,
+            f"{package}.follow.site_channels.open_aio_channel": channel,
             f"{package}.task.segment.settings_for_task": here,
             f"{package}.task.submit.sites.settings_for_task": here,
             f"{package}.task.submit.submission.begin": blocking.begin,
             f"{package}.task.uninterrupted.begin": blocking.begin,
             f"{package}.task.end.unfinished.begin": blocking.begin,
+            f"{package}.task.submit.record.Journal.write": probed(
+                Journal.write, lambda record: "noted" if record.job_id else "intended"
+            ),
+            f"{package}.client.client.ArmadaClient.submit_jobs": probed(
+                ArmadaClient.submit_jobs, lambda _: "submitted"
+            ),
             f"{package}.task.end.unfinished.threading": SimpleNamespace(Thread=_DaemonThread),
             f"{package}.tries.attempt.process_age": lambda: 0.0,
             f"{package}.task.check_task.runs_task": lambda: True,
@@ -94,6 +137,8 @@ class World:
             f"{package}.standalone.scheduling.engine.HOUSEKEEPING_SECONDS": 60.0,
             f"{package}.wait.worker_loop.WorkerLoop": _WorkerLoop,
             f"{package}.wait.task_log._writer": _Inline,
+            f"{package}.wait.log_pipe.unread": self.pipe.unread,
+            f"{package}.wait.task_log.unread": self.pipe.unread,
             f"{package}.triggers.killed.ask_airflow": self._ask_airflow,
         }
         with ExitStack() as stack:
@@ -104,7 +149,7 @@ class World:
             stack.enter_context(patch.object(ArmadaHook, "asettings", there))
             stack.enter_context(patch("airflow.sdk.bases.operator.ExecutorSafeguard.test_mode", True))
             stack.enter_context(patch.object(Kill, "wait", _wait_for_kill))
-            stack.enter_context(patch.object(LogRecord, "write", _dropped))
+            stack.enter_context(patch.object(LogRecord, "write", task_logs.write))
             yield
 
     async def _ask_airflow(self, _question: Any, _dag_id: str, run_id: str, _task_ids: list[str]) -> Any:
@@ -112,13 +157,26 @@ class World:
         await asyncio.sleep(self.chance.uniform(0.05, 2))
         return {run_id: self.states()}
 
-    def put_queue(self) -> None:
-        """Make the queue that all tasks submit to."""
-        self.armada.engine.queues.put(submit_pb2.Queue(name="q", priority_factor=1.0))
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Let the Armadas run, each with the queue that all tasks submit to."""
+        async with self.armada, self.other:
+            for armada in (self.armada, self.other):
+                armada.engine.queues.put(submit_pb2.Queue(name="q", priority_factor=1.0))
+                let_print(armada.engine, self.printed, self.chance)
+            let_straggle(self.armada.engine, self.weather)
+            yield
 
 
-def _dropped(_record: LogRecord) -> None:
-    """Write no log: what a log shows is not looked at here."""
+def probed(method: Callable[..., Any], point: Callable[[Any], str]) -> Callable[..., Any]:
+    """Let a worker that is to die there die after a method was called."""
+
+    def call(self: Any, *arguments: Any, **kwargs: Any) -> Any:
+        answer = method(self, *arguments, **kwargs)
+        TASK.get().reach(point(answer))
+        return answer
+
+    return call
 
 
 def _wait_for_kill(kill: Kill, seconds: float) -> bool:

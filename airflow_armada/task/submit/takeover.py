@@ -180,7 +180,7 @@ class Takeover:
 
         A store that failed for a moment has kept the record of an older try, or none.
         """
-        newest = self._attempt.try_number - 1
+        newest = self._attempt.try_number - (0 if self._attempt.reschedules else 1)
         try:
             record = self._journal.read()
         except RecordUnreadable:
@@ -209,8 +209,13 @@ class Takeover:
         epoch = attempt.epoch if number > attempt.epoch else -1
         return [
             replace(self._intent(attempt.identity(resubmission, number), epoch), submitted_at=0.0)
-            for resubmission in range(self._policy.resubmissions, -1, -1)
+            for resubmission in range(self._most_resubmissions(number), -1, -1)
         ]
+
+    def _most_resubmissions(self, number: int) -> int:
+        """Tell how often a try may have submitted its job again; one that was put off has gone on counting."""
+        runs = 1 + (self._attempt.reschedules if number == self._attempt.try_number else 0)
+        return (self._policy.resubmissions + 1) * runs - 1
 
     def _settle(self, previous: JobRecord) -> Submitted | None:
         """Take over the job of an earlier try, or see to it that it does not run beside the new one."""
@@ -218,7 +223,7 @@ class Takeover:
             self._discard(previous)
             return None
         if self._is_same_try(previous):
-            return None if previous.end else Submitted(self._complete(previous))
+            return self._go_on(previous)
         if self._policy.reattach == NEVER:
             self._discard(previous)
             return None
@@ -230,6 +235,24 @@ class Takeover:
         state = self._state(record)
         adopts = state is JobState.SUCCEEDED and self._adopts_succeeded
         return self._adopt(record) if adopts or not state.is_terminal() else None
+
+    def _go_on(self, previous: JobRecord) -> Submitted | None:
+        """Take over the job of this same try, unless it ended before Airflow put the try off; the store may not say."""
+        if previous.end:
+            return None
+        record = self._complete(previous)
+        put_off = self._attempt.reschedules and self._has_failed(record)
+        return None if put_off else Submitted(record)
+
+    def _has_failed(self, record: JobRecord) -> bool:
+        from airflow_armada.client.typings import JobState
+
+        try:
+            state = self._lookups(self._conn_id(record)).state(record.job_id)
+        except ArmadaUnavailable as error:
+            log.warning("Taking job %s for one that runs: %s", record.job_id, error)
+            return False
+        return state.is_terminal() and state is not JobState.SUCCEEDED
 
     @property
     def _adopts_succeeded(self) -> bool:

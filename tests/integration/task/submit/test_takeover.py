@@ -144,6 +144,17 @@ def test_a_try_that_airflow_has_put_off_when_its_worker_was_lost_takes_its_job_o
     assert again.record.job_id == first.record.job_id
 
 
+@pytest.mark.parametrize("reads", [True, False])
+def test_a_try_that_was_put_off_runs_anew_although_nobody_could_note_the_end(tries: Tries, reads: bool) -> None:
+    first = tries.acquire()
+    tries.armada.disruptions.evict(tries.until(first.record.job_id, JobState.RUNNING))
+    tries.until(first.record.job_id, JobState.FAILED)
+
+    again = (tries if reads else tries.with_(store=Broken())).acquire(reschedules=1)
+
+    assert again.record.job_id != first.record.job_id
+
+
 def test_each_pass_of_a_loop_has_a_job_of_its_own(tries: Tries) -> None:
     jobs = {tries.with_(store=Store()).acquire(loop=f"0199.{index}").record.job_id for index in range(3)}
 

@@ -121,8 +121,9 @@ class Tries:
         """Return the jobs that were not cancelled, once every cancel has been carried out."""
         return [job_id for job_id in self.armada.jobs if self.state(job_id) is not JobState.CANCELLED]
 
-    def until(self, job_id: str, state: JobState) -> None:
+    def until(self, job_id: str, state: JobState) -> str:
         wait_until(lambda: self.state(job_id) is state, f"{job_id} to be {state.name}")
+        return job_id
 
     def with_(self, **changes: Any) -> Tries:
         return replace(self, **changes)
