@@ -29,7 +29,7 @@ def token_file(port: int) -> Path:
 def loopback_port(target: str) -> int:
     """Return the port of ``host:port`` on the loopback interface, or 0 for any other address."""
     host, _, port = target.rpartition(":")
-    return int(port) if host in LOOPBACK and port.isascii() and port.isdigit() else 0
+    return int(port) if host in LOOPBACK and port.isascii() and port.isdigit() and len(port) <= 5 else 0
 
 
 def read_token(port: int) -> str:

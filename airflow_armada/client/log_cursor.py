@@ -39,7 +39,7 @@ class Position(NamedTuple):
         try:
             timestamp, shown = value
             return cls(str(timestamp), int(shown))
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             return BEGINNING
 
 

@@ -35,7 +35,7 @@ def as_integer(value: Any) -> Any:
     """A whole number, also from the digits that a template renders to, or from a duration of whole seconds."""
     if isinstance(value, timedelta) and not value.microseconds:
         return int(value.total_seconds())
-    return int(value) if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit() else value
+    return int(value) if isinstance(value, str) and _DIGITS.fullmatch(value.strip()) else value
 
 
 def as_number(value: Any) -> Any:
@@ -180,6 +180,7 @@ def _renamed(problem: Problem, laid: Laid, plain: Any) -> Problem:
     return Problem(laid.argument + path, problem.value, problem.rule, problem.suggestion)
 
 
+_DIGITS = re.compile(r"\d{1,20}", re.ASCII)
 _VARIABLE = re.compile(r"\[(\d+)\](?:\.value(?:From)?\b)?")
 
 

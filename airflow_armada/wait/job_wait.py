@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_armada.client.job_ref import JobRef
+from airflow_armada.client.stored import stored_fields, stored_text
 
 
 @dataclass(frozen=True)
@@ -90,9 +91,12 @@ class JobWait:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> JobWait:
-        """Read what :meth:`to_dict` gave, also that of another version: what is not known is left out."""
-        names = {field.name for field in dataclasses.fields(cls)} - {"job"}
-        known: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value for name, value in values.items() if name in names
-        }
-        return cls(job=JobRef(*(str(values[part]) for part in JobRef._fields)), **known)
+        """
+        Read what :meth:`to_dict` gave, also that of another version: what is not known is left out.
+
+        :param values: as they were stored.
+        :return: the wait.
+        :raises ValueError: when a value is missing, or is not of its type.
+        """
+        job = JobRef(*(stored_text(values, part) for part in JobRef._fields))
+        return cls(job=job, **stored_fields(cls, values, {"job"}))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from airflow_armada.client.foreign_text import storable_value
+from airflow_armada.client.stored import stored_fields
 from airflow_armada.follow.state.progress import JobProgress
 
 if TYPE_CHECKING:
@@ -108,10 +109,11 @@ class Outcome:
     def from_dict(cls, content: Mapping[str, Any]) -> Outcome:
         """Rebuild an outcome; unknown keys are ignored and missing ones take their default.
 
-        :raises ValueError: when the status or the job id is missing, or the status is none of ours
+        :raises ValueError: when the status or the job id is missing, the status is none of ours, or a value is not of
+            its type
         """
-        known = {name: content[name] for name in _DEFAULTS if name in content}
-        if known.get("status") not in STATUSES or not known.get("job_id"):
+        known = stored_fields(cls, content)
+        if known["status"] not in STATUSES or not known["job_id"]:
             raise ValueError(
                 f"not an outcome of a job: status {content.get('status')!r}, job {content.get('job_id')!r}"
             )

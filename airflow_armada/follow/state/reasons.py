@@ -13,8 +13,8 @@ from airflow_armada.client.foreign_text import MAX_TEXT, bounded
 from airflow_armada.follow.state.reports import node_problems, rejecting_pools
 
 _FINAL_RUN = "Final run error:"
-_CONTAINER = re.compile(r"Container (\S+) failed with exit code (\d+) because (\w+):")
-_EXITED = re.compile(r"(\S+) exited with code (\d+):(.*)")
+_CONTAINER = re.compile(r"Container (\S+) failed with exit code (\d{1,10}) because (\w+):")
+_EXITED = re.compile(r"(\S+) exited with code (\d{1,10}):(.*)")
 _PREEMPTED = re.compile(r"Preempted(?: by (\S+))?(?: - (.*))?", re.DOTALL)
 _TOO_MUCH = re.compile(r"job/gang requests resources \((.*)\) which exceeds the total limit of \((.*)\) for its (.*)")
 _CAUSES = {

@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 _POOL = re.compile(r"(\S+):")
 _REJECTING_POOL = re.compile(r"pool (\S+):")
-_COUNTED = re.compile(r"\s+(\d+): (.*)")
+_COUNTED = re.compile(r"\s+(\d{1,12}): (.*)")
+_NUMBER = re.compile(r"\d{1,12}")
 _SHOWN = 3
 _LONGEST = 200
 
@@ -93,7 +94,7 @@ def node_problems(lines: list[str]) -> NodeProblems | None:
     if found.get("Node") != "none":
         return None
     nodes = found.get("Number of nodes in cluster", "")
-    return NodeProblems(int(nodes) if nodes.isdecimal() else 0, counted(lines, "Excluded nodes:"))
+    return NodeProblems(int(nodes) if _NUMBER.fullmatch(nodes) else 0, counted(lines, "Excluded nodes:"))
 
 
 def _is_lasting(problem: str) -> bool:

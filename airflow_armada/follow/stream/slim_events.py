@@ -6,6 +6,7 @@ of it than the client id, so the stream is parsed with an ``api.EventStreamMessa
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from google.protobuf import descriptor_pb2, message_factory
@@ -16,6 +17,7 @@ from airflow_armada.api._pool import POOL
 from airflow_armada.api.decode import decode
 
 _PACKAGE = "airflow_armada.follow"
+_MILLISECONDS = re.compile(r"\d{1,15}", re.ASCII)
 _REPLACED = ("EventStreamMessage", "EventMessage", "JobSubmittedEvent", "Job")
 
 
@@ -81,4 +83,4 @@ def id_at(moment: float) -> str:
 def time_of(message_id: str) -> float:
     """Return the time in a message id, in seconds since the epoch; 0 for an id of another form."""
     milliseconds = message_id.partition(":")[0]
-    return int(milliseconds) / 1000 if milliseconds.isdecimal() else 0.0
+    return int(milliseconds) / 1000 if _MILLISECONDS.fullmatch(milliseconds) else 0.0

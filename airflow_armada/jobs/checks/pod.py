@@ -88,7 +88,7 @@ def _expression(requirement: Any, path: str) -> Iterator[Problem]:
 
 def _is_int64(text: str) -> bool:
     digits = text.removeprefix("-").removeprefix("+")
-    return digits.isascii() and digits.isdigit() and -(2**63) <= int(text) < 2**63
+    return digits.isascii() and digits.isdigit() and len(digits) < 20 and -(2**63) <= int(text) < 2**63
 
 
 def _match_field(requirement: Any, path: str) -> Iterator[Problem]:

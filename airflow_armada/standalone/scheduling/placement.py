@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from airflow_armada.api.core_v1_pb2 import NodeSelectorRequirement, NodeSelectorTerm, PodSpec
+
+INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
+"""What ``Gt`` and ``Lt`` compare."""
 
 
 def placement_problem(spec: PodSpec, labels: Mapping[str, str]) -> str:
@@ -51,4 +55,4 @@ def _satisfied(requirement: NodeSelectorRequirement, labels: Mapping[str, str]) 
 
 
 def _is_number(text: str | None) -> bool:
-    return text is not None and text.lstrip("-").isdigit()
+    return text is not None and INTEGER.fullmatch(text) is not None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from airflow_armada.api.core_v1_pb2 import NodeAffinity, NodeSelectorRequirement
+from airflow_armada.standalone.scheduling.placement import INTEGER
 
 _OPERATORS = ("In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt")
 
@@ -38,7 +39,7 @@ def _requirement_problem(requirement: NodeSelectorRequirement) -> str:
         return f"values: Invalid value: {shown}: for 'in', 'notin' operators, values set can't be empty"
     if operator in ("Exists", "DoesNotExist") and values:
         return f"values: Invalid value: {shown}: values set must be empty for exists and does not exist"
-    if operator in ("Gt", "Lt") and not (len(values) == 1 and values[0].lstrip("-").isdigit()):
+    if operator in ("Gt", "Lt") and not (len(values) == 1 and INTEGER.fullmatch(values[0])):
         return f"values: Invalid value: {shown}: for 'Gt', 'Lt' operators, exactly one integer value is required"
     return "" if requirement.key else 'key: Invalid value: "": name part must be non-empty'
 

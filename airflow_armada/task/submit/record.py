@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_armada._compat import AirflowException
 from airflow_armada.client.job_ref import JobRef
+from airflow_armada.client.stored import stored_fields, stored_text
 
 if TYPE_CHECKING:
     from airflow_armada.tries.attempt import Attempt
@@ -92,10 +93,15 @@ class JobRecord:
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> JobRecord:
-        """Read what :meth:`to_dict` gave, also that of another version: what is not known is left out."""
-        names = {field.name for field in fields(cls)} - {"job"}
-        job = JobRef(str(stored["queue"]), str(stored["job_set_id"]), str(stored.get("job_id") or ""))
-        return cls(job=job, **{name: value for name, value in stored.items() if name in names})
+        """
+        Read what :meth:`to_dict` gave, also that of another version: what is not known is left out.
+
+        :param stored: the values.
+        :return: the record.
+        :raises ValueError: when a value is missing, or is not of its type.
+        """
+        job = JobRef(*(stored_text({"job_id": "", **stored}, part) for part in JobRef._fields))
+        return cls(job=job, **stored_fields(cls, stored, {"job"}))
 
 
 class Journal:

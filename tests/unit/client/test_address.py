@@ -84,7 +84,7 @@ def test_what_is_no_address_is_refused_without_showing_it(text: str, port: int |
 
 
 @given(st.text(max_size=40) | st.from_regex(r"(https?://)?[a-z@.:/\[\]{}0-9]{0,20}", fullmatch=True))
-def test_whatever_is_typed_is_an_address_that_means_itself_or_is_refused(text: str) -> None:
+def test_fuzz_whatever_is_typed_is_an_address_that_means_itself_or_is_refused(text: str) -> None:
     try:
         address = parse_address(text, "the host")
     except SettingsError:
@@ -128,7 +128,7 @@ def test_a_cluster_id_with_dots_cannot_be_the_end_of_a_host(template: str) -> No
 
 
 @given(st.text(max_size=40) | st.text("abc.-:@/#[]?", max_size=20))
-def test_whatever_the_cluster_id_the_address_ends_as_the_template_does(cluster: str) -> None:
+def test_fuzz_whatever_the_cluster_id_the_address_ends_as_the_template_does(cluster: str) -> None:
     target = cluster_target(TEMPLATE, cluster)
 
     if target:

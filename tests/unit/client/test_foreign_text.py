@@ -13,20 +13,20 @@ TEXTS = st.text(st.characters(exclude_categories=()))
 
 
 @given(TEXTS)
-def test_what_is_stored_has_neither_nul_nor_half_a_surrogate_pair(text: str) -> None:
+def test_fuzz_what_is_stored_has_neither_nul_nor_half_a_surrogate_pair(text: str) -> None:
     stored = storable(text)
     assert "\0" not in stored
     stored.encode()
 
 
 @given(st.recursive(TEXTS | st.integers() | st.none(), lambda v: st.lists(v) | st.dictionaries(TEXTS, v)))
-def test_plain_data_survives_json_and_utf8(value: object) -> None:
+def test_fuzz_plain_data_survives_json_and_utf8(value: object) -> None:
     json.dumps(storable_value(value), ensure_ascii=False).encode()
     assert "\\u0000" not in json.dumps(storable_value(value))
 
 
 @given(TEXTS)
-def test_what_is_shown_is_one_line_that_a_terminal_does_not_obey(text: str) -> None:
+def test_fuzz_what_is_shown_is_one_line_that_a_terminal_does_not_obey(text: str) -> None:
     shown = printable(text)
     assert len(shown.splitlines()) <= 1
     assert "\x1b" not in shown

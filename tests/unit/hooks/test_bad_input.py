@@ -68,7 +68,7 @@ def assert_one_clear_line(error: ArmadaError, names: str = "") -> None:
 
 @given(st.none() | JUNK, st.none() | st.integers(-1, 99999), st.none() | JUNK, st.none() | JUNK, EXTRAS | VALUES)
 @settings(max_examples=300)
-def test_any_connection(
+def test_fuzz_any_connection(
     host: str | None, port: int | None, login: str | None, password: str | None, extra: Any
 ) -> None:
     try:
@@ -82,7 +82,7 @@ def test_any_connection(
 
 @given(URIS)
 @settings(max_examples=300)
-def test_any_uri_on_the_command_line(uri: str) -> None:
+def test_fuzz_any_uri_on_the_command_line(uri: str) -> None:
     try:
         assert isinstance(settings_of_uri(uri, "$ARMADA_URL"), SiteSettings)
     except SettingsError as error:
@@ -90,7 +90,7 @@ def test_any_uri_on_the_command_line(uri: str) -> None:
 
 
 @pytest.mark.parametrize("extra", ["", "{", "[]", "null", '"text"', "7", '{"tls": "maybe"}', "\x00", "[" * 5000])
-def test_any_extra_of_airflow(extra: str) -> None:
+def test_fuzz_any_extra_of_airflow(extra: str) -> None:
     connection = Connection(conn_id="fuzzed", conn_type="armada", host="h", extra=extra)
     try:
         assert site_settings(connection).target == "h:50051"
@@ -99,7 +99,7 @@ def test_any_extra_of_airflow(extra: str) -> None:
 
 
 @given(st.binary(max_size=80) | st.text(max_size=80).map(str.encode))
-def test_any_token_file(content: bytes) -> None:
+def test_fuzz_any_token_file(content: bytes) -> None:
     with tempfile.NamedTemporaryFile() as file:
         file.write(content)
         file.flush()
@@ -113,7 +113,7 @@ def test_any_token_file(content: bytes) -> None:
 
 
 @given(VALUES)
-def test_any_claims_of_a_token(expiry: object) -> None:
+def test_fuzz_any_claims_of_a_token(expiry: object) -> None:
     claims = base64.urlsafe_b64encode(json.dumps({"exp": expiry}).encode()).decode().rstrip("=")
 
     assert BearerToken(f"e30.{claims}.c2ln").authorization() == f"Bearer e30.{claims}.c2ln"
@@ -135,7 +135,7 @@ def run(*arguments: str) -> tuple[int, str]:
     )
 )
 @settings(deadline=None)
-def test_any_file_for_a_command(command: tuple[str, ...], content: bytes) -> None:
+def test_fuzz_any_file_for_a_command(command: tuple[str, ...], content: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "file.yaml"
         file.write_bytes(content)
@@ -147,7 +147,7 @@ def test_any_file_for_a_command(command: tuple[str, ...], content: bytes) -> Non
 
 
 @given(st.none() | URIS, st.none() | st.just("/nowhere"), st.none() | JUNK)
-def test_any_arguments_that_name_a_site(uri: str | None, armadactl: str | None, context: str | None) -> None:
+def test_fuzz_any_arguments_that_name_a_site(uri: str | None, armadactl: str | None, context: str | None) -> None:
     if uri is None and armadactl is None:
         uri = ""
     try:

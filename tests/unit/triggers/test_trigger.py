@@ -136,7 +136,7 @@ async def test_what_is_kept_is_the_newest_and_bounded() -> None:
 
 
 @given(st.lists(st.sampled_from(["2026-11-22T10:00:00Z", "2026-11-22T10:00:00.000000001Z", "", "yesterday"])))
-async def test_times_of_a_container_always_rise(stamps: list[str]) -> None:
+async def test_fuzz_times_of_a_container_always_rise(stamps: list[str]) -> None:
     reporter = TaskLogReporter(keep=True)
 
     await reporter.log_lines("base", [(stamp, "same") for stamp in stamps])
@@ -161,7 +161,7 @@ HOSTILE = st.text(st.sampled_from("a\0\ud800\udfff\x1b\n"), max_size=8)
 
 
 @given(HOSTILE, HOSTILE)
-async def test_nothing_that_a_database_refuses_reaches_an_event(text: str, name: str) -> None:
+async def test_fuzz_nothing_that_a_database_refuses_reaches_an_event(text: str, name: str) -> None:
     reporter = TaskLogReporter(keep=True)
     reporter.state(f"server says {text}")
     await reporter.log_lines(name, [("2026-11-22T10:00:00Z", text)])

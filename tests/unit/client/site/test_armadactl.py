@@ -138,7 +138,7 @@ def test_a_file_that_is_missing_or_no_file(tmp_path: Path) -> None:
 
 
 @given(st.binary(max_size=300))
-def test_no_bytes_crash_it(content: bytes) -> None:
+def test_fuzz_no_bytes_crash_the_reader_of_armadactls_file(content: bytes) -> None:
     with suppress(ArmadaError):
         parse_armadactl(content, "f.yaml").settings()
 
@@ -154,7 +154,7 @@ KEYS = st.sampled_from(
 
 
 @given(st.dictionaries(KEYS, JSONLIKE))
-def test_no_values_crash_it(details: dict[str, object]) -> None:
+def test_fuzz_no_values_crash_the_reader_of_armadactls_file(details: dict[str, object]) -> None:
     import yaml
 
     text = yaml.safe_dump({"currentContext": "c", "contexts": {"c": details}}, allow_unicode=True)

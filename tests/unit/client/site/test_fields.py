@@ -137,6 +137,6 @@ VALUES = st.none() | st.booleans() | st.integers() | st.text(max_size=10) | st.l
     st.text(max_size=5),
     st.dictionaries(st.sampled_from([field.name for field in FIELDS]), VALUES | st.sampled_from(list(KINDS))),
 )
-def test_no_values_crash_it(login: str, password: str, extra: dict[str, Any]) -> None:
+def test_fuzz_no_values_crash_the_fields_of_a_connection(login: str, password: str, extra: dict[str, Any]) -> None:
     with suppress(SettingsError):
         assert isinstance(credentials_from(FieldValues(login, password, extra), EVERYTHING), Credentials)

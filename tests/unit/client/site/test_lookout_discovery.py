@@ -104,6 +104,6 @@ def test_nothing_at_that_address(url: str) -> None:
     st.binary(max_size=200)
     | st.text(max_size=60).map(lambda t: b'window.__LOOKOUT_UI_CONFIG__ = {"armadaApiBaseUrl": "' + t.encode() + b'"}')
 )
-def test_no_bytes_crash_it(body: bytes) -> None:
+def test_fuzz_no_page_crashes_the_discovery(body: bytes) -> None:
     with suppress(SettingsError):
         parse_config(body, "u")
