@@ -94,6 +94,10 @@ class ArmadaJobLost(ArmadaJobError):
     """Armada does not know the job, or does not know it any more."""
 
 
+class ArmadaJobKept(ArmadaJobError, AirflowFailException):
+    """The job did not succeed, and a retry would take over the same job again: ``reattach`` says so."""
+
+
 class ArmadaJobTimedOut(ArmadaJobError, AirflowTaskTimeout):
     """The task's ``execution_timeout`` passed before the job had ended."""
 

@@ -105,6 +105,7 @@ def _connection_fields() -> dict[str, Any]:
         "keepalive_time": _seconds(
             "Keepalive (s)", "Time between keepalive pings; the server refuses less than 10.", 30
         ),
+        **_job_defaults(),
         "use_proxy": _field(
             _ADVANCED,
             "Proxies",
@@ -115,6 +116,28 @@ def _connection_fields() -> dict[str, Any]:
     }
     order = (_SERVER, _CREDENTIALS, _OPENID, _LINKS, _TLS, _ADVANCED)
     return dict(sorted(shown.items(), key=lambda named: order.index(named[1]["schema"]["section"])))
+
+
+_DEFAULTS = {
+    "default_queue": ("Default queue", "Queue of jobs that name none.", "research"),
+    "default_namespace": ("Default namespace", "Namespace of jobs that name none.", "team-a"),
+    "default_priority_class": (
+        "Default priority class",
+        "Priority class of jobs that name none.",
+        "armada-preemptible",
+    ),
+    "default_resources": (
+        "Default resources",
+        "JSON object of the main container's resources, for those that a job does not name.",
+        '{"cpu": "2", "memory": "4Gi"}',
+    ),
+    "default_labels": ("Default labels", "JSON object of labels that every pod gets.", '{"team": "a"}'),
+}
+"""What jobs get where nobody says so, in a connection and in ``[armada]``: label, meaning, example."""
+
+
+def _job_defaults() -> dict[str, Any]:
+    return {name: _field(_ADVANCED, label, said, "string") for name, (label, said, _) in _DEFAULTS.items()}
 
 
 def _connection_type() -> dict[str, Any]:
@@ -217,6 +240,16 @@ def _options() -> dict[str, Any]:
             "type": "string",
             "example": '{"priority_classes": ["batch", "urgent"], "oversubscription": {"memory": 2}}',
             "default": "",
+        },
+        **{
+            name: {
+                "description": f"{said} A connection's field of this name goes before it, a task before both.",
+                "version_added": "0.1.0",
+                "type": "string",
+                "example": example,
+                "default": "",
+            }
+            for name, (_, said, example) in _DEFAULTS.items()
         },
         "event_hold": {
             "description": (

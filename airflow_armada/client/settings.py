@@ -9,6 +9,7 @@ from urllib.parse import quote
 from airflow_armada.client.address import check_target, check_web_address, cluster_target
 from airflow_armada.client.auth.credentials import Anonymous, Credentials
 from airflow_armada.client.failure import SettingsError
+from airflow_armada.client.job_defaults import NO_DEFAULTS, JobDefaults
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ class SiteSettings:
         answers only when its message bus has taken them
     :param keepalive_time: s between keepalive pings to the server, which tolerates one every 10 s; 0 for none
     :param use_proxy: honour ``http_proxy``, ``https_proxy`` and ``no_proxy`` of the environment
+    :param defaults: what jobs get where nobody says so; two sites are the same whatever it is
     :raises SettingsError: when an address or a number cannot be right
     """
 
@@ -64,6 +66,7 @@ class SiteSettings:
     command_timeout: float = 240.0
     keepalive_time: float = 30.0
     use_proxy: bool = True
+    defaults: JobDefaults = field(default=NO_DEFAULTS, compare=False)
 
     def __post_init__(self) -> None:
         check_target(self.target, "the address of the Armada server")

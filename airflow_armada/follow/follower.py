@@ -22,6 +22,7 @@ from airflow_armada.follow.site import Site
 from airflow_armada.follow.state import outcome as outcomes
 from airflow_armada.follow.state import progress
 from airflow_armada.follow.state.outcome import Outcome, to_outcome
+from airflow_armada.follow.state.progress import JobProgress
 from airflow_armada.follow.state.texts import addresses_text, phase_level, phase_text
 from airflow_armada.follow.stream.job_set_watch import JobSetWatch
 from airflow_armada.follow.stream.tracked_job import TrackedJob
@@ -48,6 +49,7 @@ class FollowOptions:
     :param live_log_budget: how many lines may be shown live; None for all of them
     :param duplicate: called, on the loop and once for each, with the id of every further job that the submission of
         this one has made, as a pause of Armada's message bus makes it do; found by :attr:`FollowedJob.client_id`
+    :param running: called, on the loop, with what is known of the job whenever it begins to run
     :param line_filter: gives what is to be shown of a line of the log, as it was printed; None for all of it
     """
 
@@ -59,6 +61,7 @@ class FollowOptions:
     explain_after: float = 30.0
     live_log_budget: LogBudget | None = None
     duplicate: Callable[[str], None] | None = None
+    running: Callable[[JobProgress], None] | None = None
     line_filter: LineFilter | None = None
 
 
@@ -183,6 +186,8 @@ class _Follower:
         if text and text != self._said:
             self._said = text
             self._tell(text, state.finished_at if state.end else state.at, phase_level(state))
+            if self._options.running and state.phase == progress.RUNNING and not state.end:
+                self._options.running(state)
         if state.addresses and state.addresses != self._addresses:
             self._addresses = state.addresses
             self._tell(addresses_text(state))

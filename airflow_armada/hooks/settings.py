@@ -12,6 +12,7 @@ from airflow_armada.client.settings import SiteSettings, TlsSettings
 from airflow_armada.client.site.allowed_credentials import NOTHING, AllowedCredentials
 from airflow_armada.client.site.field_values import FieldValues
 from airflow_armada.client.site.fields import credentials_from
+from airflow_armada.hooks.job_defaults import defaults_from
 
 
 class ConnectionLike(Protocol):
@@ -63,6 +64,7 @@ def site_settings(connection: ConnectionLike, allowed: AllowedCredentials = NOTH
             command_timeout=extra.number("command_timeout", base.command_timeout),
             keepalive_time=extra.number("keepalive_time", base.keepalive_time),
             use_proxy=extra.flag("use_proxy", base.use_proxy),
+            defaults=defaults_from(extra),
         )
     except (ArmadaError, ValueError) as error:
         raise SettingsError(f"connection {connection.conn_id!r}: {error}") from None

@@ -14,6 +14,7 @@ from airflow_armada.api.annotations import (
     GANG_ID,
     GANG_UNIFORMITY_LABEL,
 )
+from airflow_armada.client.job_defaults import JobDefaults
 from airflow_armada.jobs import overlay
 from airflow_armada.jobs.job_forms import JobFile, read_job
 from airflow_armada.jobs.job_spec import JobSpec
@@ -140,6 +141,7 @@ def build_request(spec: JobSpec) -> JobRequest:
     if spec.result_file:
         problems += print_file(pod, container, spec.result_file)
     raise_if_any(problems)
+    _lay_defaults(item, pod, container, spec.defaults)
     _lay_context(pod, spec)
     return JobRequest(item, base.queue, base.job_set_id, base.notes + complete(item), container.name)
 
@@ -286,6 +288,21 @@ def _lay_annotations(item: Any, spec: JobSpec, problems: list[Problem]) -> None:
     if item.external_job_uri:
         # Servers before v0.20.39 know only the annotation.
         item.annotations[EXTERNAL_JOB_URI] = item.external_job_uri
+
+
+def _lay_defaults(item: Any, pod: Any, container: Any, defaults: JobDefaults) -> None:
+    """Fill in what nobody has said; a resource that has a request or a limit is said."""
+    if defaults.namespace and not item.namespace:
+        item.namespace = defaults.namespace
+    if defaults.priority_class and not pod.priorityClassName:
+        pod.priorityClassName = defaults.priority_class
+    for key, value in defaults.labels:
+        if key not in item.labels:
+            item.labels[key] = value
+    said = {*container.resources.requests, *container.resources.limits}
+    for name, quantity in defaults.resources:
+        if name not in said:
+            container.resources.requests[name].string = quantity
 
 
 def _lay_context(pod: core_v1_pb2.PodSpec, spec: JobSpec) -> None:

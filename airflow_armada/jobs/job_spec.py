@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from airflow_armada.client.job_defaults import NO_DEFAULTS, JobDefaults
+
 
 @dataclass(frozen=True, kw_only=True)
 class JobSpec:
@@ -67,6 +69,7 @@ class JobSpec:
     :param identity_labels: labels that win over all others
     :param identity_annotations: annotations that win over all others
     :param result_file: a file that the main container prints as its result when it has ended well
+    :param defaults: what counts where neither base nor arguments say anything
     :param context_env: environment for every container, where it is not set already
     """
 
@@ -123,4 +126,5 @@ class JobSpec:
     identity_labels: Mapping[str, str] | None = None
     identity_annotations: Mapping[str, str] | None = None
     result_file: str | None = None
+    defaults: JobDefaults = NO_DEFAULTS
     context_env: Mapping[str, str] | None = None

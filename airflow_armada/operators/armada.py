@@ -7,10 +7,11 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Unpack
 
 from airflow_armada._compat import TaskDeferralError, TaskDeferralTimeout, is_resumed
-from airflow_armada.links.armada import LookoutLink, hide_link
+from airflow_armada.links.armada import LookoutLink, hide_links, named_links
 from airflow_armada.task.arguments.declared import JOB_ARGUMENTS
 from airflow_armada.task.arguments.forms import resolve
 from airflow_armada.task.arguments.native import render_typed
+from airflow_armada.task.arguments.spelling import check_names
 from airflow_armada.task.arguments.task_arguments import TaskArguments
 from airflow_armada.task.arguments.typed import OperatorArguments
 from airflow_armada.task.check_task import check_operator
@@ -18,7 +19,8 @@ from airflow_armada.task.kill import Kill
 
 if TYPE_CHECKING:
     import jinja2
-    from airflow.sdk import Context
+    from airflow.sdk import BaseOperatorLink, Context
+    from airflow.sdk.definitions.mappedoperator import OperatorPartial
 
     from airflow_armada.jobs.build import JobRequest
     from airflow_armada.task.segment import Segment
@@ -38,7 +40,7 @@ class ArmadaOperator(TaskArguments):
     :param arguments: by name; editors and type checkers know them all.
     """
 
-    operator_extra_links = (LookoutLink(),)
+    operator_extra_links: tuple[BaseOperatorLink, ...] = (LookoutLink(),)
     overwrite_rtif_after_execution = True
     ui_color = "#dfe9f5"
     _context: Mapping[str, Any] | None = None
@@ -48,6 +50,22 @@ class ArmadaOperator(TaskArguments):
         given: Any = arguments  # what templates and other tasks give has other types once it is rendered
         super().__init__(**given)
         check_operator(self)
+        if named := named_links(self.link_templates):
+            self.operator_extra_links = (*self.operator_extra_links, *named)
+
+    @classmethod
+    def partial(cls, **arguments: Any) -> OperatorPartial:
+        """
+        Give the arguments that all tasks of a mapped operator have, before ``expand()`` or ``expand_kwargs()``.
+
+        :param arguments: by name.
+        :return: what these two are called on; they refuse values that can never work.
+        :raises TypeError: naming arguments that do not exist, with what to write instead.
+        """
+        from airflow_armada.operators.mapped import CheckedPartial
+
+        check_names(cls, arguments)
+        return CheckedPartial.of(super().partial(**arguments))
 
     def execute(self, context: Context) -> Any:
         """
@@ -135,7 +153,7 @@ class ArmadaOperator(TaskArguments):
             setattr(self, name, resolve(name, getattr(self, name), context, jinja_env))
         left = render_typed(self, template_fields, context, jinja_env)
         super()._do_render_template_fields(parent, left, context, jinja_env, seen_oids)
-        hide_link(self)
+        hide_links(self)
         if is_resumed(context["ti"]):
             # What Airflow has stored of the first segment is kept: with the rendered job, which only that one makes.
             self.template_fields = ()
@@ -144,12 +162,15 @@ class ArmadaOperator(TaskArguments):
 
     def _show_early(self, context: Context) -> None:
         """Put the job among the rendered templates before Airflow stores them, to spare it storing them twice."""
+        from airflow_armada.hooks.armada import ArmadaHook
+        from airflow_armada.hooks.job_defaults import job_defaults
         from airflow_armada.task.request.job_request import prepare
         from airflow_armada.tries.attempt import Attempt
 
         self.overwrite_rtif_after_execution = False
         with suppress(Exception):  # is raised again by execute(), where it fails the task
-            prepared = prepare(self, Attempt.of(context, self.retries or 0).identity())
+            defaults = job_defaults(ArmadaHook(self.armada_conn_id).settings())
+            prepared = prepare(self, Attempt.of(context, self.retries or 0).identity(), defaults)
             self.prepared, self.rendered_job = prepared, prepared.show()
 
     def _begin(self, context: Context) -> Segment:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from copy import copy
 from typing import TYPE_CHECKING, Any
 
+from airflow_armada.hooks.armada import ArmadaHook
+from airflow_armada.hooks.job_defaults import configured_defaults, job_defaults
 from airflow_armada.task.arguments.declared import JOB_ARGUMENTS
 from airflow_armada.task.arguments.known_job import is_template_file, template_source
 from airflow_armada.task.check_task import check_operator
@@ -15,6 +17,7 @@ from airflow_armada.tries.attempt import Attempt
 from airflow_armada.tries.identity import JobIdentity
 
 if TYPE_CHECKING:
+    from airflow_armada.client.job_defaults import JobDefaults
     from airflow_armada.task.arguments.task_arguments import TaskArguments
 
 log = logging.getLogger("airflow.task.operators.airflow_armada")
@@ -30,7 +33,10 @@ def show(operator: TaskArguments, context: Mapping[str, Any] | None) -> str:
     :raises ArmadaRefused: with every problem.
     :raises ValueError: likewise, without a context.
     """
-    prepared = _unrendered(operator) if context is None else prepare(operator, _identity(operator, context))
+    if context is None:
+        prepared = _unrendered(operator)
+    else:
+        prepared = prepare(operator, _identity(operator, context), _defaults(operator))
     notes = "".join(f"# {note}\n" for note in prepared.request.notes)
     return notes + prepared.show()
 
@@ -39,11 +45,21 @@ def _identity(operator: TaskArguments, context: Mapping[str, Any]) -> JobIdentit
     return Attempt.of(context, operator.retries or 0).identity()
 
 
+def _defaults(operator: TaskArguments) -> JobDefaults:
+    """Give the defaults as far as they are known: a dry run needs no connection."""
+    try:
+        return job_defaults(ArmadaHook(operator.armada_conn_id).settings())
+    except Exception as error:
+        log.info("The defaults of connection %r are not known here: %s", operator.armada_conn_id, error)
+        return configured_defaults()
+
+
 def _unrendered(operator: TaskArguments) -> Prepared:
     """Check what can be known now, and put the rest into the request as it was written."""
     check_operator(operator)
     identity = JobIdentity(operator.dag_id, "dry_run", operator.task_id, -1, 1)
     shown, notes = copy(operator), []
+    shown.job_defaults = configured_defaults()
     env = operator.get_template_env()
     for name in JOB_ARGUMENTS:
         value = getattr(operator, name)
@@ -60,9 +76,10 @@ def _unrendered(operator: TaskArguments) -> Prepared:
         why = " ".join(str(error).split())
         notes.append(f"what the function makes of the job is known only in a run: {why}")
     request.notes[:0] = notes
-    return Prepared(
-        identity, request, str(operator.armada_queue or request.queue), str(operator.job_set_id or request.job_set_id)
-    )
+    queue = str(operator.armada_queue or request.queue or configured_defaults().queue)
+    if not queue:
+        request.notes.append("the queue is known only in a run: default_queue of the connection")
+    return Prepared(identity, request, queue, str(operator.job_set_id or request.job_set_id))
 
 
 def _can_be_read(name: str, value: Any) -> bool:

@@ -19,15 +19,19 @@ from airflow_armada._compat import (
     TaskDeferred,
     event_hold,
 )
-from airflow_armada.exceptions import ArmadaUnavailable, job_error
+from airflow_armada.exceptions import ArmadaJobKept, ArmadaUnavailable, job_error
 from airflow_armada.follow.state.outcome import Outcome
 from airflow_armada.hooks.armada import ArmadaHook, settings_for_task
-from airflow_armada.links.armada import JOB_XCOM_KEY, show_link
-from airflow_armada.task.end.facts import announce, facts, wait_of
-from airflow_armada.task.end.next_try import next_try_adopts
+from airflow_armada.links.armada import JOB_XCOM_KEY
+from airflow_armada.task.arguments.checks import ALWAYS
+from airflow_armada.task.end.facts import wait_of
+from airflow_armada.task.end.next_try import has_next_try, next_try_adopts
+from airflow_armada.task.end.outputs import check_outputs
+from airflow_armada.task.end.publisher import Publisher
 from airflow_armada.task.end.skip import skip_code
 from airflow_armada.task.end.unfinished import UnfinishedJob
 from airflow_armada.task.kill import Kill
+from airflow_armada.task.submit.policy import Policy, state_of
 from airflow_armada.task.submit.record import JobRecord, Journal
 from airflow_armada.tries.attempt import Attempt
 from airflow_armada.wait.cancel import OVERDUE
@@ -72,6 +76,7 @@ class Segment:
         self._attempt = Attempt.of(context, arguments.retries or 0)
         self._journal = Journal(context)
         self._kill = kill
+        self._publisher = Publisher(arguments, context)
         self._unfinished = UnfinishedJob(kill, self._note_end, self._next_try_adopts, arguments)
         self._wait: JobWait | None = None
         self._follower: WorkerLoop | None = None
@@ -133,20 +138,31 @@ class Segment:
         self._end_at_deadline(wait, outcome, cancelled=bool(event.get("cancelled")))
         collector = result_collector(wait, event.get("result"))
         outcome, rest = self._rest_of_log(wait, outcome, event, collector)
+        self._publisher.ended(wait, outcome)
         last_lines = [*(event.get("last_lines") or ()), *rest]
-        if outcome.status == "succeeded":
-            if collector is None:
-                return facts(wait, outcome)
-            if not is_gone(wait, outcome, collector):
-                return result_of(wait, outcome, collector, lambda end: self._note_end(wait, end))
+        gone = is_gone(wait, outcome, collector) and self._arguments.reattach != ALWAYS
+        if outcome.status == "succeeded" and not gone:
+            return self._value(wait, outcome, collector)
         if reason := self._reason_to_resubmit(wait, outcome):
             return self._resubmit(wait, outcome, reason, event.get("records") or ())
+        self._publisher.last(wait, outcome)
         if (code := skip_code(self._arguments.skip_on_exit_code, outcome)) is not None:
             raise AirflowSkipException(f"Armada job {wait.job_id} ended with exit code {code}, which skips the task")
         if collector is not None and (error := collector.remote_error()):
             outcome = replace(outcome, reason=f"{error.type}: {error.message}")
             last_lines = without_traceback(last_lines, error.traceback)
-        raise job_error(outcome, job_url=wait.job_url, last_lines=last_lines, memory_limits=wait.memory_limits)
+        ended = job_error(outcome, job_url=wait.job_url, last_lines=last_lines, memory_limits=wait.memory_limits)
+        raise ArmadaJobKept(str(ended), ended.facts) if self._is_kept(wait, outcome) else ended
+
+    def _value(self, wait: JobWait, outcome: Outcome, collector: ResultCollector | None) -> Any:
+        """Give the return value of a task whose job has succeeded."""
+        self._publisher.last(wait, outcome)
+        if collector is None:
+            return self._publisher.facts(wait, outcome)
+        value = result_of(wait, outcome, collector, lambda end: self._note_end(wait, end))
+        if self._arguments.multiple_outputs:
+            check_outputs(wait, value, lambda end: self._note_end(wait, end))
+        return value
 
     def _follow_again(self, wait: JobWait, error: str) -> None:
         """Defer once more after an error of a trigger, which says nothing about the job; but not for ever."""
@@ -180,6 +196,8 @@ class Segment:
         except BaseException as error:
             self._unfinished.leave(error)
             raise
+        finally:
+            self._publisher.close()
 
     def _on_kill(self) -> None:
         """
@@ -195,12 +213,12 @@ class Segment:
     def _watch(self, wait: JobWait) -> Any:
         # Before Airflow is told of the job: a task that it has given up may tell it nothing.
         self._stop_if_killed(wait)
-        announce(self._context["ti"], wait)
-        show_link(self._arguments, self._context["ti"], at_once=not self._defers)
+        waits_here = self._arguments.wait_for_completion and not self._defers
+        self._publisher.submitted(wait, waits_here=waits_here)
         self._stop_if_killed(wait)
         if not self._arguments.wait_for_completion:
             self._unfinished.over()
-            return facts(wait, None)
+            return self._publisher.facts(wait, None)
         if self._defers:
             self._defer(wait)
         return self._conclude(wait, self._follow(wait))
@@ -255,7 +273,7 @@ class Segment:
             wait = replace(wait, deadline=self._begun + limit.total_seconds() + _AFTER_ALARM)
         try:
             event: dict[str, Any] = self._follower.run(
-                lambda: follow_to_event(wait, settings, source), last_words=_LAST_WORDS
+                lambda: follow_to_event(wait, settings, source, self._publisher.witness), last_words=_LAST_WORDS
             )
         except asyncio.CancelledError:
             self._stop_if_killed(wait)
@@ -265,11 +283,10 @@ class Segment:
     def _submit(self, target: Target, how: Callable[[Takeover], Submitted]) -> JobWait:
         """Get a job, and answer for it; where the task ends in the middle of it, for what may have been submitted."""
         from airflow_armada.task.submit.sites import Sites
-        from airflow_armada.task.submit.takeover import Policy, Takeover
+        from airflow_armada.task.submit.takeover import Takeover
 
-        policy = Policy(self._arguments.reattach, int(self._arguments.preemption_retries))
         with Sites(self._journal, self._kill) as sites:
-            takeover = Takeover(self._attempt, self._journal, target, policy, sites.lookup, sites.submission)
+            takeover = Takeover(self._attempt, self._journal, target, self._policy, sites.lookup, sites.submission)
             try:
                 submitted = how(takeover)
                 return self._take(self._wait_for(submitted, target))
@@ -295,8 +312,21 @@ class Segment:
             return f"of the try before had already {outcome.status}"
         return ""
 
+    @property
+    def _policy(self) -> Policy:
+        return Policy(self._arguments.reattach, int(self._arguments.preemption_retries))
+
+    def _is_kept(self, wait: JobWait, outcome: Outcome) -> bool:
+        """Tell whether a retry would take over the job that has ended badly, and end the same way."""
+        if not self._policy.may_keep_ends or not has_next_try(self._context):
+            return False
+        spared = outcome.status == "timed_out" and not wait.cancel_on_kill
+        return not spared and self._policy.takes(state_of(outcome.status), outcome.reason)
+
     def _had_ended_before(self, wait: JobWait, outcome: Outcome) -> bool:
         """Tell whether a job that was taken over had ended before this try began."""
+        if self._policy.may_keep_ends:
+            return False  # and that is why it was taken over
         return wait.adopted and outcome.status != "lost" and _time(outcome.finished_at) < self._attempt.started_at
 
     def _resubmit(self, wait: JobWait, outcome: Outcome, reason: str, records: Any) -> Any:
@@ -338,7 +368,9 @@ class Segment:
         try:
             settings = self._settings(wait.armada_conn_id)
             read: tuple[Outcome, list[str]] = self._follower.run(
-                lambda: show_rest_of_log(wait, settings, outcome, shown_until, collector)
+                lambda: show_rest_of_log(
+                    wait, settings, outcome, shown_until, collector, witness=self._publisher.witness
+                )
             )
         except asyncio.CancelledError:
             self._stop_if_killed(wait)

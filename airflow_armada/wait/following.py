@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from airflow_armada.follow.state.outcome import Outcome
     from airflow_armada.jobs.results import ResultCollector
     from airflow_armada.wait.job_wait import JobWait
+    from airflow_armada.wait.witness import Witness
 
 
 def followed_job(wait: JobWait) -> FollowedJob:
@@ -52,6 +53,7 @@ async def wait_for_job(
     *,
     budget: bool = False,
     collector: ResultCollector | None = None,
+    witness: Witness | None = None,
 ) -> Outcome:
     """
     Follow a job to its end.
@@ -62,12 +64,14 @@ async def wait_for_job(
     :param reporter: where the job's log and changes of its state go.
     :param budget: whether to show no more live log lines than a triggerer can bear.
     :param collector: receives the result that the job prints; see :func:`result_collector`.
+    :param witness: sees it as well.
     :return: how the job ended, or that a deadline passed before it did.
     """
     from airflow_armada.follow.follower import FollowOptions, follow
     from airflow_armada.follow.site import shared_site
     from airflow_armada.wait.copies import Copies
     from airflow_armada.wait.metrics import reported
+    from airflow_armada.wait.witness import Witnessed
 
     copies = Copies(wait, source)
     options = FollowOptions(
@@ -78,10 +82,14 @@ async def wait_for_job(
         live_log_budget=live_log_budget() if budget and wait.get_logs else None,
         line_filter=line_filter(wait, collector),
         duplicate=copies.cancel,
+        running=None
+        if witness is None
+        else lambda state: witness.running(wait, state.running_at, state.cluster, state.node),
     )
+    observer = reporter if witness is None else Witnessed(reporter, wait, witness)
     async with shared_site(settings, source=source) as site:
         with reported(site) if budget else nullcontext():
-            outcome = await follow(site, followed_job(wait), reporter, options)
+            outcome = await follow(site, followed_job(wait), observer, options)
             await copies.finish()
             return outcome
 

@@ -18,6 +18,7 @@ from airflow_armada.wait.following import followed_job, line_filter, result_coll
 from airflow_armada.wait.job_wait import JobWait
 from airflow_armada.wait.newest_lines import NewestLines
 from airflow_armada.wait.task_log import TaskLogReporter
+from airflow_armada.wait.witness import Witnessed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from airflow_armada.follow.settings_source import SettingsSource
     from airflow_armada.follow.state.outcome import Outcome
     from airflow_armada.jobs.results import ResultCollector
+    from airflow_armada.wait.witness import Witness
 
 
 _RESULT_GRACE = 600.0  # s for which a log service that cannot be reached is waited for where it has the result
@@ -110,17 +112,20 @@ def free_channels(error: BaseException | None = None) -> None:
     gc.collect()
 
 
-async def follow_to_event(wait: JobWait, settings: SiteSettings, source: SettingsSource) -> dict[str, Any]:
+async def follow_to_event(
+    wait: JobWait, settings: SiteSettings, source: SettingsSource, witness: Witness | None = None
+) -> dict[str, Any]:
     """
     Follow a job and give what a trigger would have fired.
 
     :param wait: the job.
     :param settings: the site.
     :param source: gives it anew.
+    :param witness: sees it as well as the task log.
     :return: the payload of the event.
     """
     reporter, result = TaskLogReporter(name_containers=wait.names_containers), result_collector(wait)
-    outcome = await wait_for_job(wait, settings, source, reporter, collector=result)
+    outcome = await wait_for_job(wait, settings, source, reporter, collector=result, witness=witness)
     await reporter.flush()
     return make_event(wait, outcome, reporter, result)
 
@@ -132,6 +137,7 @@ async def show_rest_of_log(
     shown_until: Mapping[str, str],
     collector: ResultCollector | None = None,
     reporter: TaskLogReporter | None = None,
+    witness: Witness | None = None,
 ) -> tuple[Outcome, list[str]]:
     """
     Show what the trigger left out of the job's log.
@@ -142,6 +148,7 @@ async def show_rest_of_log(
     :param shown_until: by container, the time of the last line that was shown.
     :param collector: receives the result that the job prints.
     :param reporter: what shows it; a new one by default.
+    :param witness: sees it as well.
     :return: its end with what was read now, and the last lines of the rest.
     """
     from airflow_armada.follow.log.rest_of_log import fetch_remaining_logs
@@ -151,7 +158,8 @@ async def show_rest_of_log(
     patient = outcome.status == "succeeded" and collector is not None
     timings = replace(DEFAULT, log_tail=_RESULT_GRACE) if patient else DEFAULT
     reporter = reporter or TaskLogReporter(name_containers=wait.names_containers, shown_until=shown_until)
-    newest = NewestLines(reporter, conf.getint("armada", "rest_of_log_lines", fallback=10_000))
+    observer = reporter if witness is None else Witnessed(reporter, wait, witness)
+    newest = NewestLines(observer, conf.getint("armada", "rest_of_log_lines", fallback=10_000))
     read = await fetch_remaining_logs(
         settings, followed_job(wait), outcome, newest, timings, line_filter(wait, collector)
     )

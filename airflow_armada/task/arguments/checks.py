@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import inspect
+import re
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
+
+from airflow_armada.links.armada import link_key
+from airflow_armada.links.templates import check_template, fill
 
 NEVER = "never"
 RUNNING = "running"
 RUNNING_OR_SUCCEEDED = "running_or_succeeded"
-REATTACH_POLICIES = (NEVER, RUNNING, RUNNING_OR_SUCCEEDED)
+ALWAYS = "always"
+REATTACH_POLICIES = (NEVER, RUNNING, RUNNING_OR_SUCCEEDED, ALWAYS)
 
 RESUBMIT_ON = ("preempted", "evicted", "lease_expired")
+
+_LONGEST_NAME = 100
 
 
 def is_template(text: str) -> bool:
@@ -67,6 +75,26 @@ def check_choice(name: str, value: Any, choices: Sequence[str]) -> None:
     for one in values if isinstance(values, Sequence) else (values,):
         if is_known(one) and one not in choices:
             raise ValueError(f"{name} must be one of {', '.join(choices)}, not {one!r}")
+
+
+def check_reattach(value: Any) -> None:
+    """
+    Check what says which jobs a retry takes over; templates pass.
+
+    :param value: one of :data:`REATTACH_POLICIES`, or a function of a job's state and of the reason of its end.
+    :raises ValueError: when it is something else.
+    """
+    if not callable(value):
+        check_choice("reattach", value, REATTACH_POLICIES)
+        return
+    try:
+        inspect.signature(value).bind(None, "")
+    except TypeError:
+        raise ValueError(
+            "reattach, a function, must take two arguments: a job's state and the reason of its end"
+        ) from None
+    except ValueError:
+        return  # something built in, which tells nothing of its parameters
 
 
 def check_flag(name: str, value: Any) -> None:
@@ -153,6 +181,45 @@ def check_containers(value: Any) -> None:
         isinstance(names, list | tuple) and names and all(isinstance(name, str) and name for name in names)
     ):
         raise ValueError(f"get_logs must be True, False, or names of containers, not {value!r}")
+
+
+def check_links(value: Any) -> None:
+    """
+    Check links to pages about the job; templates pass.
+
+    :param value: addresses by name.
+    :raises ValueError: naming the link.
+    """
+    if value is None:
+        return
+    if not isinstance(value, Mapping) or not all(isinstance(name, str) and name.strip() for name in value):
+        raise ValueError(f"extra_links must map names to addresses, not {type(value).__name__}")
+    keys: dict[str, str] = {}
+    for name, template in value.items():
+        what = f"extra_links[{name!r}]"
+        if isinstance(template, re.Pattern):
+            raise ValueError(f"{what}: no address is looked for in the log; write one with {{job_id}} in it")
+        if len(name) > _LONGEST_NAME:
+            raise ValueError(f"{what}: the name is longer than {_LONGEST_NAME} characters")
+        if same := keys.get(link_key(name)):
+            raise ValueError(f"{what}: the name differs from {same!r} in nothing but capital letters")
+        keys[link_key(name)] = name
+        if is_known(template):
+            check_template(template, what)
+
+
+def check_lookout(value: Any) -> None:
+    """
+    Check the address of jobs' pages; templates pass.
+
+    :param value: an address with ``{job_id}``.
+    :raises ValueError: when it is none.
+    """
+    if value is None or not is_known(value):
+        return
+    check_template(value, "lookout_url_template", ("job_id",))
+    if fill(value, {"job_id": ""}):
+        raise ValueError("lookout_url_template must hold {job_id}, which stands for the id of the job")
 
 
 def check_exit_codes(value: Any) -> None:

@@ -51,16 +51,13 @@ ANSWERS: Mapping[str, str] = {
     "on_finish_action": _DELETED,
     "is_delete_operator_pod": _DELETED,
     "on_kill_action": "is cancel_on_kill here; write cancel_on_kill=False for keep_pod",
-    "callbacks": "is not offered; on_success_callback and on_failure_callback are told of the task's end",
-    "progress_callback": "is not offered; the job's log is shown in the task log while it runs",
+    "progress_callback": "is the method line of callbacks here; see airflow_armada.callbacks",
     # The published operator, as of armada-airflow 1.1.3.
     "channel_args": "is the connection armada_conn_id here, which holds the server's address and the credentials",
     "job_set_prefix": "is job_set_id here, a template, such as job_set_id='prefix-{{ run_id }}'",
-    "lookout_url_template": "is the connection's field lookout_url",
-    "extra_links": _DROP.format("the task has a link to Lookout, and its log the addresses of the job"),
     "k8s_token_retriever": _DROP.format("logs come from Armada's log service, not from Kubernetes"),
     "job_acknowledgement_timeout": _DROP.format("a late answer of Armada is waited for"),
-    "reattach_policy": _ELSEWHERE.format("reattach"),
+    "reattach_policy": "is called reattach here, and takes the same words and functions",
     # Kubernetes' own words, and other spellings that people try.
     "command": _ELSEWHERE.format("cmds"),
     "args": _ELSEWHERE.format("arguments"),

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any, Required, TypedDict
 if TYPE_CHECKING:
     from airflow.sdk import DAG, TaskGroup, XComArg
 
+    from airflow_armada.callbacks import JobCallbacks
+    from airflow_armada.client.typings import JobState
+
 Callback = Callable[..., Any] | Collection[Callable[..., Any]] | None
 Many = list[Any] | tuple[Any, ...]
 Texts = list[str] | tuple[str, ...]
@@ -152,9 +155,13 @@ class TaskOptions(TypedDict, total=False):
     resubmit_on: Texts | XComArg
     cancel_on_kill: bool
     wait_for_completion: bool
-    reattach: str | XComArg
+    reattach: str | Callable[[JobState, str], bool] | XComArg
     queued_timeout: float | timedelta | str | XComArg | None
+    extra_links: Mapping[str, str] | XComArg | None
+    lookout_url_template: str | XComArg | None
+    callbacks: JobCallbacks | type[JobCallbacks] | Sequence[JobCallbacks | type[JobCallbacks]] | None
     skip_on_exit_code: int | Collection[int] | None
+    armada_compat_xcom: bool
     end_from_trigger: bool
 
 

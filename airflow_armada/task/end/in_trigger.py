@@ -11,6 +11,8 @@ import logging
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from airflow_armada.links.templates import tells_the_end
+
 if TYPE_CHECKING:
     from airflow_armada.task.arguments.task_arguments import TaskArguments
 
@@ -29,9 +31,12 @@ def lost_by_it(operator: TaskArguments) -> list[str]:
     wanted = {
         "the return value, which would arrive as text: add do_xcom_push=False": operator.do_xcom_push,
         "the result: take away get_result": operator.get_result,
+        "the published operator's XComs: take away armada_compat_xcom": operator.armada_compat_xcom,
+        "callbacks": operator.callbacks is not None,
         "on_success_callback": bool(operator.on_success_callback),
         "the asset events of outlets": bool(operator.outlets),
         "post_execute": operator._post_execute_hook is not None,
+        "the links that tell where the job ran: take them out of extra_links": tells_the_end(operator.link_templates),
         f"what {cls.__name__} does after the job's end": own_end,
     }
     return [what for what, is_wanted in wanted.items() if is_wanted]

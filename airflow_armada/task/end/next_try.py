@@ -15,6 +15,17 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
+def has_next_try(context: Mapping[str, Any]) -> bool:
+    """
+    Tell whether tries are left.
+
+    :param context: Airflow's context.
+    :return: whether Airflow would make another one after an ordinary error.
+    """
+    ti = context["ti"]
+    return bool(ti.try_number <= (ti.max_tries or 0))
+
+
 def next_try_adopts(arguments: TaskArguments, context: Mapping[str, Any], error: BaseException) -> bool:
     """
     Tell whether there will be another try, and whether it takes over what this one leaves.
@@ -25,8 +36,7 @@ def next_try_adopts(arguments: TaskArguments, context: Mapping[str, Any], error:
         other one although tries are left.
     :return: true also when a retry policy cannot be asked, as Airflow then goes by the number of tries alone.
     """
-    ti = context["ti"]
-    more = ti.try_number <= (ti.max_tries or 0) and arguments.reattach != NEVER
+    more = has_next_try(context) and arguments.reattach != NEVER
     return more and not isinstance(error, AirflowFailException | AirflowSkipException) and not _refused(context, error)
 
 

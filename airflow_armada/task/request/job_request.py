@@ -15,10 +15,15 @@ from airflow_armada.tries.task_facts import job_context
 
 if TYPE_CHECKING:
     from airflow_armada.api import submit_pb2
+    from airflow_armada.client.job_defaults import JobDefaults
     from airflow_armada.jobs.build import JobRequest
     from airflow_armada.task.arguments.task_arguments import TaskArguments
     from airflow_armada.tries.identity import JobIdentity
 
+_NO_QUEUE = (
+    "no queue to submit to: give armada_queue, or queue in job_request, or default_queue in connection {!r} or in "
+    "[armada] of Airflow's configuration"
+)
 _LONGEST_SHOWN = 1000  # characters of a variable; @task.armada carries its function in one
 
 
@@ -72,6 +77,7 @@ def build_request(operator: TaskArguments, identity: JobIdentity, context: Mappi
                 identity_labels=identity.labels(),
                 identity_annotations=identity.annotations(),
                 context_env=_context_env(operator, identity, context or {}),
+                defaults=operator.job_defaults,
             )
         )
     except ValueError as error:
@@ -87,21 +93,25 @@ def _context_env(operator: TaskArguments, identity: JobIdentity, context: Mappin
     return job_context(identity, context).env() | nonce
 
 
-def prepare(operator: TaskArguments, identity: JobIdentity) -> Prepared:
+def prepare(operator: TaskArguments, identity: JobIdentity, defaults: JobDefaults) -> Prepared:
     """
     Build the request for a job and check it.
 
     :param operator: the operator, with its arguments rendered.
     :param identity: identity of the job.
+    :param defaults: count where the arguments say nothing.
     :return: the request and where it goes.
     :raises ArmadaRefused: when the arguments do not make a job that Armada would take; the text has every problem.
     """
     from airflow_armada.jobs.checks.check import check, warnings
 
+    operator.job_defaults = defaults
     request = operator.build_request(identity)
     # Native rendering makes numbers of digits.
     job_set_id = str(operator.job_set_id or request.job_set_id or default_job_set_id(identity.dag_id, identity.run_id))
-    queue = str(operator.armada_queue or request.queue)
+    queue = str(operator.armada_queue or request.queue or defaults.queue)
+    if not queue:
+        raise ArmadaRefused(_NO_QUEUE.format(operator.armada_conn_id))
     try:
         rules = site_rules(operator.armada_conn_id)
         check(request.item, queue, job_set_id, rules)

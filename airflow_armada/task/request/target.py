@@ -7,13 +7,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from airflow_armada.client.failure import SettingsError
 from airflow_armada.exceptions import ArmadaRefused
+from airflow_armada.hooks.job_defaults import job_defaults
 from airflow_armada.task.arguments.checks import (
-    REATTACH_POLICIES,
     RESUBMIT_ON,
     check_choice,
     check_count,
     check_duration,
+    check_links,
+    check_lookout,
+    check_reattach,
 )
 from airflow_armada.task.request.job_request import Prepared, prepare, prepared_before
 from airflow_armada.wait.result import check_log_service
@@ -67,7 +71,7 @@ def make_target(operator: TaskArguments, identity: JobIdentity, settings: SiteSe
     if operator.get_result:
         check_log_service(settings, operator.armada_conn_id)
     _check_rendered(operator)
-    prepared = prepared_before(operator, identity) or prepare(operator, identity)
+    prepared = prepared_before(operator, identity) or _prepare(operator, identity, settings)
     shown = _shown_containers(operator.get_logs, prepared)
     operator.show_job(prepared.show())
     for note in prepared.request.notes:
@@ -90,13 +94,23 @@ def make_target(operator: TaskArguments, identity: JobIdentity, settings: SiteSe
     )
 
 
+def _prepare(operator: TaskArguments, identity: JobIdentity, settings: SiteSettings) -> Prepared:
+    try:
+        defaults = job_defaults(settings)
+    except SettingsError as error:
+        raise ArmadaRefused(str(error)) from None
+    return prepare(operator, identity, defaults)
+
+
 def _check_rendered(operator: TaskArguments) -> None:
     """Check what may have been a template while the DAG file was parsed."""
     try:
         check_duration("queued_timeout", operator.queued_timeout)
         check_count("preemption_retries", operator.preemption_retries)
-        check_choice("reattach", operator.reattach, REATTACH_POLICIES)
+        check_reattach(operator.reattach)
         check_choice("resubmit_on", operator.resubmit_on, RESUBMIT_ON)
+        check_links(operator.link_templates)
+        check_lookout(operator.lookout_url_template)
     except ValueError as error:
         raise ArmadaRefused(str(error)) from None
 

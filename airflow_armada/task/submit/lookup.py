@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
+from airflow_armada.client.foreign_text import storable
 from airflow_armada.client.job_ref import created_at
 from airflow_armada.client.patience import Kind, Patience, kind_of, retry
 from airflow_armada.exceptions import call_error
@@ -95,6 +96,21 @@ class Lookup:
             log.debug("Cannot ask for the state of %s: %s", job_id, error)
             return JobState.UNKNOWN
         return JobState(states.get(job_id, JobState.UNKNOWN.value))
+
+    def reason(self, job_id: str) -> str:
+        """
+        Ask once why a job has ended.
+
+        :param job_id: the job.
+        :return: in the words of whoever ended it; empty where nobody says so.
+        """
+        from airflow_armada.client.errors import ArmadaError
+
+        try:
+            return storable(self.client.get_job_errors([job_id]).job_errors.get(job_id, ""))
+        except ArmadaError as error:
+            log.debug("Cannot ask why %s has ended: %s", job_id, error)
+            return ""
 
     def has_ended(self, job_id: str) -> bool:
         """

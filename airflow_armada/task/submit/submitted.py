@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from airflow_armada.links.templates import fill
 from airflow_armada.task.arguments.checks import seconds
 from airflow_armada.task.request.target import texts
 from airflow_armada.wait.job_wait import JobWait
@@ -53,7 +54,7 @@ def make_wait(
         armada_conn_id=record.armada_conn_id or target.armada_conn_id,
         job=record.job,
         submitted_at=submitted_at,
-        job_url=settings.job_url(record.job_id),
+        job_url=_job_url(operator, settings, record.job_id),
         namespace=target.namespace,
         containers=target.containers,
         get_logs=bool(operator.get_logs),
@@ -71,3 +72,8 @@ def make_wait(
         adopted=submitted.adopted,
         memory_limits=target.memory_limits,
     )
+
+
+def _job_url(operator: TaskArguments, settings: SiteSettings, job_id: str) -> str:
+    template = operator.lookout_url_template
+    return fill(template, {"job_id": job_id}) if template else settings.job_url(job_id)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from airflow_armada.client.job_ref import JobRef, created_at
 from airflow_armada.exceptions import ArmadaUnavailable
-from airflow_armada.task.arguments.checks import NEVER, RUNNING_OR_SUCCEEDED
+from airflow_armada.task.arguments.checks import NEVER
 from airflow_armada.task.submit.lookup import STALE, Lookup
+from airflow_armada.task.submit.policy import Policy, state_of
 from airflow_armada.task.submit.record import JobRecord, Journal, RecordUnreadable
 from airflow_armada.task.submit.submitted import Submitted
 
@@ -28,20 +29,6 @@ ABANDONED = ("killed", "timed_out", "queued_too_long")
 REPLACED = "replaced by a new try of the task"
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Policy:
-    """
-    What the task's author wants of retries.
-
-    :param reattach: which jobs a retry takes over, one of
-        :data:`~airflow_armada.task.arguments.checks.REATTACH_POLICIES`.
-    :param resubmissions: how often a try may submit its job again.
-    """
-
-    reattach: str = RUNNING_OR_SUCCEEDED
-    resubmissions: int = 0
 
 
 class Takeover:
@@ -219,22 +206,33 @@ class Takeover:
 
     def _settle(self, previous: JobRecord) -> Submitted | None:
         """Take over the job of an earlier try, or see to it that it does not run beside the new one."""
-        if previous.end in ABANDONED or previous.epoch != self._attempt.epoch:
+        if self._is_obsolete(previous):
             self._discard(previous)
             return None
         if self._is_same_try(previous):
             return self._go_on(previous)
-        if self._policy.reattach == NEVER:
-            self._discard(previous)
-            return None
-        if previous.end:
-            return self._adopt(previous) if previous.end == "succeeded" and self._adopts_succeeded else None
-        from airflow_armada.client.typings import JobState
+        record = previous if previous.end else self._complete(previous)
+        state = state_of(previous.end) if previous.end else self._state(record)
+        if self._takes(record, state):
+            return self._adopt(record)
+        if previous.end or not state.is_terminal():
+            self._discard(record)
+        return None
 
-        record = self._complete(previous)
-        state = self._state(record)
-        adopts = state is JobState.SUCCEEDED and self._adopts_succeeded
-        return self._adopt(record) if adopts or not state.is_terminal() else None
+    def _is_obsolete(self, previous: JobRecord) -> bool:
+        """Tell whether nothing that is still to be learnt of a job can make this try take it over."""
+        if previous.epoch != self._attempt.epoch:
+            return True
+        if self._is_same_try(previous):
+            return previous.end in ABANDONED
+        return self._policy.reattach == NEVER or (previous.end in ABANDONED and not self._policy.may_keep_ends)
+
+    def _takes(self, record: JobRecord, state: JobState) -> bool:
+        if not self._policy.may_keep_ends:
+            # A job that was lost has ended, and its state is not known.
+            return self._policy.takes(state) and (not record.end or state.is_terminal())
+        ended = record.end or state.is_terminal()
+        return self._policy.takes(state, self._lookups(self._conn_id(record)).reason(record.job_id) if ended else "")
 
     def _go_on(self, previous: JobRecord) -> Submitted | None:
         """Take over the job of this same try, unless it ended before Airflow put the try off; the store may not say."""
@@ -254,10 +252,6 @@ class Takeover:
             return False
         return state.is_terminal() and state is not JobState.SUCCEEDED
 
-    @property
-    def _adopts_succeeded(self) -> bool:
-        return self._policy.reattach == RUNNING_OR_SUCCEEDED
-
     def _adopt(self, record: JobRecord) -> Submitted:
         log.info("Taking over Armada job %s of try %d", record.job_id, record.try_number)
         return Submitted(record, adopted=True)
@@ -269,7 +263,7 @@ class Takeover:
         try:
             return self._lookups(self._conn_id(record)).state(record.job_id)
         except ArmadaUnavailable as error:
-            if not self._adopts_succeeded:
+            if self._policy.needs_state:
                 raise
             log.warning("Taking job %s for one that runs: %s", record.job_id, error)
             return JobState.UNKNOWN

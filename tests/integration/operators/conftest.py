@@ -16,6 +16,7 @@ import textwrap
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
@@ -25,12 +26,20 @@ import pytest
 from airflow_armada.client.channel import open_channel
 from airflow_armada.client.client import ArmadaClient
 from airflow_armada.client.settings import SiteSettings
+from airflow_armada.standalone.config import Config, Provided
 from airflow_armada.standalone.server import StandaloneArmada
 from tests.support.airflow_stack import armada_connection
 
 RUN_SECONDS = 150.0
 EXAMPLES = Path(__file__).resolve().parents[3] / "example_dags"
+SECRET = "s3cret-t0ken"
 LOOKOUT = "http://lookout.example"
+DEFAULTS = {
+    "default_queue": "research",
+    "default_namespace": "team-a",
+    "default_resources": {"cpu": "50m", "memory": "24Mi"},
+    "default_labels": {"team": "a", "tier": "batch"},
+}
 
 HEADER = """
 from datetime import timedelta
@@ -221,8 +230,9 @@ def _record(line: str) -> dict[str, Any]:
 
 @pytest.fixture(scope="package")
 def armada() -> Iterator[StandaloneArmada]:
-    """An embedded Armada with four CPUs and the queue ``research``."""
-    with StandaloneArmada(cpus=4, memory="4Gi") as server:
+    """An embedded Armada with four CPUs, a GPU that is only counted, a secret, and the queue ``research``."""
+    config = Config(resources={"nvidia.com/gpu": Fraction(1)}, provided=Provided(secrets={"hub": {"token": SECRET}}))
+    with StandaloneArmada(cpus=4, memory="4Gi", config=config) as server:
         server.create_queue("research")
         server.create_queue("example")
         yield server
@@ -241,6 +251,7 @@ def airflow(armada: StandaloneArmada, tmp_path_factory: pytest.TempPathFactory) 
     connections = {
         "AIRFLOW_CONN_ARMADA_DEFAULT": armada_connection(armada.target, lookout_url=LOOKOUT),
         "AIRFLOW_CONN_ARMADA_MUTE": armada_connection(armada.target, binoculars=""),
+        "AIRFLOW_CONN_ARMADA_DEFAULTS": armada_connection(armada.target, **DEFAULTS),
         "AIRFLOW_CONN_ARMADA_NOWHERE": armada_connection("127.0.0.1:1"),
         "AIRFLOW_CONN_ARMADA_BROKEN": json.dumps({"conn_type": "armada", "host": "h", "extra": {"tls": "perhaps"}}),
     }

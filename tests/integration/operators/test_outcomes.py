@@ -43,6 +43,43 @@ def test_the_job_is_known_to_others_as_soon_as_it_is_submitted(airflow: InlineAi
 
 
 @both_modes
+def test_links_of_the_author_lead_to_the_job_and_to_where_it_ran(airflow: InlineAirflow, deferrable: bool) -> None:
+    run = airflow.run(f"""
+        links = {{"Grafana": "https://g/{{{{ task.task_id }}}}?job={{job_id}}", "Node": "https://n/{{cluster}}/{{node}}"}}
+        page = "https://pages/<job_id>"
+        sh("work", "exit 1", deferrable={deferrable}, extra_links=links, lookout_url_template=page)
+        sh("never", "true", deferrable={deferrable}, extra_links=links, node_selector={{"a": "b"}}, queued_timeout=1)
+    """)
+
+    xcoms, never = run.task("work")["xcoms"], run.task("never")["xcoms"]
+    job_id = xcoms["armada_job"]["job_id"]
+    assert xcoms["armada_grafana_url"] == f"https://g/work?job={job_id}"
+    assert xcoms["armada_node_url"].startswith("https://n/standalone/")
+    assert xcoms["_link_LookoutLink"] == xcoms["armada_job"]["lookout_url"] == f"https://pages/{job_id}"
+    assert "armada_node_url" not in never
+    assert "armada_grafana_url" in never
+
+
+@both_modes
+def test_dags_that_read_what_the_published_operator_leaves_find_it(airflow: InlineAirflow, deferrable: bool) -> None:
+    run = airflow.run(f"""
+        links = {{"Grafana": "https://g/{{job_id}}"}}
+        sh("work", "true", deferrable={deferrable}, extra_links=links, armada_compat_xcom=True)
+        sh("fails", "exit 1", deferrable={deferrable}, armada_compat_xcom=True)
+    """)
+
+    result, xcoms = run.result("work"), run.task("work")["xcoms"]
+    job_id = xcoms["armada_job"]["job_id"]
+    expected = {"armada_queue": "research", "job_id": job_id, "job_state": "SUCCEEDED"}
+    assert expected.items() <= result.items()
+    assert result["links"] == {"lookout": f"{LOOKOUT}/jobs/{job_id}", "Grafana": f"https://g/{job_id}"}
+    assert xcoms["armada_lookout_url"] == f"{LOOKOUT}/jobs/{job_id}"
+    assert xcoms["job_context"]["armada_job_id"] == job_id
+    assert xcoms["job_context"]["armada_job_state"] == "SUCCEEDED"
+    assert run.task("fails")["xcoms"]["job_context"]["armada_job_state"] == "FAILED"
+
+
+@both_modes
 def test_failure_says_what_happened_with_the_last_lines(airflow: InlineAirflow, deferrable: bool) -> None:
     run = airflow.run(f'sh("work", "echo fine; echo broken; exit 3", deferrable={deferrable})')
 

@@ -9,6 +9,7 @@ import pytest
 
 from airflow_armada.standalone.server import StandaloneArmada
 from tests.integration.operators.conftest import InlineAirflow
+from tests.integration.standalone.test_standalone_volumes import namespaces_work
 
 pytestmark = pytest.mark.timeout(300)
 both_modes = pytest.mark.parametrize("deferrable", [True, False], ids=["deferred", "blocking"])
@@ -128,3 +129,81 @@ def test_a_service_that_refuses_for_a_while_is_waited_for(airflow: InlineAirflow
         armada.faults.clear()
 
     assert run.result("work") == 7
+
+
+@both_modes
+def test_a_result_becomes_an_xcom_for_each_of_its_keys(airflow: InlineAirflow, deferrable: bool) -> None:
+    run = airflow.run(f"""
+        script = '''echo '::armada-result::{{"rows": 3, "path": "s3://b/k"}}''''
+        work = sh("work", script, get_result=True, multiple_outputs=True, deferrable={deferrable})
+
+        @task
+        def read(rows, path):
+            return [rows, path]
+
+        read(work.output["rows"], work.output["path"])
+        facts = sh("facts", "true", multiple_outputs=True, deferrable={deferrable})
+    """)
+
+    assert run.state == "success"
+    xcoms = run.task("work")["xcoms"]
+    assert (xcoms["rows"], xcoms["path"]) == (3, "s3://b/k")
+    assert xcoms["return_value"] == {"rows": 3, "path": "s3://b/k"}
+    assert run.result("read") == [3, "s3://b/k"]
+    assert run.task("facts")["xcoms"]["status"] == "succeeded"
+
+
+@both_modes
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        ("[1, 2]", "its result is no JSON object, as multiple_outputs needs it"),
+        ('{"_link_LookoutLink": "javascript:alert(1)"}', "key '_link_LookoutLink', which is an XCom of the task's own"),
+        ('{"armada_job": {}}', "key 'armada_job', which is an XCom of the task's own"),
+    ],
+)
+def test_a_result_that_cannot_be_several_xcoms_is_none(
+    airflow: InlineAirflow, deferrable: bool, value: str, says: str
+) -> None:
+    run = airflow.run(f"""
+        sh("work", "echo '::armada-result::" + {value!r} + "'", get_result=True,
+           multiple_outputs=True, deferrable={deferrable})
+    """)
+
+    ((kind, text),) = run.errors()
+    assert kind == "ArmadaResultError"
+    assert says in text
+    assert "return_value" not in run.task("work")["xcoms"]
+
+
+@both_modes
+def test_a_function_with_several_outputs(airflow: InlineAirflow, deferrable: bool) -> None:
+    run = airflow.run(f"""
+        @task.armada(**SMALL, deferrable={deferrable})
+        def numbers() -> dict[str, int]:
+            return {{"one": 1, "two": 2}}
+
+        numbers()
+    """)
+
+    xcoms = run.task("numbers")["xcoms"]
+    assert (xcoms["one"], xcoms["two"]) == (1, 2)
+
+
+@pytest.mark.skipif(not namespaces_work(), reason="this user cannot have mounts of its own")
+@both_modes
+def test_a_file_is_the_result_as_images_for_kubernetes_pods_write_it(airflow: InlineAirflow, deferrable: bool) -> None:
+    run = airflow.run(f"""
+        file = "/airflow/xcom/return.json"
+        script = '''echo '{{"rows": [1, 2]}}' > /airflow/xcom/return.json; echo written'''
+        sh("work", script, get_result=True, result_file=file, deferrable={deferrable})
+        sh("none", "true", get_result=True, result_file=file, deferrable={deferrable})
+        sh("fails", script + "; exit 7", get_result=True, result_file=file, deferrable={deferrable})
+    """)
+
+    assert run.result("work") == {"rows": [1, 2]}
+    assert run.task("none")["state"] == "success"
+    assert run.pod_lines().count("written") == 2
+    ((kind, text),) = run.errors()
+    assert kind == "ArmadaJobFailed"
+    assert text.startswith("Exit code 7")

@@ -91,9 +91,11 @@ def test_a_mapped_job_is_given_and_shown_like_any_other(airflow: InlineAirflow) 
 
 def test_a_mapped_job_that_is_invalid_fails_only_its_own_task(airflow: InlineAirflow) -> None:
     run = airflow.run("""
-        ArmadaOperator.partial(task_id="work", **SMALL, cmds=["true"]).expand(
-            labels=[{"team": "a"}, {"team": "not a label"}]
-        )
+        @task
+        def teams():
+            return [{"team": "a"}, {"team": "not a label"}]
+
+        ArmadaOperator.partial(task_id="work", **SMALL, cmds=["true"]).expand(labels=teams())
     """)
 
     assert [run.task("work", index)["state"] for index in (0, 1)] == ["success", "failed"]

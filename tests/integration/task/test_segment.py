@@ -23,7 +23,13 @@ from airflow_armada._compat import (
     TaskDeferred,
 )
 from airflow_armada.client.typings import JobState
-from airflow_armada.exceptions import ArmadaJobPreempted, ArmadaJobTimedOut, ArmadaUnavailable
+from airflow_armada.exceptions import (
+    ArmadaJobFailed,
+    ArmadaJobKept,
+    ArmadaJobPreempted,
+    ArmadaJobTimedOut,
+    ArmadaUnavailable,
+)
 from airflow_armada.follow.state.outcome import Outcome
 from airflow_armada.hooks.armada import ArmadaHook, forget_connections
 from airflow_armada.operators.armada import ArmadaOperator
@@ -302,3 +308,19 @@ def test_a_first_segment_asks_airflow_for_little(armada: StandaloneArmada, monke
     deferred(operator, ctx)
 
     assert sorted(asked) == ["armada_default", "store", "store", "xcom"]
+
+
+@pytest.mark.parametrize("reattach", ["always", lambda state, reason: "exit code" in reason.lower() or True])
+def test_a_job_that_a_retry_would_take_over_again_is_not_retried(armada: StandaloneArmada, reattach: Any) -> None:
+    store, failing = Store(), {"command": "exit 3", "deferrable": False, "reattach": reattach, "retries": 3}
+    with pytest.raises(ArmadaJobKept, match="Exit code 3"):
+        task(**failing).execute(context(TaskInstance(**MORE_TRIES), task_state_store=store))
+
+    again = TaskInstance(try_number=2, **MORE_TRIES)
+    with pytest.raises(ArmadaJobKept, match="Exit code 3"):
+        task(**failing).execute(context(again, task_state_store=store))
+    last = TaskInstance(try_number=4, **MORE_TRIES)
+    with pytest.raises(ArmadaJobFailed):
+        task(**failing).execute(context(last, task_state_store=store))
+
+    assert len(armada.jobs) == 1

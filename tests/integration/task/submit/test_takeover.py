@@ -10,8 +10,9 @@ import pytest
 
 from airflow_armada.client.errors import CredentialsError
 from airflow_armada.client.typings import JobState
+from airflow_armada.exceptions import ArmadaRefused
 from airflow_armada.task.submit import lookup as lookups
-from airflow_armada.task.submit.takeover import Policy
+from airflow_armada.task.submit.policy import Policy
 from tests.integration.task.submit.tries import Store, Tries
 from tests.support.components import wait_until
 
@@ -161,7 +162,9 @@ def test_each_pass_of_a_loop_has_a_job_of_its_own(tries: Tries) -> None:
     assert len(jobs) == 3
 
 
-@pytest.mark.parametrize(("reattach", "adopts"), [("running_or_succeeded", True), ("running", True), ("never", False)])
+@pytest.mark.parametrize(
+    ("reattach", "adopts"), [("running_or_succeeded", True), ("running", True), ("never", False), ("always", True)]
+)
 def test_what_a_retry_takes_over_is_the_authors_to_say(tries: Tries, reattach: str, adopts: bool) -> None:
     tries = tries.with_(policy=Policy(reattach))
     first = tries.acquire()
@@ -172,6 +175,71 @@ def test_what_a_retry_takes_over_is_the_authors_to_say(tries: Tries, reattach: s
     assert (second.record.job_id == first.record.job_id) == adopts
     if not adopts:
         tries.until(first.record.job_id, JobState.CANCELLED)
+
+
+@pytest.mark.parametrize("noted", ["failed", ""], ids=["end noted", "end asked for"])
+@pytest.mark.parametrize(
+    ("reattach", "adopts"),
+    [("running_or_succeeded", False), ("always", True), (lambda state, _: state is JobState.FAILED, True)],
+    ids=["running_or_succeeded", "always", "function"],
+)
+def test_a_job_that_has_failed_is_taken_over_where_the_author_says_so(
+    tries: Tries, reattach: Any, adopts: bool, noted: str
+) -> None:
+    tries = tries.with_(policy=Policy(reattach), command=["false"])
+    first = tries.acquire()
+    tries.until(first.record.job_id, JobState.FAILED)
+    tries.note(end=noted)
+
+    assert tries.acquire(2).adopted == adopts
+    assert len(tries.armada.jobs) == (1 if adopts else 2)
+
+
+@pytest.mark.parametrize("end", ["killed", "timed_out", "queued_too_long"])
+def test_always_takes_over_what_the_task_itself_has_cancelled(tries: Tries, end: str) -> None:
+    tries = tries.with_(policy=Policy("always"))
+    first = tries.acquire()
+    tries.note(end=end)
+
+    assert tries.acquire(2).record.job_id == first.record.job_id
+
+
+def test_not_even_always_takes_over_the_job_of_a_cleared_task(tries: Tries) -> None:
+    tries = tries.with_(policy=Policy("always"))
+    first = tries.acquire()
+
+    assert not tries.acquire(2, epoch=1).adopted
+    tries.until(first.record.job_id, JobState.CANCELLED)
+
+
+def test_a_function_is_told_state_and_reason_and_decides(tries: Tries) -> None:
+    told: list[tuple[JobState, str]] = []
+
+    def decide(state: JobState, reason: str) -> bool:
+        told.append((state, reason))
+        return False
+
+    tries = tries.with_(policy=Policy(decide), command=["sh", "-c", "exit 3"])
+    failed = tries.acquire()
+    tries.until(failed.record.job_id, JobState.FAILED)
+    running = tries.with_(command=["sleep", "30"]).acquire(2)
+    third = tries.acquire(3)
+
+    assert told[0][0] is JobState.FAILED
+    assert "3" in told[0][1]
+    assert not told[1][0].is_terminal()
+    assert not third.adopted
+    tries.until(running.record.job_id, JobState.CANCELLED)
+
+
+def test_a_function_that_raises_says_so_and_submits_nothing(tries: Tries) -> None:
+    tries.acquire()
+    broken = tries.with_(policy=Policy(lambda state, reason: reason[99] == ""))
+
+    with pytest.raises(ArmadaRefused, match="reattach, a function, raised IndexError"):
+        broken.acquire(2)
+
+    assert len(tries.armada.jobs) == 1
 
 
 def test_a_job_whose_cancel_armada_may_not_have_heard_is_cancelled_again(tries: Tries) -> None:

@@ -21,10 +21,11 @@ from airflow_armada.standalone.server import StandaloneArmada
 from airflow_armada.task.kill import Kill
 from airflow_armada.task.request.target import Target
 from airflow_armada.task.submit.lookup import Lookup
+from airflow_armada.task.submit.policy import Policy
 from airflow_armada.task.submit.record import Journal
 from airflow_armada.task.submit.submission import Submission
 from airflow_armada.task.submit.submitted import Submitted
-from airflow_armada.task.submit.takeover import Policy, Takeover
+from airflow_armada.task.submit.takeover import Takeover
 from airflow_armada.tries.attempt import Attempt
 from airflow_armada.tries.identity import JobIdentity
 from tests.support.components import wait_until
@@ -48,6 +49,7 @@ class Tries:
     :param store: the task's state store; None as before Airflow 3.3
     :param policy: what the author wants of retries
     :param seconds: how long a job runs
+    :param command: what it runs instead of waiting
     :param command_timeout: s, the deadline of a submission
     """
 
@@ -56,6 +58,7 @@ class Tries:
     store: Store | None = field(default_factory=Store)
     policy: Policy = field(default_factory=Policy)
     seconds: float = 30
+    command: list[str] | None = None
     command_timeout: float = 240.0
     kill: Kill = field(default_factory=Kill)
 
@@ -100,7 +103,7 @@ class Tries:
     def build(self, identity: JobIdentity) -> Any:
         spec = JobSpec(
             image="busybox:1.37",
-            cmds=["sleep", str(self.seconds)],
+            cmds=self.command or ["sleep", str(self.seconds)],
             container_resources={"cpu": "50m", "memory": "16Mi"},
             client_id=identity.client_id,
             external_job_uri=identity.external_job_uri,

@@ -8,12 +8,15 @@ from typing import Any
 import pytest
 from airflow.sdk import DAG, Asset, task
 
+from airflow_armada.callbacks import JobCallbacks
 from airflow_armada.operators.armada import ArmadaOperator
 from tests.support.airflow_versions import DagSerialization
 
+SHORT: dict[str, Any] = {"armada_queue": "research", "image": "busybox"}
+
 
 def operator(**arguments: Any) -> ArmadaOperator:
-    return ArmadaOperator(**{"task_id": "work", "armada_queue": "research", "image": "busybox", **arguments})
+    return ArmadaOperator(**{"task_id": "work", **SHORT, **arguments})
 
 
 @pytest.mark.parametrize(
@@ -43,7 +46,9 @@ def test_what_can_never_work_fails_at_once(arguments: dict[str, Any], says: str)
         ({"get_result": True}, "would lose the result: take away get_result"),
         ({"on_success_callback": print}, "would lose on_success_callback"),
         ({"outlets": [Asset("s3://bucket/key")]}, "would lose the asset events of outlets"),
+        ({"callbacks": JobCallbacks}, "would lose callbacks"),
         ({"post_execute": print}, "would lose post_execute"),
+        ({"extra_links": {"A": "https://h/{node}"}}, "would lose the links that tell where the job ran"),
         ({"deferrable": False}, "needs deferrable=True and wait_for_completion=True"),
         ({"wait_for_completion": False}, "needs deferrable=True and wait_for_completion=True"),
     ],
@@ -69,6 +74,7 @@ def test_an_end_in_the_triggerer_that_loses_nothing_passes() -> None:
 @pytest.mark.parametrize(
     "arguments",
     [
+        {"armada_queue": ""},
         {"armada_queue": "{{ params.queue }}"},
         {"queued_timeout": "{{ params.wait }}"},
         {"queued_timeout": timedelta(minutes=5)},
@@ -139,6 +145,23 @@ def test_parsing_twice_gives_the_same_dag() -> None:
 
 def test_only_whole_jobs_may_name_a_file() -> None:
     assert not ArmadaOperator.template_ext
+
+
+def test_named_links_are_stored_with_the_dag() -> None:
+    with DAG("d", schedule=None) as dag:
+        operator(extra_links={"Grafana": "https://g/{job_id}", "Logs of {{ ds }}": "https://l/{{ ds }}"})
+
+    again = DagSerialization.from_dict(DagSerialization.to_dict(dag)).get_task("work")
+
+    assert set(again.extra_links) == {"Armada Lookout", "Grafana", "Logs of {{ ds }}"}
+
+
+def test_callbacks_do_not_keep_a_dag_from_being_stored() -> None:
+    with DAG("d", schedule=None) as dag:
+        operator(callbacks=JobCallbacks())
+        ArmadaOperator.partial(task_id="mapped", **{**SHORT, "callbacks": JobCallbacks()}).expand(arguments=[["a"]])
+
+    DagSerialization.from_dict(DagSerialization.to_dict(dag))
 
 
 def test_its_link_never_raises() -> None:

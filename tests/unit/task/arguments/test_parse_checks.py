@@ -47,7 +47,7 @@ def container(**parts: Any) -> dict[str, Any]:
         ({"env_vars": {"A": "{{ ds }}"}, "labels": {"team": "a b"}}, "labels['team']"),
         ({"image": "{{ params.image }}", "container_resources": {"cpu": "x"}}, "'x'"),
         ({"get_logs": 5}, "get_logs must be True, False, or names of containers"),
-        ({"armada_queue": ""}, "armada_queue must not be empty"),
+        ({"armada_queue": "  "}, "armada_queue must not be empty"),
         ({"reattach": "perhaps"}, "reattach must be one of never, running, running_or_succeeded"),
     ],
 )

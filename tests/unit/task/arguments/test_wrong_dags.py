@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -10,12 +11,35 @@ import pytest
 from airflow.sdk import DAG
 from kubernetes.client import V1Container, V1Pod, V1PodSpec, V1ResourceRequirements
 
+from airflow_armada.callbacks import JobCallbacks
 from airflow_armada.decorators.armada import armada_cmd_task, armada_task
 from airflow_armada.operators.armada import ArmadaOperator
 
 GOOD: dict[str, Any] = {"task_id": "t", "armada_queue": "q", "image": "busybox:1.37", "cmds": ["true"]}
 BARE: dict[str, Any] = {"task_id": "t", "armada_queue": "q"}
 BIG = "x" * 70_000
+
+
+class Published:
+    """What frameworks hand to KubernetesPodOperator."""
+
+    @staticmethod
+    def on_pod_creation(**told: Any) -> None: ...
+
+    @staticmethod
+    def progress_callback(**told: Any) -> None: ...
+
+
+class Lines(JobCallbacks):
+    def line(self, **told: Any) -> None: ...
+
+
+class Ends(JobCallbacks):
+    def ended(self, **told: Any) -> None: ...
+
+
+class Few:
+    def running(self, pod: Any) -> None: ...
 
 
 def complaint(make: Callable[..., Any], arguments: dict[str, Any]) -> str:
@@ -66,7 +90,8 @@ def complaint(make: Callable[..., Any], arguments: dict[str, Any]) -> str:
         ({"container_resources": {"limits": {"cpu": None}}}, "container_resources.limits['cpu']: has no value"),
         ({"cmds": ["a", None]}, "cmds[1]: empty entry in a list; remove it"),
         ({"resubmit_on": None}, "resubmit_on must be one of preempted, evicted, lease_expired, not None"),
-        ({"reattach": None}, "reattach must be one of never, running, running_or_succeeded, not None"),
+        ({"reattach": None}, "reattach must be one of never, running, running_or_succeeded, always, not No"),
+        ({"reattach": lambda state: True}, "reattach, a function, must take two arguments: a job's state and the re"),
         ({"skip_on_exit_code": "99"}, "skip_on_exit_code must be one or several exit codes from 1 to 255, not '99'"),
         ({"skip_on_exit_code": 0}, "skip_on_exit_code must be one or several exit codes from 1 to 255, not 0"),
         # Units
@@ -84,6 +109,24 @@ def complaint(make: Callable[..., Any], arguments: dict[str, Any]) -> str:
             "containers[1].name: another entry has the same name, got 'a'",
         ),
         ({"ports": [8080, 8080]}, "ports[1].containerPort: another entry has the same containerPort, got 8080"),
+        # Links
+        ({"extra_links": {"A": "ftp://h"}}, "extra_links['A'] must be an address such as https://host/path"),
+        ({"extra_links": {"A": re.compile("x")}}, "extra_links['A']: no address is looked for in the log; write one"),
+        ({"extra_links": ["https://h"]}, "extra_links must map names to addresses, not list"),
+        ({"extra_links": {"A": "https://h", "a": "https://h"}}, "extra_links['a']: the name differs from 'A' in noth"),
+        ({"extra_links": {"A": "https://h/{job}"}}, "extra_links['A']: {job} is no fact about a job; known are {job_"),
+        ({"lookout_url_template": "https://h/{queue}"}, "lookout_url_template: {queue} is no fact about a job; known"),
+        ({"lookout_url_template": "https://h"}, "lookout_url_template must hold {job_id}"),
+        # Callbacks
+        (
+            {"callbacks": Published},
+            "Published has no method submitted, running, line, ended: on_pod_creation is submitted here; progress_cal",
+        ),
+        ({"callbacks": object()}, "object has no method submitted, running, line, ended: make it one of airflow_ar"),
+        ({"callbacks": Lines(), "deferrable": True}, "callbacks: line needs deferrable=False: a deferred task's log"),
+        ({"callbacks": Lines(), "deferrable": False, "get_logs": False}, "callbacks: line needs get_logs"),
+        ({"callbacks": Ends, "wait_for_completion": False}, "callbacks: ended needs wait_for_completion=True"),
+        ({"callbacks": [Ends(), Few()]}, "callbacks: Few.running is called with job, at, cluster, node, context by"),
         # Templates
         ({"labels": {"day": "{{ ds }"}}, "labels['day']: not a valid template: unexpected '}'; close every {{"),
         (
