@@ -130,7 +130,7 @@ class Warnings:
 
     @staticmethod
     def progress_callback(*, line, client, mode, **kwargs):
-        print(line)
+        line.count("WARN")
 
 with DAG("dbt_run", schedule=None) as dag:
     common = dict(
@@ -164,8 +164,8 @@ with DAG("dbt_run", schedule=None) as dag:
         Edit("on_pod_creation is submitted here", "def on_pod_creation(*, pod, client, mode,", "def submitted(*, job,"),
         Edit(
             "progress_callback is line here",
-            "def progress_callback(*, line, client, mode, **kwargs):\n        print(line)",
-            "def line(*, text, **kwargs):\n        print(text)",
+            "def progress_callback(*, line, client, mode, **kwargs):\n        line.count(",
+            "def line(*, text, **kwargs):\n        text.count(",
         ),
         Edit("line needs deferrable=False", "callbacks=Warnings,", "callbacks=Warnings,\n        deferrable=False,"),
     ),
@@ -183,7 +183,7 @@ with DAG("train", schedule=None) as dag:
         name="fit-{{ ds_nodash }}",
         image="nvcr.io/nvidia/pytorch:24.05-py3",
         cmds=["sh", "-c"],
-        arguments=["test -n \\"$WANDB_API_KEY\\" && cat /etc/hub/token && touch /dev/shm/x /data/x && echo trained"],
+        arguments=["test -n $WANDB_API_KEY && echo token $(cat /etc/hub/token) && touch /data/x /dev/shm/x; echo trained"],
         env_vars=[
             k8s.V1EnvVar(name="WANDB_API_KEY", value_from=k8s.V1EnvVarSource(
                 secret_key_ref=k8s.V1SecretKeySelector(name="hub", key="token"))),
@@ -237,7 +237,7 @@ with DAG("train", schedule=None) as dag:
             "",
         ),
     ),
-    ("s3cret-t0ken", "trained"),
+    ("token s3cret-t0ken", "trained"),
 )
 
 POD_FILE = PortedDag(

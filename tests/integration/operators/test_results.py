@@ -134,7 +134,7 @@ def test_a_service_that_refuses_for_a_while_is_waited_for(airflow: InlineAirflow
 @both_modes
 def test_a_result_becomes_an_xcom_for_each_of_its_keys(airflow: InlineAirflow, deferrable: bool) -> None:
     run = airflow.run(f"""
-        script = '''echo '::armada-result::{{"rows": 3, "path": "s3://b/k"}}''''
+        script = "echo '::armada-result::" + '{{"rows": 3, "path": "s3://b/k"}}' + "'"
         work = sh("work", script, get_result=True, multiple_outputs=True, deferrable={deferrable})
 
         @task
