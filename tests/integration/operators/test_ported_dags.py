@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from tests.integration.operators.conftest import InlineAirflow
-from tests.integration.standalone.test_standalone_volumes import namespaces_work
+from tests.integration.standalone.api import mounts_work
 from tests.support.ported_dags import POD, PORTED, PortedDag, edited, naive_port
 from tests.unit.operators.test_ported_dags import error_of
 
 pytestmark = [
     pytest.mark.timeout(300),
-    pytest.mark.skipif(not namespaces_work(), reason="this user cannot have mounts of its own"),
+    pytest.mark.skipif(not mounts_work(), reason="this user cannot have mounts of its own"),
 ]
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from airflow_armada.standalone.server import StandaloneArmada
 from tests.integration.operators.conftest import InlineAirflow
-from tests.integration.standalone.test_standalone_volumes import namespaces_work
+from tests.integration.standalone.api import mounts_work
 
 pytestmark = pytest.mark.timeout(300)
 both_modes = pytest.mark.parametrize("deferrable", [True, False], ids=["deferred", "blocking"])
@@ -190,7 +190,7 @@ def test_a_function_with_several_outputs(airflow: InlineAirflow, deferrable: boo
     assert (xcoms["one"], xcoms["two"]) == (1, 2)
 
 
-@pytest.mark.skipif(not namespaces_work(), reason="this user cannot have mounts of its own")
+@pytest.mark.skipif(not mounts_work(), reason="this user cannot have mounts of its own")
 @both_modes
 def test_a_file_is_the_result_as_images_for_kubernetes_pods_write_it(airflow: InlineAirflow, deferrable: bool) -> None:
     run = airflow.run(f"""
