@@ -15,9 +15,9 @@ import sys
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import asdict, dataclass
-from itertools import groupby
+from itertools import groupby, pairwise
 from pathlib import Path
 from types import FrameType
 from typing import Any, NamedTuple
@@ -77,15 +77,27 @@ class Block:
     top: str
 
 
-def describe(begun: Moment, ended: Moment, samples: Iterable[Sample], collections: list[tuple[float, float]]) -> Block:
+class Collection(NamedTuple):
+    """A run of Python's garbage collection in the loop's thread.
+
+    :param worked: s of CPU
+    """
+
+    begun: float
+    ended: float
+    worked: float
+
+    def within(self, begun: float, ended: float) -> float:
+        """Return what of it lies between two times."""
+        wall = max(0.0, min(ended, self.ended) - max(begun, self.begun))
+        return self.worked * wall / (self.ended - self.begun) if wall else 0.0
+
+
+def describe(begun: Moment, ended: Moment, samples: Iterable[Sample], collections: Sequence[Collection]) -> Block:
     """Tell whose a late turn was: what lies between two samples belongs to the later one."""
-    spans: list[tuple[float, Sample]] = []
-    before = begun
     within = [sample for sample in samples if begun.at < sample.moment.at]
-    for number, sample in enumerate(within):
-        until = ended if number == len(within) - 1 else sample.moment
-        spans.append((_net(before, until, collections), sample))
-        before = until
+    borders = [begun, *(sample.moment for sample in within[:-1]), ended]
+    spans = list(zip(_worked(borders, collections), within, strict=False))
     ours = longest = 0.0
     where = ""
     for _, group in groupby(spans, key=lambda span: id(span[1].callback)):
@@ -99,7 +111,7 @@ def describe(begun: Moment, ended: Moment, samples: Iterable[Sample], collection
         at=round(time.time() - time.monotonic() + begun.at, 3),
         seconds=round(ended.at - begun.at, 4),
         waited=round(ended.waited - begun.waited, 4),
-        collected=round(_collected(begun.at, ended.at, collections), 4),
+        collected=round(_collected(begun, ended, collections), 4),
         ours=round(ours, 4),
         longest=round(longest, 4),
         where=where,
@@ -107,13 +119,20 @@ def describe(begun: Moment, ended: Moment, samples: Iterable[Sample], collection
     )
 
 
-def _net(begun: Moment, ended: Moment, collections: list[tuple[float, float]]) -> float:
-    lost = ended.waited - begun.waited + _collected(begun.at, ended.at, collections)
-    return max(0.0, ended.at - begun.at - lost)
+def _worked(borders: Sequence[Moment], collections: Sequence[Collection]) -> list[float]:
+    """Return the s between two borders each, without what was lost; the machine tells of a wait when it is over."""
+    found = []
+    lost = 0.0
+    for before, after in reversed(list(pairwise(borders))):
+        lost += after.waited - before.waited + _collected(before, after, collections)
+        took = after.at - before.at
+        found.append(max(0.0, took - lost))
+        lost = max(0.0, lost - took)
+    return found[::-1]
 
 
-def _collected(begun: float, ended: float, collections: list[tuple[float, float]]) -> float:
-    return sum(max(0.0, min(ended, until) - max(begun, since)) for since, until in collections)
+def _collected(begun: Moment, ended: Moment, collections: Iterable[Collection]) -> float:
+    return sum(one.within(begun.at, ended.at) for one in collections)
 
 
 def _function(frame: FrameType) -> str:
@@ -134,8 +153,8 @@ class LoopWatch:
         self._thread = threading.get_ident()
         self._clock = os.open(f"/proc/self/task/{threading.get_native_id()}/schedstat", os.O_RDONLY)
         self._late: deque[tuple[Moment, Moment]] = deque()
-        self._collections: deque[tuple[float, float]] = deque(maxlen=1000)
-        self._collecting = 0.0
+        self._collections: deque[Collection] = deque(maxlen=1000)
+        self._collecting = (0.0, 0.0)
         self._stopped = threading.Event()
         self._sampler = threading.Thread(target=self._watch, name="loop-watch", daemon=True)
 
@@ -168,10 +187,12 @@ class LoopWatch:
 
     def _collection(self, phase: str, _: dict[str, int]) -> None:
         if threading.get_ident() == self._thread:
+            now, worked = time.monotonic(), time.thread_time()
             if phase == "start":
-                self._collecting = time.monotonic()
+                self._collecting = now, worked
             else:
-                self._collections.append((self._collecting, time.monotonic()))
+                begun, before = self._collecting
+                self._collections.append(Collection(begun, now, worked - before))
 
     def _watch(self) -> None:
         samples: deque[Sample] = deque(maxlen=20_000)
@@ -196,7 +217,7 @@ class LoopWatch:
                 callback = frame.f_locals["self"]
                 break
             frame = frame.f_back
-        return Sample(self._now(), callback, ours, _function(top) if top else "")
+        return Sample(self._now(), callback, ours if callback else "", _function(top) if top else "")
 
     def _note(self, block: Block) -> None:
         with self._file.open("a") as file:

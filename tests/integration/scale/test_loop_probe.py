@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.scale.loop_probe import LIMIT, Block, LoopWatch, Moment, Sample, describe, read
+from tests.scale.loop_probe import LIMIT, Block, Collection, LoopWatch, Moment, Sample, describe, read
 from tests.support.components import wait_until
 
 SPIN = """
@@ -80,12 +80,28 @@ def test_what_lies_between_two_samples_belongs_to_the_later_one() -> None:
 def test_waiting_for_a_cpu_and_collecting_garbage_is_nobodys() -> None:
     a = object()
     samples = [sample(1.2, waited=0.1, callback=a, ours="f"), sample(1.5, waited=0.1, callback=a, ours="f")]
-    block = describe(Moment(1.0, 0.0), Moment(1.5, 0.1), samples, [(1.25, 1.35)])
+    block = describe(Moment(1.0, 0.0), Moment(1.5, 0.1), samples, [Collection(1.25, 1.35, 0.1)])
     assert (block.waited, block.collected, block.ours, block.longest) == (0.1, 0.1, 0.3, 0.3)
 
 
+def test_a_wait_that_is_told_late_takes_from_what_was_before() -> None:
+    samples = [sample(1.1, callback=object(), ours="f"), sample(1.3, callback=object()), sample(1.4)]
+    block = describe(Moment(1.0, 0.0), Moment(1.4, 0.4), samples, [])
+    assert (block.seconds, block.waited, block.ours) == (0.4, 0.4, 0.0)
+
+
+def test_a_stack_without_a_callback_is_nobodys(tmp_path: Path) -> None:
+    ours = functions_of("/home/ours")
+
+    async def main() -> list[Block]:
+        return await watched(tmp_path / "blocks", lambda: functions_of("/home/theirs")["spin"](0.3))
+
+    assert all(not block.where for block in ours["calls"](asyncio.run, main()))
+
+
 def test_many_callbacks_of_one_turn_are_added_up() -> None:
-    samples = [sample(1.0 + n / 10, callback=object(), ours="f") for n in range(1, 5)]
+    callbacks = [object() for _ in range(4)]
+    samples = [sample(1.1 + n / 10, callback=one, ours="f") for n, one in enumerate(callbacks)]
     block = describe(Moment(1.0, 0.0), Moment(1.4, 0.0), samples, [])
     assert (block.ours, block.longest) == (0.4, 0.1)
 
