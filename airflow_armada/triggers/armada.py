@@ -16,6 +16,7 @@ from airflow_armada.client.failure import SettingsError
 from airflow_armada.client.foreign_text import storable_value
 from airflow_armada.client.patience import Kind, Patience, retry_async
 from airflow_armada.hooks.armada import ArmadaHook
+from airflow_armada.triggers.few_lines import may_say
 from airflow_armada.triggers.imports import imported
 from airflow_armada.triggers.killed import is_taken_away, was_killed
 from airflow_armada.wait.cancel import OVERDUE, cancel_async
@@ -155,20 +156,27 @@ class ArmadaJobTrigger(BaseTrigger):
 
     async def _cancel_if_killed(self) -> None:
         job_id = self.wait.job_id
+        told = may_say()
         # Said first: the answer takes a new triggerer up to 13 s, and this log closes after one.
-        said = start_detached(self.log.ainfo(_TAKEN_AWAY, job_id))
+        said = start_detached(self.log.ainfo(_TAKEN_AWAY, job_id)) if told else None
         if not await was_killed(self.task_instance):
             return
-        await said
+        if said:
+            await said
         try:
-            if not self.wait.cancel_on_kill:
-                await self.log.ainfo("Armada job %s keeps running (cancel_on_kill=False)", job_id)
-            elif await cancel_async(self.wait.job, self._settings, unless_ended=True):
-                await self.log.ainfo("The task was killed; cancelled Armada job %s", job_id)
-            else:
-                await self.log.ainfo("Armada job %s has ended, so there is nothing to cancel", job_id)
+            text = await self._cancel_killed()
         except Exception as error:
             await self.log.aerror("The task was killed, but Armada job %s could not be cancelled: %s", job_id, error)
+        else:
+            if told:
+                await self.log.ainfo(text, job_id)
+
+    async def _cancel_killed(self) -> str:
+        if not self.wait.cancel_on_kill:
+            return "Armada job %s keeps running (cancel_on_kill=False)"
+        if await cancel_async(self.wait.job, self._settings, unless_ended=True):
+            return "The task was killed; cancelled Armada job %s"
+        return "Armada job %s has ended, so there is nothing to cancel"
 
     async def _settings(self) -> SiteSettings:
         try:
