@@ -85,6 +85,8 @@ def queue_report(name: str, last: Round | None, running: Sequence[Job]) -> str:
         ("Scheduled resources (by priority):", _by_class(scheduled)),
         ("Preempted resources:", _resources(preempted)),
         ("Preempted resources (by priority):", _by_class(preempted)),
+        ("Preempted by optimiser resources:", _resources(())),
+        ("Preempted by optimiser resources (by priority):", ""),
         ("Total allocated resources after scheduling:", _resources(running)),
         *(
             (f"Total allocated resources after scheduling by for priority class {name}:", _resources(jobs))
@@ -92,6 +94,7 @@ def queue_report(name: str, last: Round | None, running: Sequence[Job]) -> str:
         ),
         ("Number of jobs scheduled:", len(scheduled)),
         ("Number of jobs preempted:", len(preempted)),
+        ("Number of jobs preempted by optimiser:", 0),
         ("Number of jobs that could not be scheduled:", sum(len(jobs) for _, jobs in unschedulable)),
     ]
     lines = [f"  {title:<{_QUEUE_COLUMN}}{value}" for title, value in rows]
@@ -120,7 +123,7 @@ def round_report(last: Round | None, capacity: Mapping[str, Fraction]) -> str:
         ("Finished:", _time(last.finished)),
         ("Duration:", f"{(last.finished - last.started) * 1000:.6g}ms"),
         ("Termination reason:", "no remaining candidate jobs"),
-        ("Total capacity:", listing(capacity)),
+        ("Total capacity:", listing({name: amount for name, amount in capacity.items() if amount})),
         ("Scheduled resources:", _resources(last.leased)),
         ("Preempted resources:", _resources(preempted)),
         ("Number of gangs scheduled:", last.units),
