@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from airflow_armada.api import submit_pb2
+from airflow_armada.jobs.checks.consistency import consistency_problems
 from airflow_armada.jobs.checks.container_resources import resource_problems
 from airflow_armada.jobs.checks.fields import field_problems
 from airflow_armada.jobs.checks.gangs import gang_problems
@@ -134,4 +135,5 @@ def _item_problems(item: submit_pb2.JobSubmitRequestItem, prefix: str, rules: Se
     found += pod_problems(pod, path, rules)
     found += field_problems(pod, path)
     found += resource_problems(pod, path, rules)
+    found += consistency_problems(pod, path)
     return found + name_problems(item, pod, prefix, path)

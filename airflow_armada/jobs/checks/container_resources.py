@@ -18,6 +18,7 @@ from airflow_armada.jobs.checks.server_rules import ServerRules
 from airflow_armada.jobs.problems import Problem
 
 Quantities = dict[str, Fraction]
+_STANDARD = re.compile(r"cpu|memory|ephemeral-storage|hugepages-.+")
 
 
 def resource_problems(pod: core_v1_pb2.PodSpec, path: str, rules: ServerRules) -> list[Problem]:
@@ -45,6 +46,7 @@ def _container(container: core_v1_pb2.Container, path: str, rules: ServerRules, 
     found: list[Problem] = []
     values = {side: _parsed(entries, f"{path}.{side}", found) for side, entries in texts.items()}
     yield from found
+    yield from _names(texts, values, path)
     yield from _sides(texts, path)
     yield from _ratios(texts, values, path, rules)
     yield from _minimum(texts["requests"], values["requests"], path, rules)
@@ -56,8 +58,6 @@ def _parsed(texts: Mapping[str, str], path: str, found: list[Problem]) -> Quanti
     values: Quantities = {}
     for name, text in sorted(texts.items()):
         where = f"{path}[{name!r}]"
-        if not is_label_key(name):
-            found.append(Problem(where, "", f"a resource name {LABEL_KEY_RULE}"))
         try:
             values[name] = parse_quantity(text)
         except ValueError:
@@ -66,6 +66,20 @@ def _parsed(texts: Mapping[str, str], path: str, found: list[Problem]) -> Quanti
         if values[name] < 0:
             found.append(Problem(where, text, "must not be negative"))
     return values
+
+
+def _names(texts: dict[str, dict[str, str]], values: dict[str, Quantities], path: str) -> Iterator[Problem]:
+    """What is wrong with a resource whose name is told once, although both sides have it."""
+    for name in sorted(texts["requests"].keys() | texts["limits"].keys()):
+        side = "requests" if name in texts["requests"] else "limits"
+        where, value = f"{path}.{side}[{name!r}]", values[side].get(name, Fraction(0))
+        if not is_label_key(name):
+            yield Problem(where, "", f"a resource name {LABEL_KEY_RULE}")
+        elif "/" not in name and not _STANDARD.fullmatch(name):
+            rule = "must be cpu, memory, ephemeral-storage or hugepages-..., or have a domain"
+            yield Problem(where, "", rule, "write nvidia.com/gpu, for instance" if "gpu" in name.lower() else "")
+        elif "/" in name and value.denominator != 1:
+            yield Problem(where, texts[side][name], "must be a whole number")
 
 
 def unit_hint(text: str) -> str:

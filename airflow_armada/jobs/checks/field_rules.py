@@ -106,6 +106,11 @@ def is_port_name(text: str) -> bool:
     return len(text) <= 15 and _PORT_NAME.fullmatch(text) is not None
 
 
+def is_field_path(text: str) -> bool:
+    """Whether a text names a field of a pod that its containers may be told."""
+    return _FIELD_PATH.fullmatch(text) is not None
+
+
 def _is_ip(text: str) -> bool:
     try:
         return ipaddress.ip_address(text) is not None
@@ -173,7 +178,7 @@ SYNTAX: Mapping[tuple[str, str], Syntax] = {
     ("ClusterTrustBundleProjection", "path"): _FILE_INSIDE,
     ("GitRepoVolumeSource", "directory"): _INSIDE,
     ("ObjectFieldSelector", "fieldPath"): (
-        _matches(_FIELD_PATH),
+        is_field_path,
         "must be metadata.name, .namespace, .uid, .labels['...'] or .annotations['...'], spec.nodeName or "
         ".serviceAccountName, status.hostIP or .podIP",
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -11,9 +12,12 @@ from airflow_armada.api import core_v1_pb2
 from airflow_armada.api.quantity import parse_quantity
 from airflow_armada.jobs.checks.container_resources import unit_hint
 from airflow_armada.jobs.checks.field_rules import NUMBERS, ONE_OF, PORT_NAME, REQUIRED, SYNTAX, WORDS
+from airflow_armada.jobs.checks.name_syntax import LABEL_KEY_RULE, LABEL_VALUE_RULE, is_label_key, is_label_value
 from airflow_armada.jobs.kubernetes.scalars import INT_OR_STRING, QUANTITY
 from airflow_armada.jobs.kubernetes.schema import inlined_field, is_map, is_repeated
 from airflow_armada.jobs.problems import Problem
+
+_CONTAINER_QUANTITY = re.compile(r"\.(?:c|initC)ontainers\[\d+\]\.resources\.(?:limits|requests)\[")
 
 
 def field_problems(pod: core_v1_pb2.PodSpec, path: str) -> list[Problem]:
@@ -60,7 +64,8 @@ def _message_problems(message: Any, path: str) -> Iterator[Problem]:
 
 
 def _is_of_container(path: str) -> bool:
-    return ".resources.limits[" in path or ".resources.requests[" in path
+    """Whether a quantity is one that is looked at with the container's resources."""
+    return _CONTAINER_QUANTITY.search(path) is not None
 
 
 def _quantity(message: Any, path: str) -> Iterator[Problem]:
@@ -120,6 +125,12 @@ def _pod(pod: Any, path: str) -> Iterator[Problem]:
         yield Problem(f"{path}.dnsConfig.nameservers", "", "needs at least one server with dnsPolicy None")
     if pod.shareProcessNamespace and pod.hostPID:
         yield Problem(f"{path}.shareProcessNamespace", "true", "cannot be given together with hostPID", "keep one")
+    for name in ("net.", "kernel.shm", "kernel.msg", "kernel.sem", "fs.mqueue."):
+        shared = pod.hostNetwork if name == "net." else pod.hostIPC
+        for index, sysctl in enumerate(pod.securityContext.sysctls):
+            if shared and sysctl.name.replace("/", ".").startswith(name):
+                where = f"{path}.securityContext.sysctls[{index}].name"
+                yield Problem(where, repr(sysctl.name), "cannot be set in a pod that shares this with its node")
     for index, container in enumerate(pod.initContainers):
         yield from _init_container(container, f"{path}.initContainers[{index}]")
     for index, container in enumerate(pod.containers):
@@ -190,6 +201,8 @@ def _profile(profile: Any, path: str) -> Iterator[Problem]:
 def _toleration(toleration: Any, path: str) -> Iterator[Problem]:
     if not toleration.key and toleration.operator != "Exists":
         yield Problem(f"{path}.operator", repr(toleration.operator), "must be Exists where no key is given")
+    if toleration.operator in ("", "Equal") and not is_label_value(toleration.value):
+        yield Problem(f"{path}.value", repr(toleration.value), LABEL_VALUE_RULE)
     if toleration.HasField("tolerationSeconds") and toleration.effect != "NoExecute":
         yield Problem(f"{path}.tolerationSeconds", str(toleration.tolerationSeconds), "needs effect NoExecute")
 
@@ -209,6 +222,27 @@ def _label_requirement(requirement: Any, path: str) -> Iterator[Problem]:
         yield Problem(f"{path}.values", "", f"operator {requirement.operator} needs at least one value")
     if requirement.operator in ("Exists", "DoesNotExist") and requirement.values:
         yield Problem(f"{path}.values", "", f"operator {requirement.operator} takes no values", "remove them")
+    for index, value in enumerate(requirement.values):
+        if not is_label_value(value):
+            yield Problem(f"{path}.values[{index}]", repr(value), LABEL_VALUE_RULE)
+
+
+def _label_selector(selector: Any, path: str) -> Iterator[Problem]:
+    for key, value in sorted(selector.matchLabels.items()):
+        where = f"{path}.matchLabels[{key!r}]"
+        if not is_label_key(key):
+            yield Problem(where, "", f"a label key {LABEL_KEY_RULE}")
+        if not is_label_value(value):
+            yield Problem(where, repr(value), f"a label value {LABEL_VALUE_RULE}")
+
+
+def _security(context: Any, path: str) -> Iterator[Problem]:
+    seen: set[str] = set()
+    for index, sysctl in enumerate(context.sysctls):
+        name = sysctl.name.replace("/", ".")
+        if name in seen:
+            yield Problem(f"{path}.sysctls[{index}].name", repr(sysctl.name), "is given twice", "remove one")
+        seen.add(name)
 
 
 def _spread(spread: Any, path: str) -> Iterator[Problem]:
@@ -231,6 +265,8 @@ _SPECIAL: Mapping[str, Callable[[Any, str], Iterator[Problem]]] = {
     "AppArmorProfile": _profile,
     "Toleration": _toleration,
     "NodeSelector": _selector,
+    "LabelSelector": _label_selector,
+    "PodSecurityContext": _security,
     "LabelSelectorRequirement": _label_requirement,
     "TopologySpreadConstraint": _spread,
     "PodDNSConfig": _dns_config,

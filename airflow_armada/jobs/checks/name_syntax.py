@@ -22,7 +22,7 @@ LABEL_KEY_RULE = (
 LABEL_VALUE_RULE = (
     "must be empty, or letters, digits, '-', '_' and '.', start and end with a letter or digit, at most 63 long"
 )
-ENV_RULE = "must be letters, digits, '_', '-' and '.', and not start with a digit"
+ENV_RULE = "must be letters, digits, '_', '-' and '.', and not start with a digit or '..'"
 
 
 def is_dns_label(text: str) -> bool:
@@ -55,7 +55,7 @@ def is_label_value(text: str) -> bool:
 
 def is_env_name(text: str) -> bool:
     """Whether a text can be the name of an environment variable on every Kubernetes version."""
-    return _ENV.fullmatch(text) is not None
+    return _ENV.fullmatch(text) is not None and text != "." and not text.startswith("..")
 
 
 def as_dns_label(text: str) -> str:

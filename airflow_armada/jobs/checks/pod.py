@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from airflow_armada.api import core_v1_pb2
+from airflow_armada.api.image_name import is_image_name
 from airflow_armada.jobs.checks.name_syntax import LABEL_KEY_RULE, LABEL_VALUE_RULE, is_label_key, is_label_value
 from airflow_armada.jobs.checks.server_rules import ServerRules
 from airflow_armada.jobs.problems import Problem
@@ -154,6 +155,19 @@ def _containers(pod: core_v1_pb2.PodSpec, path: str) -> Iterator[Problem]:
             yield Problem(f"{where}.image", "", "is required", "name the container image")
         elif container.image != container.image.strip():
             yield Problem(f"{where}.image", repr(container.image), "must not begin or end with white space")
+        elif not is_image_name(container.image):
+            hint = (
+                f"write {container.image.lower()!r}"
+                if is_image_name(container.image.lower())
+                else _image_hint(container.image)
+            )
+            rule = "must be a path in lower case, perhaps after a host, with a tag or digest: host/path/name:tag"
+            yield Problem(f"{where}.image", repr(container.image), rule, hint)
     if pod.ephemeralContainers:
         rule = "Kubernetes takes ephemeral containers only for pods that run"
         yield Problem(f"{path}.ephemeralContainers", "", rule, "make them containers or initContainers")
+
+
+def _image_hint(image: str) -> str:
+    _, scheme, rest = image.partition("://")
+    return f"write {rest!r}" if scheme and is_image_name(rest) else ""

@@ -193,7 +193,7 @@ def test_the_report_on_the_newest_round_counts_what_was_scheduled(armada: Armada
 
     report = armada.call(methods.SchedulerReporting.GET_SCHEDULING_REPORT).report
 
-    assert "Total capacity:            (memory=4294967296,cpu=2," in report
+    assert "Total capacity:            (memory=4294967296,cpu=2)\n" in report
     assert "Termination reason:" in report
 
 

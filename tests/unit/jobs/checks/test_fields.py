@@ -13,6 +13,7 @@ from airflow_armada.jobs.kubernetes.convert import message_from_dict, pod_spec_f
 
 ONE = {"cpu": "1", "memory": "1Gi"}
 HTTP = {"httpGet": {"port": 80}}
+SPREAD = {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule"}
 
 
 def pod(**fields: Any) -> dict[str, Any]:
@@ -69,8 +70,30 @@ def projected(**source: Any) -> dict[str, Any]:
 
 
 def spread(**fields: Any) -> dict[str, Any]:
-    rule = {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule", **fields}
-    return pod(topologySpreadConstraints=[rule])
+    return pod(topologySpreadConstraints=[{**SPREAD, **fields}])
+
+
+def amounts(name: str, amount: str) -> dict[str, Any]:
+    both = {**ONE, name: amount}
+    return container(resources={"requests": both, "limits": both})
+
+
+def sysctls(*names: str, **fields: Any) -> dict[str, Any]:
+    return pod(securityContext={"sysctls": [{"name": name, "value": "1"} for name in names]}, **fields)
+
+
+def downward(**source: Any) -> dict[str, Any]:
+    return volume(downwardAPI={"items": [{"path": "p", **source}]})
+
+
+def device(kind: str, volumeMounts: Any = (), **source: Any) -> dict[str, Any]:
+    own = {"volumeDevices": [{"name": "v", "devicePath": "/dev/v"}], "volumeMounts": list(volumeMounts)}
+    return pod(container=own, volumes=[{"name": "v", kind: source}, {"name": "w"}])
+
+
+def claims(*used: dict[str, str]) -> dict[str, Any]:
+    own = {"resources": {"requests": ONE, "limits": ONE, "claims": list(used)}}
+    return pod(container=own, resourceClaims=[{"name": "c", "resourceClaimName": "x"}])
 
 
 ITEM = {"key": "k", "path": "p"}
@@ -209,6 +232,137 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         pod(securityContext={"sysctls": [{"name": "net.core.somaxconn", "value": "1"}]}),
         pod(securityContext={"sysctls": [{"name": "Net", "value": "1"}]}),
     ),
+    "image": (container(image="host:5000/team/tool:1"), container(image="docker://tool")),
+    "image in lower case": (container(image="team/tool:V1"), container(image="Team/Tool")),
+    "quantity of a claim": (
+        volume(ephemeral={"volumeClaimTemplate": {"spec": CLAIM}}),
+        volume(ephemeral={"volumeClaimTemplate": {"spec": {**CLAIM, "resources": {"requests": {"storage": "1 GB"}}}}}),
+    ),
+    "quantity of the whole pod": (
+        pod(resources={"requests": {"cpu": "1"}}),
+        pod(resources={"requests": {"cpu": "one"}}),
+    ),
+    "name of a resource": (amounts("example.com/tool", "2"), amounts("gpu", "2")),
+    "whole resource": (amounts("nvidia.com/gpu", "1"), amounts("nvidia.com/gpu", "500m")),
+    "name of a variable": (
+        container(env=[{"name": "a.b-c", "value": "1"}]),
+        container(env=[{"name": "..a", "value": "1"}]),
+    ),
+    "value of a toleration": (
+        toleration(operator="Equal", value="yes"),
+        toleration(operator="Equal", value="yes, please"),
+    ),
+    "selected label": (
+        pod_term(labelSelector={"matchLabels": {"a": "b"}}),
+        pod_term(labelSelector={"matchLabels": {"a": "b c"}}),
+    ),
+    "key of a selected label": (
+        pod_term(labelSelector={"matchLabels": {"a.b/c": "d"}}),
+        pod_term(labelSelector={"matchLabels": {"a b": "d"}}),
+    ),
+    "values of a selected label": (
+        pod_term(labelSelector={"matchExpressions": [{"key": "a", "operator": "In", "values": ["b"]}]}),
+        pod_term(labelSelector={"matchExpressions": [{"key": "a", "operator": "In", "values": ["b", "c d"]}]}),
+    ),
+    "sysctl once": (
+        sysctls("net.core.somaxconn", "kernel.sem"),
+        sysctls("net.core.somaxconn", "net/core/somaxconn"),
+    ),
+    "sysctl of the node's network": (
+        sysctls("net.core.somaxconn", hostNetwork=False),
+        sysctls("net.core.somaxconn", hostNetwork=True),
+    ),
+    "sysctl of the node's memory": (
+        sysctls("kernel.shmmax", hostNetwork=True),
+        sysctls("kernel.shmmax", hostIPC=True),
+    ),
+    "host port once": (
+        container(ports=[{"containerPort": 80, "hostPort": 80}, {"containerPort": 81, "hostPort": 81}]),
+        container(ports=[{"containerPort": 80, "hostPort": 80}, {"containerPort": 81, "hostPort": 80}]),
+    ),
+    "host port of two protocols": (
+        container(
+            ports=[{"containerPort": 80, "hostPort": 80}, {"containerPort": 81, "hostPort": 80, "protocol": "UDP"}]
+        ),
+        container(
+            ports=[{"containerPort": 80, "hostPort": 80}, {"containerPort": 81, "hostPort": 80, "protocol": "TCP"}]
+        ),
+    ),
+    "sleep before the stop": (
+        pod(terminationGracePeriodSeconds=9, container={"lifecycle": {"preStop": {"sleep": {"seconds": 9}}}}),
+        container(lifecycle={"preStop": {"sleep": {"seconds": 9}}}),
+    ),
+    "field of a variable": (
+        variable(fieldRef={"fieldPath": "metadata.annotations['a/b']"}),
+        variable(fieldRef={"fieldPath": "metadata.annotations"}),
+    ),
+    "key of a field": (
+        variable(fieldRef={"fieldPath": "metadata.labels['a']"}),
+        variable(fieldRef={"fieldPath": "metadata.labels['a b']"}),
+    ),
+    "field of a file": (
+        downward(fieldRef={"fieldPath": "metadata.annotations"}),
+        downward(fieldRef={"fieldPath": "status.podIP"}),
+    ),
+    "field of a projected file": (
+        projected(downwardAPI={"items": [{"path": "p", "fieldRef": {"fieldPath": "metadata.labels"}}]}),
+        projected(downwardAPI={"items": [{"path": "p", "fieldRef": {"fieldPath": "spec.nodeName"}}]}),
+    ),
+    "container of a resource": (
+        variable(resourceFieldRef={"resource": "limits.cpu", "containerName": "base"}),
+        variable(resourceFieldRef={"resource": "limits.cpu", "containerName": "other"}),
+    ),
+    "container of a file's resource": (
+        downward(resourceFieldRef={"resource": "limits.cpu", "containerName": "base"}),
+        downward(resourceFieldRef={"resource": "limits.cpu"}),
+    ),
+    "unit of a resource": (
+        variable(resourceFieldRef={"resource": "limits.memory", "divisor": "1Mi"}),
+        variable(resourceFieldRef={"resource": "limits.memory", "divisor": "2Mi"}),
+    ),
+    "unit of the cpu": (
+        variable(resourceFieldRef={"resource": "limits.cpu", "divisor": "1m"}),
+        variable(resourceFieldRef={"resource": "limits.cpu", "divisor": "1k"}),
+    ),
+    "root": (
+        pod(securityContext={"runAsNonRoot": True, "runAsUser": 0}, container={"securityContext": {"runAsUser": 9}}),
+        pod(securityContext={"runAsNonRoot": True}, container={"securityContext": {"runAsUser": 0}}),
+    ),
+    "capability": (
+        container(securityContext={"capabilities": {"add": ["SYS_ADMIN"]}}),
+        container(securityContext={"capabilities": {"add": ["CAP_SYS_ADMIN"]}, "allowPrivilegeEscalation": False}),
+    ),
+    "device": (device("persistentVolumeClaim", claimName="c"), device("emptyDir")),
+    "device of a volume": (
+        device("persistentVolumeClaim", claimName="c"),
+        container(volumeDevices=[{"name": "v", "devicePath": "/v"}]),
+    ),
+    "device at a path": (
+        device("persistentVolumeClaim", claimName="c"),
+        device("persistentVolumeClaim", claimName="c", volumeMounts=[{"name": "w", "mountPath": "/dev/v"}]),
+    ),
+    "volume once": (
+        device("persistentVolumeClaim", claimName="c"),
+        device("persistentVolumeClaim", claimName="c", volumeMounts=[{"name": "v", "mountPath": "/v"}]),
+    ),
+    "claim that there is": (
+        claims({"name": "c"}, {"name": "c", "request": "r"}),
+        claims({"name": "d"}),
+    ),
+    "claim once": (claims({"name": "c"}), claims({"name": "c"}, {"name": "c"})),
+    "resizing": (
+        container(resizePolicy=[{"resourceName": "cpu", "restartPolicy": "NotRequired"}]),
+        container(resizePolicy=[{"resourceName": "cpu", "restartPolicy": "RestartContainer"}]),
+    ),
+    "spread once": (
+        pod(topologySpreadConstraints=[SPREAD, {**SPREAD, "topologyKey": "host"}]),
+        pod(topologySpreadConstraints=[SPREAD, {**SPREAD, "maxSkew": 2}]),
+    ),
+    "keys of a spread": (
+        spread(matchLabelKeys=["a"], labelSelector={"matchLabels": {"a": "b"}}),
+        spread(matchLabelKeys=["a"]),
+    ),
+    "priority": (pod(priority=0), pod(priority=5)),
     "claim of a resource": (
         pod(resourceClaims=[{"name": "c", "resourceClaimName": "x"}]),
         pod(resourceClaims=[{"name": "c"}]),
