@@ -139,7 +139,7 @@ tools:
 	@$(PYTHON) scripts/environment.py tools
 
 environments:
-	@$(PYTHON) scripts/environment.py dev versions peer protobuf tools
+	@$(PYTHON) scripts/environment.py dev versions peer protobuf statsd tools
 
 constraints: ## pin the newest versions that go together in constraints/
 	$(PYTHON) scripts/environment.py --compile-constraints

@@ -76,8 +76,8 @@ def unpack_and_test(sdist: Path) -> None:
     )
 
 
-def install(wheel: Path, name: str, *options: str | Path) -> None:
-    """Install the wheel into an environment of its own and try it there."""
+def install(wheel: Path, name: str, *options: str | Path) -> Path:
+    """Install the wheel into an environment of its own, try it there, and return where its commands are."""
     folder = WORK / name
     python = folder / "bin" / "python"
     env = uv_variables(PYTHON)
@@ -87,6 +87,7 @@ def install(wheel: Path, name: str, *options: str | Path) -> None:
     home = {"AIRFLOW_HOME": str(WORK / f"{name}-home"), "PYTHONPATH": ""}
     run(python, "-c", TRIAL, cwd=WORK, **home)
     run(folder / "bin" / "airflow-armada", "--help", cwd=WORK, **home)
+    return folder / "bin"
 
 
 def others_of_the_oldest() -> Path:
@@ -104,7 +105,8 @@ def main() -> None:
     sdist, wheel = build()
     check(sdist, wheel)
     unpack_and_test(sdist)
-    install(wheel, "newest", "--constraint", CONSTRAINTS / f"airflow-{DEVELOPMENT}.txt")
+    commands = install(wheel, "newest", "--constraint", CONSTRAINTS / f"airflow-{DEVELOPMENT}.txt")
+    run(commands / "airflow-armada", "demo", "--home", WORK / "demo", cwd=WORK, PYTHONPATH="")
     install(wheel, "lowest", *lowest_versions(), "--constraint", others_of_the_oldest())
     print(f"=== {sdist.name} and {wheel.name} are good: built, checked, tested and installed")
 

@@ -164,6 +164,9 @@ def environments(name: str) -> list[Environment]:
             folder = ROOT / ".venv-protobuf"
             pins = (CONSTRAINTS / "protobuf.txt").read_text().split()
             return [Environment(folder / pin.partition("==")[2], (pin,)) for pin in pins]
+        case "statsd":
+            pins = (CONSTRAINTS / "statsd.txt").read_text().split()
+            return [Environment(ROOT / ".venv-statsd", tuple(pins))]
     raise SystemExit(f"environment.py: no environment is called {name!r}; see the beginning of the file")
 
 

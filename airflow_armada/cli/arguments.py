@@ -121,7 +121,17 @@ COMMANDS = (
         "start an Airflow and an embedded Armada to try things",
         "Run an Airflow with its UI, the example DAGs and an embedded Armada on this machine, until Ctrl-C. No cluster "
         "is needed: the jobs are local processes.",
-        (_HOME,),
+        (
+            _argument(
+                "--dags",
+                dest="dags_folder",
+                action="append",
+                default=[],
+                metavar="PATH",
+                help="folder with DAG files of your own, besides the examples; may be repeated",
+            ),
+            _HOME,
+        ),
         has_site=False,
     ),
     Command(

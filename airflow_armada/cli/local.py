@@ -49,7 +49,8 @@ def trying(arguments: Namespace, name: str, output: Output, *, port: int = 0) ->
             f"this needs Airflow beside the package ({error.name} is missing): pip install apache-airflow"
         ) from None
     try:
-        with installation(home_of(arguments, name), output.line, port=port) as running:
+        dags = [Path(folder).resolve() for folder in getattr(arguments, "dags_folder", [])]
+        with installation(home_of(arguments, name), output.line, dags=dags, port=port) as running:
             yield running
     except (RuntimeError, TimeoutError) as error:
         raise ArmadaError(str(error)) from None

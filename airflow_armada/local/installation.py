@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,16 +61,19 @@ def examples() -> Path:
 
 
 @contextmanager
-def installation(home: Path, say: Callable[[str], None], *, port: int = 0) -> Iterator[Installation]:
+def installation(
+    home: Path, say: Callable[[str], None], *, dags: Sequence[Path] = (), port: int = 0
+) -> Iterator[Installation]:
     """
     Start all of it, and stop all of it whatever happens; Ctrl-C and SIGTERM arrive as KeyboardInterrupt.
 
     :param home: folder of this Airflow; its database is used again the next time.
     :param say: tells people what happens.
+    :param dags: folders with DAG files, besides the examples.
     :param port: where Airflow's UI shall listen; any free port without it, or where somebody else has it.
     :return: a context manager that gives what runs.
     """
-    dags = examples()
+    folders = [examples(), *dags]
     before = {number: signal.signal(number, _interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     started = time.monotonic()
     armada_port = free_port()
@@ -81,7 +84,7 @@ def installation(home: Path, say: Callable[[str], None], *, port: int = 0) -> It
         stack.callback(armada.stop, 10.0)
         say(f"The embedded Armada serves on {target}.")
         pages = stack.enter_context(JobPages(target))
-        airflow = LocalAirflow(home, [dags], port=free_port(port))
+        airflow = LocalAirflow(home, folders, port=free_port(port))
         stack.callback(airflow.stop)
         stack.enter_context(_no_more_signals())
         say("Airflow is starting (API server, scheduler, DAG processor, triggerer); this takes about 20 s ...")

@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Unpack
 
 from airflow_armada._compat import TaskDeferralError, TaskDeferralTimeout, is_resumed
+from airflow_armada.exceptions import ArmadaJobError
 from airflow_armada.links.armada import LookoutLink, hide_links, named_links
 from airflow_armada.task.arguments.declared import JOB_ARGUMENTS
 from airflow_armada.task.arguments.forms import resolve
@@ -78,7 +79,11 @@ class ArmadaOperator(TaskArguments):
             from airflow_armada.task.dry_run import run
 
             return run(self, context)
-        return self._begin(context).start()
+        try:
+            return self._begin(context).start()
+        except ArmadaJobError as error:
+            # Airflow's log shows each frame below the error: without ours the reader still sees the cause.
+            raise error.with_traceback(None) from None
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
         """
@@ -94,6 +99,8 @@ class ArmadaOperator(TaskArguments):
         """Resume; a deferral that Airflow itself ended calls no other method, and would leave the job to itself."""
         try:
             return super().resume_execution(next_method, next_kwargs, context)
+        except ArmadaJobError as error:
+            raise error.with_traceback(None) from None  # as in execute()
         except (TaskDeferralError, TaskDeferralTimeout) as error:
             self._begin(context).abandon(error, timed_out=isinstance(error, TaskDeferralTimeout))
             raise
@@ -103,7 +110,7 @@ class ArmadaOperator(TaskArguments):
         self._kill().tell()
 
     def dry_run(self) -> None:
-        """Check the job and print the request as it would be sent; ``airflow tasks test --dry-run`` calls this."""
+        """Check the job and print the request as it would be sent; no server is asked."""
         from airflow_armada.task.dry_run import show
 
         print(show(self, self._context))

@@ -107,6 +107,7 @@ def count_end(wait: JobWait, outcome: Outcome) -> None:
     :param outcome: its end, or the end of the wait for it.
     """
     _metrics.incr(_metrics.JOB_END, queue=wait.job.queue, status=outcome.status)
+    _metrics.incr(f"{_metrics.JOB_END}.{outcome.status}", queue=wait.job.queue)
     try:
         finished = datetime.fromisoformat(outcome.finished_at.replace("Z", "+00:00")).timestamp()
     except ValueError:

@@ -1,4 +1,5 @@
-"""A job goes on with the trace of its task and knows its OpenLineage parent, where Airflow has these switched on."""
+"""A job goes on with the trace of its task and knows its OpenLineage parent, where Airflow has these switched on; and
+its metrics reach StatsD."""
 
 from __future__ import annotations
 
@@ -14,6 +15,7 @@ from airflow_armada.standalone.server import StandaloneArmada
 from tests.support.airflow_api import DagRun
 from tests.support.airflow_stack import AirflowStack
 from tests.support.components import wait_until
+from tests.support.statsd import StatsdListener
 from tests.support.trace_receiver import TraceReceiver
 
 MODES = ("deferred", "blocking")
@@ -27,11 +29,13 @@ class Observed:
     :param run: the run
     :param traces: what has received the traces
     :param events: file with OpenLineage's events, one a line
+    :param statsd: what has received the metrics
     """
 
     run: DagRun
     traces: TraceReceiver
     events: Path
+    statsd: StatsdListener
 
     def lineage(self, job_name: str, kind: str) -> dict[str, Any]:
         """Return OpenLineage's event of a kind for a job."""
@@ -58,12 +62,12 @@ def observed(armada: StandaloneArmada, tmp_path_factory: pytest.TempPathFactory)
     }
     # Airflow refuses a task with end_from_trigger where OpenLineage listens, so those DAGs stay outside.
     dags = [Path(__file__).parent / "dags" / "lineage"]
-    with TraceReceiver() as traces:
-        environment = {**traces.environment, **lineage}
+    with TraceReceiver() as traces, StatsdListener() as statsd:
+        environment = {**traces.environment, **lineage, **statsd.environment(folder / "statsd")}
         with AirflowStack(folder / "airflow", dags, armada.target, env=environment) as airflow:
             run = airflow.api.trigger("told")
             assert run.wait() == "success"
-            yield Observed(run, traces, events)
+            yield Observed(run, traces, events, statsd)
 
 
 def told(run: DagRun, task_id: str) -> dict[str, str]:
@@ -102,6 +106,13 @@ def test_openlineage_learns_which_job_did_the_work(observed: Observed, mode: str
 
     assert facet["externalQueryId"] == observed.run.xcom(mode)["job_id"]
     assert facet["source"] == "armada"
+
+
+def test_metrics_of_workers_and_of_the_triggerer_reach_statsd(observed: Observed) -> None:
+    """Its names tell the status, since plain StatsD has no tags."""
+    wanted = {"armada.submit", "armada.job_end.succeeded", "armada.end_lag"} | {"armada.jobs_followed", "armada.events"}
+
+    wait_until(lambda: wanted <= observed.statsd.names(), "the metrics", 60)
 
 
 def test_a_job_is_told_nothing_of_what_is_not_in_use(airflow: AirflowStack) -> None:

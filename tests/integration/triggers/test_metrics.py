@@ -39,7 +39,7 @@ class RecordingStats:
 @pytest.fixture
 def stats(monkeypatch: pytest.MonkeyPatch) -> Iterator[RecordingStats]:
     recording = RecordingStats()
-    monkeypatch.setattr(_metrics, "stats", lambda: recording)
+    monkeypatch.setattr(_metrics, "stats", lambda **_: recording)
     return recording
 
 
@@ -116,13 +116,14 @@ def test_a_metric_that_cannot_be_sent_fails_nothing(monkeypatch: pytest.MonkeyPa
         def incr(self, *_: Any, **__: Any) -> None:
             raise OSError("no route to host")
 
-    monkeypatch.setattr(_metrics, "stats", Broken)
+    monkeypatch.setattr(_metrics, "stats", lambda **_: Broken())
 
     _metrics.incr(_metrics.JOB_END, status="succeeded")
 
 
-def test_airflows_own_stats_take_all_kinds() -> None:
-    stats = _metrics.stats()
+@pytest.mark.parametrize("in_triggerer", [False, True], ids=["worker", "triggerer"])
+def test_airflows_own_stats_take_all_kinds(in_triggerer: bool) -> None:
+    stats = _metrics.stats(in_triggerer=in_triggerer)
 
     stats.incr(_metrics.EVENTS, 3, tags={"site": "a:1"})
     stats.gauge(_metrics.JOBS_FOLLOWED, 2, tags={"site": "a:1"})

@@ -39,4 +39,4 @@ def test_an_end_at_an_unknown_time_is_only_counted(sent: list[tuple[str, Any, di
 
     count_end(wait, Outcome("timed_out", "job-1"))
 
-    assert [name for name, _, _ in sent] == ["armada.job_end"]
+    assert [name for name, _, _ in sent] == ["armada.job_end", "armada.job_end.timed_out"]

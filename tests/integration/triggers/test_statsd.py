@@ -1,0 +1,74 @@
+"""What a StatsD server is sent by Airflow's own clients of it."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.components import wait_until
+from tests.support.statsd import StatsdListener
+
+SEND = """
+import time
+from airflow_armada import _metrics
+from airflow_armada.client.job_ref import JobRef
+from airflow_armada.follow.state.outcome import Outcome
+from airflow_armada.wait.job_wait import JobWait
+from airflow_armada.wait.metrics import count_end
+from {where} import stats
+from {utils} import stats_utils
+
+if {in_triggerer}:
+    _metrics.use_those_of_the_triggerer()
+stats.initialize(factory=stats_utils.get_stats_factory(), export_legacy_names=True)
+wait = JobWait("armada_default", JobRef("research", "set", "01k9"), submitted_at=time.time() - 60)
+finished = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+count_end(wait, Outcome("failed", "01k9", finished_at=finished))
+_metrics.gauge(_metrics.JOBS_FOLLOWED, 7, site="armada.example:443")
+"""
+COPIES = {
+    "worker": ("airflow.sdk.observability", "airflow.sdk.observability.metrics"),
+    "triggerer": ("airflow.observability", "airflow.observability.metrics"),
+}
+
+
+def sent(kind: str, tmp_path: Path, **settings: str) -> list[str]:
+    where, utils = COPIES[kind]
+    code = SEND.format(where=where, utils=utils, in_triggerer=kind == "triggerer")
+    with StatsdListener() as statsd:
+        environment = {**os.environ, **statsd.environment(tmp_path / "statsd"), **settings}
+        environment["PYTHONPATH"] += os.pathsep + str(Path(__file__).resolve().parents[3])
+        subprocess.run([sys.executable, "-c", code], env=environment, check=True, timeout=120)
+        wait_until(lambda: "armada.jobs_followed" in " ".join(statsd.lines), "the metrics", 30)
+    return statsd.lines
+
+
+@pytest.mark.parametrize("kind", COPIES)
+def test_plain_statsd_is_told_the_status_by_the_name(kind: str, tmp_path: Path) -> None:
+    lines = sent(kind, tmp_path)
+
+    assert "airflow.armada.job_end:1|c" in lines
+    assert "airflow.armada.job_end.failed:1|c" in lines
+    assert "airflow.armada.jobs_followed:7|g" in lines
+    assert [line for line in lines if re.fullmatch(r"airflow\.armada\.job_time:(59|60|61)\d{3}\.\d+\|ms", line)]
+
+
+@pytest.mark.parametrize("kind", COPIES)
+def test_a_statsd_that_knows_tags_is_told_them(kind: str, tmp_path: Path) -> None:
+    lines = sent(kind, tmp_path, AIRFLOW__METRICS__STATSD_DATADOG_ENABLED="True")
+
+    ends = [line for line in lines if line.startswith("airflow.armada.job_end:1|c|#")]
+    assert ends
+    assert {"queue:research", "status:failed"} <= set(ends[0].partition("#")[2].split(","))
+
+
+def test_the_form_of_influx_has_them_in_the_name(tmp_path: Path) -> None:
+    lines = sent("worker", tmp_path, AIRFLOW__METRICS__STATSD_INFLUXDB_ENABLED="True")
+
+    assert "airflow.armada.job_end,queue=research,status=failed:1|c" in lines
+    assert "airflow.armada.jobs_followed,site=armada.example_443:7|g" in lines
