@@ -155,7 +155,7 @@ async def test_joiners_of_a_running_watch_are_looked_up_together(armada: Scripte
 
     # How many join in the moment in which a call is collected is the machine's: 2 calls on a quiet one.
     assert sum(asked()) == 699
-    assert max(asked()) == 500
+    assert max(asked()) <= 500
     assert len(asked()) <= 10
 
 
