@@ -2,6 +2,8 @@
 
 Armada says so in no single place: only the queue tells that it is cordoned, and the report on a job that the scheduler
 has not come to is "none", as is that on a job which has ended.
+
+Source of the reasons: ``internal/scheduler/scheduling/constraints`` of Armada.
 """
 
 from __future__ import annotations
@@ -15,9 +17,13 @@ _SENTENCES = {
     _DOES_NOT_FIT: "no node has room for it now",
     "maximum total resources for this queue exceeded": "its queue has used up the resources that it may have",
     "maximum resources scheduled": "the scheduler has started as much as it may in one round",
+    "queue cordoned": "its queue is cordoned",
     "scheduling paused on queue": "its queue is cordoned",
 }
 _PARTLY = {
+    "max burst size": "its gang is larger than what the scheduler starts at once, so it never starts",
+    "uniformity label": "no node has the label by which its gang is to be placed, or the scheduler does not know it",
+    "scheduling duration exceeded": "the scheduler's round was over before it came to it",
     "rate limit": "jobs are started at a limited rate",
     "fair share": "its queue has used up its fair share",
     "cardinality": "its gang cannot be placed as a whole",

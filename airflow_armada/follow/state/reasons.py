@@ -41,7 +41,7 @@ def failure(text: str) -> Failure:
     """Read what a failure's text tells of it.
 
     With Armada's retry policies on, the last ``failed`` event has nothing but its text, and so has the query service.
-    What the job itself wrote stands between the first line and the last ones, and is not looked at.
+    What the job itself wrote stands between the first lines and the last ones, and is not looked at.
 
     :param text: the reason of a ``failed`` event, or an answer of GetJobErrors
     """
@@ -56,9 +56,15 @@ def failure(text: str) -> Failure:
             break
         exit_codes.setdefault(exited[1], int(exited[2]))
     cause = next((cause for begin, cause in _CAUSES.items() if lines[0].startswith(begin)), "")
-    if container := _CONTAINER.match(lines[0]):
+    # A line for each container that failed; Armada calls it an OOM if any of them was one.
+    failed: set[str] = set()
+    for line in lines:
+        container = _CONTAINER.match(line)
+        if container is None or container[1] in failed:
+            break
+        failed.add(container[1])
         exit_codes[container[1]] = int(container[2])
-        cause = "OOM" if container[3] == "OOMKilled" else ""
+        cause = "OOM" if container[3] == "OOMKilled" else cause
     return Failure(exit_codes, cause, _SUBCATEGORIES.get(lines[0].strip(), ""))
 
 

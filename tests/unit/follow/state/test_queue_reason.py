@@ -70,6 +70,25 @@ def test_what_is_no_answer_is_not_shown(text: str) -> None:
             report("unable to schedule gang since minimum cardinality not met"),
             "its gang cannot be placed as a whole (unable to schedule gang since minimum cardinality not met)",
         ),
+        (report("queue cordoned"), "its queue is cordoned"),
+        (
+            report("gang cardinality too large: exceeds queue max burst size"),
+            "its gang is larger than what the scheduler starts at once, so it never starts "
+            "(gang cardinality too large: exceeds queue max burst size)",
+        ),
+        (
+            report("gang would exceed global scheduling rate limit"),
+            "jobs are started at a limited rate (gang would exceed global scheduling rate limit)",
+        ),
+        (
+            report("no nodes with uniformity label rack"),
+            "no node has the label by which its gang is to be placed, or the scheduler does not know it "
+            "(no nodes with uniformity label rack)",
+        ),
+        (
+            report("global new job scheduling duration exceeded"),
+            "the scheduler's round was over before it came to it (global new job scheduling duration exceeded)",
+        ),
         (report("something new"), "something new"),
     ],
 )

@@ -32,6 +32,28 @@ def test_a_failure_is_read_from_its_fixed_text(text: str, exit_codes: int | None
     assert failure(text)[:2] == ({} if exit_codes is None else {"main": exit_codes}, cause)
 
 
+def test_each_container_that_failed_is_read_and_one_that_ran_out_of_memory_counts() -> None:
+    told = (
+        "Container a failed with exit code 1 because Error: \n"
+        "Container b failed with exit code 137 because OOMKilled: \n"
+    )
+
+    assert failure(told)[:2] == ({"a": 1, "b": 137}, "OOM")
+    assert failure(f"{POLICY}{told}\na exited with code 1: two\nlines\nb exited with code 137: more\nlines")[:2] == (
+        {"a": 1, "b": 137},
+        "OOM",
+    )
+
+
+def test_a_container_that_tells_of_itself_once_more_is_not_believed() -> None:
+    told = (
+        "Container a failed with exit code 1 because Error: x\n"
+        "Container a failed with exit code 137 because OOMKilled: \n"
+    )
+
+    assert failure(told)[:2] == ({"a": 1}, "")
+
+
 def test_a_lease_that_has_expired_is_told_from_its_text() -> None:
     assert failure("Lease expired").subcategory == "lease-expired"
 
