@@ -178,6 +178,8 @@ class SimulatedTask:
         self.concluded: dict[int, str] = {}
         self._triggerer = 1
         self._trigger: asyncio.Task[Any] | None = None
+        self._stalled: asyncio.Future[None] | None = None
+        self._cancelled_late: list[asyncio.Task[Any]] = []
         self._others: list[asyncio.Task[Any]] = []
         self._interrupted: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
@@ -341,6 +343,8 @@ class SimulatedTask:
         self.tell(f"deferred: job {kwargs['job_id']}")
         reported = time.time() + self.world.chance.uniform(0.05, HEARTBEAT)
         await asyncio.sleep(self.world.chance.uniform(0.1, 2))
+        if self._stalled is not None:
+            await self._stalled
         fired: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._start_trigger(kwargs, fired)
         await asyncio.wait({fired, self._interrupted}, return_when=asyncio.FIRST_COMPLETED)
@@ -417,7 +421,10 @@ class SimulatedTask:
         self.taken.append(time.time())
         was, self.ti.state = self.ti.state, state
         if was == "deferred" and self._trigger is not None and not self._trigger.done():
-            self._trigger.cancel(USER_ACTION)
+            if self._stalled is not None and not self._stalled.done():
+                self._cancelled_late.append(self._trigger)
+            else:
+                self._trigger.cancel(USER_ACTION)
         elif was == "deferred":
             self.excused = "Airflow tells nobody of a kill while the trigger does not run"
         if not self._interrupted.done():
@@ -453,6 +460,15 @@ class SimulatedTask:
         await asyncio.sleep(pause)
         if self.ti.state == "deferred" and not fired.done():
             self._start_trigger(kwargs, fired)
+
+    async def stall_triggerer(self, pause: float) -> None:
+        """No triggerer does anything for a while: it neither starts nor cancels triggers."""
+        self.tell("all triggerers stand still")
+        self._stalled = asyncio.get_running_loop().create_future()
+        await asyncio.sleep(pause)
+        self._stalled.set_result(None)
+        for trigger in self._cancelled_late:
+            trigger.cancel(USER_ACTION)
 
     async def take_over(self, pause: float) -> None:
         """Another triggerer takes the trigger over; the first one notices that later."""

@@ -25,16 +25,17 @@ _TO_TASKS: dict[str, Callable[[SimulatedTask], Any]] = {
 _FOR_A_WHILE: dict[str, Callable[[SimulatedTask, float], Any]] = {
     "restart triggerer": SimulatedTask.restart_triggerer,
     "take over": SimulatedTask.take_over,
+    "stall triggerer": SimulatedTask.stall_triggerer,
 }
-_LENGTHS = {"restart triggerer": (1.0, 20.0, 70.0), "take over": (0.5, 10.0, 60.0)}
-_TO_JOBS: dict[str, Callable[[World, Disruptions, Job], None]] = {
+_LENGTHS = {"restart triggerer": (1.0, 20.0, 70.0), "take over": (0.5, 10.0, 60.0), "stall triggerer": (30.0,)}
+_TO_JOBS: dict[str, Callable[[World, Disruptions, Job], Any]] = {
     "preempt": lambda world, _, job: world.armada.engine.request_preempt(
         job.spec.queue, job.job_set_id, [job.id], Request("somebody", "for another job")
     ),
     "evict": lambda _, disruptions, job: disruptions.evict(job.id),
     "expire lease": lambda _, disruptions, job: disruptions.expire_lease(job.id),
     "forget history": lambda _, disruptions, job: disruptions.forget_events(job.spec.queue, job.job_set_id),
-    "prune job": lambda _, disruptions, job: disruptions.prune_job(job.id),
+    "prune job": lambda world, disruptions, job: (world.pruned.append(job), disruptions.prune_job(job.id)),
     "delete pod": lambda world, _, job: world.armada.engine.pods.delete(job),
 }
 
@@ -66,7 +67,7 @@ async def happen(task: SimulatedTask, action: Action, world: World) -> None:
         chosen = world.chance.choice(_LENGTHS[action.kind])
         await _FOR_A_WHILE[action.kind](task, chosen if action.length is None else action.length)
     else:
-        jobs = [job for job in world.armada.engine.store.jobs.values() if _is_of(job, task)]
+        jobs = [job for job in world.jobs if _is_of(job, task)]
         _TO_JOBS[action.kind](world, Disruptions(lambda work: work(world.armada.engine)), jobs[-1])
 
 

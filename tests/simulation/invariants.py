@@ -28,9 +28,8 @@ GRACE = 120.0  # s in which Armada and Airflow hear of what has been decided
 def broken_by(world: World, life: Life, tasks: list[SimulatedTask]) -> list[str]:
     """Compare the three records: what ran, what Armada says, what Airflow says."""
     broken: list[str] = []
-    jobs = [*world.armada.engine.store.jobs.values(), *world.other.engine.store.jobs.values()]
     for task in tasks:
-        own = [job for job in jobs if _is_of(job, task)]
+        own = [job for job in world.jobs if _is_of(job, task)]
         if life.options["cancel_on_kill"] and not _excused(life, task):
             broken += _outlived(life, task, own)
         if not life.may_make_copies:

@@ -30,7 +30,7 @@ def let_straggle(engine: Engine, weather: Weather) -> None:
             getattr(message, kind).job_id for message in messages if (kind := message.WhichOneof("events")) in _ENDS
         ]
         jobs = [engine.store.jobs[job_id] for job_id in ended if job_id in engine.store.jobs]
-        late = [event_messages.running(job) for job in jobs if job.run is not None]
+        late = [event_messages.running(job) for job in jobs if job.runs]
         if late and weather.has("stragglers"):
             append(queue, job_set_id, late)
 

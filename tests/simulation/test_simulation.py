@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import secrets
 import time
-from collections.abc import Iterator
 from itertools import chain
 
 import pytest
-import structlog
 
 from tests.simulation.__main__ import report
 from tests.simulation.life import draw, live, shrunk
@@ -25,17 +22,6 @@ FOUND = {
 SEARCH = 30  # lives in which a rule is missed, if not in that of its seed
 
 SECONDS = float(os.environ.get("SIMULATE_SECONDS", "0"))
-
-
-@pytest.fixture(autouse=True)
-def quiet() -> Iterator[None]:
-    """Say nothing: thousands of lives would fill the report."""
-    before = structlog.get_config()
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    logging.disable(logging.CRITICAL)
-    yield
-    logging.disable(logging.NOTSET)
-    structlog.configure(**before)
 
 
 def check(seed: int) -> None:

@@ -19,6 +19,7 @@ from airflow_armada.client.settings import SiteSettings
 from airflow_armada.hooks.armada import ArmadaHook
 from airflow_armada.standalone.config import Config, Simulation
 from airflow_armada.standalone.in_memory import InMemoryArmada
+from airflow_armada.standalone.store.model import Job
 from airflow_armada.task.kill import Kill
 from airflow_armada.task.submit.record import Journal
 from airflow_armada.triggers.imports import import_all
@@ -60,11 +61,18 @@ class World:
         self.weather = Weather(spells, self.armada.faults, self.pipe, chance)
         self.states: Callable[[], dict[str, str | None]] = dict
         self.cancels: list[Cancel] = []
+        self.pruned: list[Job] = []
         self.printed: dict[str, int] = {}
 
     def tell(self, who: str, what: str) -> None:
         """Note for the table of the life who did what when."""
         self.table.append((now(), who, what))
+
+    @property
+    def jobs(self) -> list[Job]:
+        """All jobs that there have been, the oldest first of each Armada."""
+        there = [*self.armada.engine.store.jobs.values(), *self.other.engine.store.jobs.values()]
+        return [*self.pruned, *there]
 
     def at(self, target: str) -> InMemoryArmada:
         """Give the Armada at an address."""
