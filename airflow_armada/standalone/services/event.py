@@ -56,7 +56,7 @@ class EventService:
                     return
             if not request.watch and not events:
                 return
-            if log.newest > position and not faults.silent:
+            if events:
                 await asyncio.sleep(0)
             else:
                 await faults.wait(log)
