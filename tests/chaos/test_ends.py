@@ -71,7 +71,7 @@ def test_a_job_that_queues_too_long_is_cancelled_with_the_schedulers_reason(worl
     for task_id in tasks:
         error = run.errors(task_id)
         assert "ArmadaJobQueuedTooLong" in error
-        assert "reason: " in error
+        assert "no node has room for it now" in error
         assert [job.state for job in world.jobs(run, task_id)] == ["CANCELLED"]
     assert world.settle(run, dict.fromkeys(tasks, "failed")).problems == []
     assert world.settle(holder).problems == []

@@ -135,6 +135,8 @@ class SimulatedTask:
     :param has_store: whether this Airflow has a state store (3.3).
     :param put_off: how often a failed try is put off instead.
     :ivar dies_at: the point at which the worker of its first try dies; see :meth:`reach`.
+    :ivar heartbeat_timeout: s after which Airflow takes a worker for dead.
+    :ivar deferral_timed_out: whether Airflow has ended a deferral.
     :ivar then: arguments of the operator from the second try on.
     :ivar returned: what it has returned.
     :ivar began: when its tries began.
@@ -153,6 +155,8 @@ class SimulatedTask:
         self.reschedules = 0
         self.put_off_after_ends = 0
         self.dies_at = ""
+        self.heartbeat_timeout = HEARTBEAT_TIMEOUT
+        self.deferral_timed_out = False
         self.then: dict[str, Any] = {}
         self.returned: Any = None
         self.errors: list[BaseException] = []
@@ -333,7 +337,7 @@ class SimulatedTask:
         if how == "SIGKILL":
             self.dead_in_try = self.ti.try_number
             self.tell("the worker is dead")
-            await asyncio.sleep(HEARTBEAT_TIMEOUT)
+            await asyncio.sleep(self.heartbeat_timeout)
 
     async def _defer(self, trigger: Any) -> Any:
         """Run the trigger, and give its event; None where the user has ended the deferral."""
@@ -434,6 +438,7 @@ class SimulatedTask:
         """The time that Airflow allows the deferral is over."""
         if self.ti.state == "deferred" and self._trigger is not None and not self._fired.done():
             self.tell("the deferral times out")
+            self.deferral_timed_out = True
             self._trigger.cancel()
             self._fired.set_result(DEFERRAL_TIMED_OUT)
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tests.simulation.airflow import SimulatedTask
     from tests.simulation.drawn import Life
 
+DEFERRAL_TIMED_OUT = "the deferral has timed out"
 LAG = 50.0  # s; the query service lags by 45 at most
 _BLIND = 250.0  # s of faults after which a deadline counts although Armada was not heard
 
@@ -62,6 +63,8 @@ def _is_allowed(cancel: Cancel, job: Any, life: Life, task: SimulatedTask, own: 
     reason = cancel.reason
     if reason == KILLED:
         return bool(life.options["cancel_on_kill"]) and any(at <= cancel.at for at in task.taken)
+    if reason == DEFERRAL_TIMED_OUT:
+        return task.deferral_timed_out
     if reason == SURPLUS:
         return sum(one.spec.client_id == job.spec.client_id for one in own) > 1
     if reason == REPLACED:

@@ -102,7 +102,12 @@ def _is_expected(error: BaseException, life: Life, task: SimulatedTask) -> bool:
     if isinstance(error, ArmadaUnavailable):
         return life.trouble >= IMPATIENT
     told = any(spell.kind == "xcom refused" for spell in life.spells)
-    return told or bool(task.taken) or isinstance(error, ArmadaJobError | AirflowTaskTimeout | Died)
+    return (
+        told
+        or bool(task.taken)
+        or task.deferral_timed_out
+        or isinstance(error, ArmadaJobError | AirflowTaskTimeout | Died)
+    )
 
 
 def _may_fail(life: Life, task: SimulatedTask) -> bool:

@@ -16,6 +16,7 @@ from tests.simulation.airflow import SimulatedTask
 from tests.simulation.drawn import Action, Life
 from tests.simulation.happenings import ACTIONS, happen
 from tests.simulation.invariants import GRACE, broken_by
+from tests.simulation.leftovers import LINGER, leftovers
 from tests.simulation.printing import LINES
 from tests.simulation.world import World
 
@@ -103,7 +104,9 @@ async def _live(life: Life, prepare: Callable[[World, list[SimulatedTask]], None
             await _quiet()
             for task in tasks:
                 await task.finish()
+            await asyncio.sleep(LINGER)
             broken += broken_by(world, life, tasks)
+            broken += leftovers(world)
             for leftover in list(_detached._running):
                 leftover.cancel()
     return Record(world.table, broken)

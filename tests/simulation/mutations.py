@@ -9,6 +9,7 @@ from typing import Any
 from unittest.mock import patch
 
 from tests.simulation import mutated
+from tests.simulation.drawn import Life
 from tests.simulation.life import draw, live
 
 
@@ -20,11 +21,17 @@ class Mutation:
     :param seed: of a life that needs it.
     :param instead: what stands in its place, by the name of what it replaces.
     :param note: which second rule had to go as well, and why.
+    :param where: kinds of faults and happenings without which the rule is not needed: other lives are passed over.
     """
 
     seed: int
     instead: Mapping[str, Callable[..., Any]]
     note: str = ""
+    where: tuple[str, ...] = ()
+
+    def may_matter(self, life: Life) -> bool:
+        """Tell whether a life has what the rule is for."""
+        return {spell.kind for spell in life.spells} | {one.kind for one in life.actions} >= set(self.where)
 
     @contextmanager
     def in_place(self) -> Iterator[None]:
@@ -45,6 +52,8 @@ def find(name: str, seeds: Iterable[int]) -> int | None:
     """
     for seed in seeds:
         life = draw(seed)
+        if not MUTATIONS[name].may_matter(life):
+            continue
         with MUTATIONS[name].in_place():
             broken = live(life).broken
         if broken and not live(life).broken:
@@ -67,9 +76,9 @@ MUTATIONS = {
     ),
     "a worker answers for its job": Mutation(0, {f"{_UNFINISHED}.leave": mutated.nothing}),
     "a task that gives up ends its job": Mutation(0, {f"{_UNFINISHED}.end": mutated.nothing}),
-    "an end is sticky": Mutation(0, {"follow.stream.tracked_job.fold": mutated.fold_on}),
+    "an end is sticky": Mutation(0, {"follow.stream.tracked_job.fold": mutated.fold_on}, where=("stragglers",)),
     "a submission is not repeated before it was looked for": Mutation(
-        0, {"task.submit.lookup.Lookup.young_jobs": mutated.none_found}
+        0, {"task.submit.lookup.Lookup.young_jobs": mutated.none_found}, where=("answers lost", "client ids forgotten")
     ),
     "a cancel names exact ids": Mutation(
         0,
@@ -80,9 +89,9 @@ MUTATIONS = {
     ),
     "a retry takes the job of the try before over": Mutation(0, {f"{_TAKEOVER}.acquire": mutated.submits_always}),
     "a deadline waits for the truth about the job": Mutation(
-        0, {"follow.deadlines.Deadlines.passed": mutated.by_the_clock}
+        0, {"follow.deadlines.Deadlines.passed": mutated.by_the_clock}, where=("restart triggerer",)
     ),
-    "a cancel is patient": Mutation(0, {"wait.cancel.kind_of_failure": mutated.final}),
+    "a cancel is patient": Mutation(0, {"wait.cancel.kind_of_failure": mutated.final}, where=("network down", "kill")),
     "an event is held until Airflow knows of the end of the worker": Mutation(
         0, {f"{_TRIGGER}.ArmadaJobTrigger._hold": mutated.soon}
     ),
@@ -90,20 +99,25 @@ MUTATIONS = {
         0,
         {f"{_SUBMISSION}.wait_until_known": mutated.none_found, "wait.copies.Copies.cancel": mutated.nothing},
         "whoever follows the job would cancel what the submission has not",
+        where=("bus away",),
     ),
     "a kill in the middle of a submission cancels what comes of it": Mutation(
-        0, {f"{_UNFINISHED}.leave_submissions": mutated.nothing}
+        0, {f"{_UNFINISHED}.leave_submissions": mutated.nothing}, where=("kill",)
     ),
     "a cancel goes through the connection of the submission": Mutation(
         0,
         {f"{_TAKEOVER}._conn_id": mutated.newest_connection, f"{_UNFINISHED}.cancel": mutated.cancels_by_its_arguments},
         "the first is for the job of an earlier try, the second for that of this one",
+        where=("change connection", "kill worker"),
     ),
-    "a look-up that fails may pass": Mutation(0, {"task.submit.lookup.Lookup._ask": mutated.asks_once}),
+    "a look-up that fails may pass": Mutation(
+        0, {"task.submit.lookup.Lookup._ask": mutated.asks_once}, where=("query service down",)
+    ),
     "a look that fails stands in the way of no cancel": Mutation(
         0,
         {"wait.cancel._has_ended": mutated.ended_or_error, "wait.cancel.kind_of_failure": mutated.unknown_is_final},
         "an error of the look would be waited out like one of the cancel",
+        where=("query service down", "kill"),
     ),
     "an identity provider that is away is waited for": Mutation(
         0,
@@ -113,12 +127,13 @@ MUTATIONS = {
             "client.calls.call.may_retry": mutated.no_credentials_twice,
         },
         "each of the three would wait for the others",
+        where=("identity provider away",),
     ),
     "without a state store all earlier tries are looked for": Mutation(
-        0, {f"{_TAKEOVER}._guesses": mutated.newest_try_alone}
+        0, {f"{_TAKEOVER}._guesses": mutated.newest_try_alone}, where=("kill worker",)
     ),
     "a record that cannot be read is no record that is missing": Mutation(
-        0, {"task.submit.record.Journal.read": mutated.unreadable_is_missing}
+        0, {"task.submit.record.Journal.read": mutated.unreadable_is_missing}, where=("state store down",)
     ),
     "the alarm stops no cancel": Mutation(
         0,
@@ -127,9 +142,10 @@ MUTATIONS = {
             f"{_TRIGGER}.ArmadaJobTrigger._cancel_overdue": mutated.always_false,
         },
         "a trigger mostly has cancelled the job before",
+        where=("network down",),
     ),
     "a task that Airflow does not know any more was killed": Mutation(
-        0, {f"{_TRIGGER}.was_killed": mutated.no_state_is_no_answer}
+        0, {f"{_TRIGGER}.was_killed": mutated.no_state_is_no_answer}, where=("delete",)
     ),
     "a trigger waits for settings that cannot be used": Mutation(
         0,
@@ -138,6 +154,7 @@ MUTATIONS = {
             "task.segment.Segment._follow_again": mutated.nothing,
         },
         "a task is deferred again after an error of its trigger",
+        where=("connection unusable",),
     ),
     "a message that cannot be decoded is passed over alone": Mutation(
         0,
@@ -147,7 +164,9 @@ MUTATIONS = {
             f"{_WATCH}.revive": mutated.nothing,
         },
         "a stream that breaks is opened again, and one whose task has died is begun again",
+        where=("events mangled",),
     ),
+    "a site that nobody uses is closed": Mutation(0, {"follow.site._close_later": mutated.soon}),
     "a try that was put off after an end runs anew": Mutation(0, {f"{_TAKEOVER}._go_on": mutated.goes_on}),
 }
 """What each rule is for is in ``docs/faults.md``."""

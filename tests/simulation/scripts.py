@@ -60,15 +60,16 @@ class Script:
     def begin(self, world: World, tasks: list[SimulatedTask]) -> None:
         """Prepare the world and the tasks."""
         for task in tasks:
-            task.dies_at, task.then = self.dies_at, dict(self.then)
+            task.dies_at, task.then, task.heartbeat_timeout = self.dies_at, dict(self.then), QUICK_HEARTBEAT
         if self.prepare is not None:
             self.prepare(world)
 
 
+QUICK_HEARTBEAT = 30.0  # s after which the chaos suite's Airflow takes a worker for dead
 _RETRIES = {"retries": 3}
 _PREEMPTIBLE = {"priority_class_name": "armada-preemptible"}
 _FAILS = {"annotations": {"simulate/duration": "5", "simulate/exit-code": "3"}}
-_BIG = {"container_resources": {"cpu": "20"}}
+_BIG = {"container_resources": {"cpu": "40"}}
 _RESULT_FIRST, _RESULT_LAST = {RESULT: "first"}, {RESULT: "last"}
 _WANTED: dict[str, Any] = {"get_result": True}
 
@@ -150,7 +151,7 @@ RESULTS = {
         notes=_RESULT_FIRST,
         returned=[2, 1],
         dies_at="resuming",
-        actions=[Action("delete pod", 120)],
+        actions=[Action("delete pod", 35)],
     ),
 }
 RETRIED = {
@@ -183,14 +184,14 @@ ENDS = {
         jobs=("PREEMPTED", "PREEMPTED", "SUCCEEDED"),
         seconds=60,
         options=_PREEMPTIBLE | {"preemption_retries": 2},
-        actions=[Action("preempt", 30), Action("preempt", 100)],
+        actions=[Action("preempt", 30), Action("preempt", 80)],
     ),
     "preempted_too_often": Script(
         jobs=("PREEMPTED", "PREEMPTED"),
         task="failed",
         seconds=60,
         options=_PREEMPTIBLE | {"preemption_retries": 1},
-        actions=[Action("preempt", 30), Action("preempt", 100)],
+        actions=[Action("preempt", 30), Action("preempt", 80)],
     ),
     "preempted_without_budget": Script(
         jobs=("PREEMPTED",), task="failed", options=_PREEMPTIBLE, actions=[Action("preempt", 20)]
@@ -218,7 +219,9 @@ USERS = {
         cancels=2,
         actions=[Action("clear", 30), Action("kill", 80)],
     ),
-    "left alone": Script(task="failed", seconds=600, options={"cancel_on_kill": False}, actions=[Action("kill", 30)]),
+    "left alone": Script(
+        jobs=("RUNNING",), task="failed", seconds=600, options={"cancel_on_kill": False}, actions=[Action("kill", 30)]
+    ),
     "terminated": Script(**_TAKEN, task="failed", actions=[Action("terminate worker", 30)]),
     "timed out": Script(**_TAKEN, task="failed", options={"execution_timeout": timedelta(seconds=25)}),
     "deferral timed out": Script(**_TAKEN, task="failed", actions=[Action("time out deferral", 30)]),
@@ -253,7 +256,7 @@ BUS = {
         number=2,
         cancels=None,
         options=_RETRIES,
-        spells=_during("bus away", 330, 0),
+        spells=_during("bus away", 60, 0),
         actions=[Action("kill worker", 15)],
     ),
 }

@@ -42,7 +42,8 @@ class _Channel:
     def __init__(self, world: World, target: str) -> None:
         self._world = world
         self._target = target
-        self._closed = False
+        self.closed = False
+        world.channels.append(self)
 
     def get_state(self, try_to_connect: bool = False) -> grpc.ChannelConnectivity:
         down = self._world.weather.network_is_down
@@ -70,7 +71,7 @@ class SyncChannel(_Channel):
         self.close()
 
     def close(self) -> None:
-        self._closed = True
+        self.closed = True
 
     def unary_unary(self, path: str, request_serializer: Any, response_deserializer: Any) -> Callable[..., Any]:
         def call(request: Any, timeout: float | None = None, **_: Any) -> Any:
@@ -94,7 +95,7 @@ class AioChannel(_Channel):
         await self.close()
 
     async def close(self, grace: float | None = None) -> None:
-        self._closed = True
+        self.closed = True
 
     def unary_unary(self, path: str, request_serializer: Any, response_deserializer: Any) -> Callable[..., Any]:
         async def call(request: Any, timeout: float | None = None, **_: Any) -> Any:  # noqa: ASYNC109 (gRPC's name)

@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import ExitStack, asynccontextmanager, contextmanager
+from fractions import Fraction
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
@@ -34,6 +35,7 @@ from tests.simulation.transport import AioChannel, SyncChannel
 from tests.simulation.weather import Spell, Weather, now
 
 TARGET = "armada.simulated:50051"
+CPUS = Fraction(64)
 OTHER_TARGET = "other.simulated:50051"
 OTHER_CONN_ID = "armada_other"
 SETTINGS = {
@@ -55,12 +57,13 @@ class World:
     def __init__(self, spells: Sequence[Spell], chance: random.Random) -> None:
         self.chance = chance
         self.table: list[tuple[str, str, str]] = []
-        self.armada = InMemoryArmada(Config(simulation=Simulation(seed=chance.randrange(1 << 30))))
+        self.armada = InMemoryArmada(Config(cpus=CPUS, simulation=Simulation(seed=chance.randrange(1 << 30))))
         self.other = InMemoryArmada(Config(simulation=Simulation()))
         self.pipe = Pipe()
         self.weather = Weather(spells, self.armada.faults, self.pipe, chance)
         self.states: Callable[[], dict[str, str | None]] = dict
         self.cancels: list[Cancel] = []
+        self.channels: list[AioChannel | SyncChannel] = []
         self.pruned: list[Job] = []
         self.printed: dict[str, int] = {}
 
