@@ -1,4 +1,4 @@
-"""A page for each job of the embedded Armada, where Airflow's button *Lookout* leads: as much of Lookout as helps."""
+"""A page for each job of the embedded Armada, where a task's link *Lookout* leads: as much of Lookout as helps."""
 
 from __future__ import annotations
 

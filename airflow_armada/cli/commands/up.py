@@ -17,9 +17,8 @@ _UI_PORT = 8080
 _GUIDE = """
   1. Open   {url}/dags/armada_hello   and press Trigger.
   2. Click the run, its task, then Logs: the job's own output appears while it runs.
-  3. Lookout, the button above the log, shows the job itself; that of armada_hello's last run ends in a page such as
-     {pages}/jobs/...
-  4. Admin > Connections   {url}/connections   shows armada_default; its Test button tries the way to Armada.
+  3. Its tab Details has a link Lookout: a page about the job itself, with its state, its runs and its log.
+  4. Admin > Connections, {url}/connections   shows armada_default; its Test button tries the way to Armada.
 
   The same Armada from another terminal, without Airflow:
     export ARMADA_URL='grpc://{target}?binoculars={target}&lookout_url={pages}'
