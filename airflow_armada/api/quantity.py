@@ -57,3 +57,20 @@ def whole_value(value: Fraction) -> int:
     :return: in base units
     """
     return ceil(value)
+
+
+def larger(one: str, other: str) -> str:
+    """The larger of two quantities, in the form in which it came; what is no quantity counts as zero.
+
+    :param one: a quantity, or what a server gave as one
+    :param other: another one
+    :return: one of the two
+    """
+    return other if not one or _amount(other) > _amount(one) else one
+
+
+def _amount(quantity: str) -> Fraction:
+    try:
+        return parse_quantity(quantity.strip())
+    except ValueError:
+        return Fraction(0)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
 _RFC3339 = re.compile(r"(\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d)(?:\.(\d+))?([Zz]|[+-]\d\d:\d\d)")
+_EPOCH = datetime.fromtimestamp(0, UTC)
 _LAST_SECOND = 253_402_300_799
 """The end of the year 9999, the last one with a text of RFC 3339."""
 
@@ -42,3 +43,9 @@ def nanoseconds(text: str) -> int:
     except (ValueError, OverflowError):
         return 0
     return whole * 1_000_000_000 + int((fraction or "").ljust(9, "0")[:9])
+
+
+def moment(text: str) -> datetime | None:
+    """Return an RFC 3339 time, of whose fraction microseconds remain; None for what is no such time."""
+    nanos = nanoseconds(text)
+    return _EPOCH + timedelta(microseconds=nanos // 1000) if nanos else None

@@ -86,14 +86,13 @@ class Authenticator:
         self._lock = threading.Lock()
 
     def add_token(self, token: str, user: str, lifetime: float | None = None) -> None:
-        """Accept a bearer token.
+        """Accept a bearer token, also one that was taken back.
 
         :param lifetime: seconds after which it is refused, None for ever
         """
         with self._lock:
             self._tokens[token] = user
-            if lifetime is not None:
-                self._expiry[token] = clock.monotonic() + lifetime
+            self._expiry[token] = float("inf") if lifetime is None else clock.monotonic() + lifetime
 
     def expire_token(self, token: str) -> None:
         """Refuse a bearer token from now on."""

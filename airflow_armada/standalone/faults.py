@@ -64,7 +64,6 @@ class Faults:
         self._lock = threading.Lock()
         self._refused: dict[str, list[Answer]] = {}
         self._lost: dict[str, list[Answer]] = {}
-        self._expired: set[str] = set()
         self._listener: Callable[[], None] = _nobody
         self.interruptions: list[Answer | None] = []
 
@@ -121,16 +120,6 @@ class Faults:
         with self._lock:
             self._lost.setdefault(_name(method), []).append(Answer(code, text, times))
 
-    def expire_token(self, token: str) -> None:
-        """Refuse a bearer token with UNAUTHENTICATED from now on."""
-        with self._lock:
-            self._expired.add(token)
-
-    def accept_token(self, token: str) -> None:
-        """Undo :meth:`expire_token`."""
-        with self._lock:
-            self._expired.discard(token)
-
     def clear(self) -> None:
         """Behave again."""
         fresh = vars(Faults())
@@ -146,10 +135,6 @@ class Faults:
     def loss(self, method: str) -> tuple[grpc.StatusCode, str] | None:
         """Return what to answer a call with after it has been done, if anything."""
         return self._take(self._lost, method)
-
-    def token_expired(self, authorization: str) -> bool:
-        """Return whether an ``authorization`` header carries a token that has been expired."""
-        return authorization.partition(" ")[2] in self._expired
 
     def _take(self, answers: dict[str, list[Answer]], method: str) -> tuple[grpc.StatusCode, str] | None:
         if not answers:

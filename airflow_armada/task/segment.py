@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_armada import _metrics
@@ -19,6 +18,8 @@ from airflow_armada._compat import (
     TaskDeferred,
     event_hold,
 )
+from airflow_armada.client.patience import Patience
+from airflow_armada.client.timestamps import moment
 from airflow_armada.exceptions import ArmadaJobKept, ArmadaUnavailable, job_error
 from airflow_armada.follow.state.outcome import Outcome
 from airflow_armada.hooks.armada import ArmadaHook, settings_for_task
@@ -50,8 +51,7 @@ if TYPE_CHECKING:
     from airflow_armada.task.submit.takeover import Takeover
     from airflow_armada.wait.worker_loop import WorkerLoop
 
-_FIRST_BACK_OFF = 1.0
-_MAX_BACK_OFF = 30.0
+_RESUBMISSIONS = Patience(first=1.0, most=30.0)
 _AFTER_ALARM = 0.5  # s
 _LAST_WORDS = 30.0  # s; what is left of the log is read meanwhile
 _MAX_ERRORS = 3
@@ -303,7 +303,7 @@ class Segment:
     def _reason_to_resubmit(self, wait: JobWait, outcome: Outcome) -> str:
         end = infrastructure_end(outcome)
         if end in wait.resubmit_on:
-            if wait.deadline is None or time.time() + _back_off(wait.spent + 1) < wait.deadline:
+            if wait.deadline is None or time.time() + _RESUBMISSIONS.pause(wait.spent) < wait.deadline:
                 return _RESUBMIT_REASONS[end]
             log.warning("execution_timeout leaves no time to submit Armada job %s again", wait.job_id)
         if outcome.status == "succeeded":
@@ -327,7 +327,9 @@ class Segment:
         """Tell whether a job that was taken over had ended before this try began."""
         if self._policy.may_keep_ends:
             return False  # and that is why it was taken over
-        return wait.adopted and outcome.status != "lost" and _time(outcome.finished_at) < self._attempt.started_at
+        end = moment(outcome.finished_at)
+        before = end is not None and end.timestamp() < self._attempt.started_at
+        return wait.adopted and outcome.status != "lost" and before
 
     def _resubmit(self, wait: JobWait, outcome: Outcome, reason: str, records: Any) -> Any:
         """Submit the job again within the try; the records of the first deferral are saved from the second."""
@@ -344,7 +346,7 @@ class Segment:
             from airflow_armada.wait.task_log import write_again
 
             write_again(records)
-        self._kill.wait(_back_off(spent))
+        self._kill.wait(_RESUBMISSIONS.pause(max(spent - 1, 0)))
         self._stop_if_killed(wait)
         identity = self._attempt.identity(number)
         target = make_target(self._arguments, identity, self._settings(self._arguments.armada_conn_id))
@@ -386,16 +388,3 @@ class Segment:
 
     def _settings(self, conn_id: str) -> SiteSettings:
         return settings_for_task(ArmadaHook(conn_id))
-
-
-def _back_off(spent: int) -> float:
-    """Give the seconds before a resubmission, by how many of them it makes."""
-    return min(_FIRST_BACK_OFF * 2.0 ** max(spent - 1, 0), _MAX_BACK_OFF)
-
-
-def _time(text: str) -> float:
-    """Read an RFC 3339 time; an unknown one is later than any."""
-    try:
-        return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
-    except ValueError:
-        return float("inf")

@@ -1,4 +1,4 @@
-"""What a job is told about its task, out of Airflow's context."""
+"""What a job is told about its task, out of Airflow's context: environment variables, never secrets."""
 
 from __future__ import annotations
 
@@ -8,29 +8,40 @@ from importlib import import_module
 from typing import Any
 
 from airflow_armada.tries.identity import JobIdentity
-from airflow_armada.tries.job_context import LINEAGE_PARENT, LINEAGE_ROOT, JobContext
 
 log = logging.getLogger(__name__)
 
+_LINEAGE_PARENT = "OPENLINEAGE_PARENT_ID"
+_LINEAGE_ROOT = "OPENLINEAGE_ROOT_PARENT_ID"
+"""What OpenLineage's integrations read, each as ``namespace/job name/run id``."""
+
+_TRACE_KEYS = ("traceparent", "tracestate")
 _SAMPLED = 0x01  # of the flags that end a W3C trace parent
 
 
-def job_context(identity: JobIdentity, context: Mapping[str, Any]) -> JobContext:
+def context_env(identity: JobIdentity, context: Mapping[str, Any]) -> dict[str, str]:
     """
-    Collect what the job's environment may tell.
+    Collect what the job's environment may tell; what Airflow sets for its own tasks has Airflow's names.
 
     :param identity: identity of the job.
     :param context: Airflow's context; may be empty.
-    :return: the facts.
+    :return: name to value, without those that are not known.
     """
     logical_date, ti, loop = context.get("logical_date"), context.get("ti"), context.get("loop")
-    return JobContext(
-        identity,
-        logical_date=logical_date.isoformat() if logical_date else "",
-        loop_index=str(loop.index) if loop is not None else "",
-        trace_carrier=_trace_carrier(ti),
-        lineage=_lineage(ti),
-    )
+    carrier = _trace_carrier(ti)
+    known = {
+        "AIRFLOW_CTX_DAG_ID": identity.dag_id,
+        "AIRFLOW_CTX_DAG_RUN_ID": identity.run_id,
+        "AIRFLOW_CTX_TASK_ID": identity.task_id,
+        "AIRFLOW_CTX_MAP_INDEX": str(identity.map_index),
+        "AIRFLOW_CTX_LOOP_INDEX": str(loop.index) if loop is not None else "",
+        "AIRFLOW_CTX_TRY_NUMBER": str(identity.try_number),
+        "AIRFLOW_CTX_LOGICAL_DATE": logical_date.isoformat() if logical_date else "",
+        "AIRFLOW_CTX_RESUBMISSION": str(identity.resubmission),
+        **{key.upper(): carrier.get(key) or "" for key in _TRACE_KEYS},
+        **_lineage(ti),
+    }
+    return {name: value for name, value in known.items() if value}
 
 
 def _trace_carrier(ti: Any) -> Mapping[str, str]:
@@ -53,9 +64,9 @@ def _lineage(ti: Any) -> Mapping[str, str]:
         if import_module("airflow.providers.openlineage.conf").is_disabled():
             return {}
         macros = import_module("airflow.providers.openlineage.plugins.macros")
-        found = {LINEAGE_PARENT: macros.lineage_parent_id(ti)}
+        found = {_LINEAGE_PARENT: macros.lineage_parent_id(ti)}
         if root := getattr(macros, "lineage_root_parent_id", None):  # not in old versions
-            found[LINEAGE_ROOT] = root(ti)
+            found[_LINEAGE_ROOT] = root(ti)
     except ImportError:
         return {}
     except Exception as error:

@@ -6,11 +6,11 @@ import asyncio
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from airflow_armada import _metrics
+from airflow_armada.client.timestamps import moment
 
 if TYPE_CHECKING:
     from airflow_armada.follow.site import Site
@@ -108,9 +108,7 @@ def count_end(wait: JobWait, outcome: Outcome) -> None:
     """
     _metrics.incr(_metrics.JOB_END, queue=wait.job.queue, status=outcome.status)
     _metrics.incr(f"{_metrics.JOB_END}.{outcome.status}", queue=wait.job.queue)
-    try:
-        finished = datetime.fromisoformat(outcome.finished_at.replace("Z", "+00:00")).timestamp()
-    except ValueError:
-        return
-    _metrics.timing(_metrics.JOB_TIME, finished - wait.submitted_at, queue=wait.job.queue, status=outcome.status)
-    _metrics.timing(_metrics.END_LAG, time.time() - finished, queue=wait.job.queue)
+    if finished := moment(outcome.finished_at):
+        lasted, lag = finished.timestamp() - wait.submitted_at, time.time() - finished.timestamp()
+        _metrics.timing(_metrics.JOB_TIME, lasted, queue=wait.job.queue, status=outcome.status)
+        _metrics.timing(_metrics.END_LAG, lag, queue=wait.job.queue)

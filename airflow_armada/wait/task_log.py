@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any
 
 from airflow_armada import _metrics
+from airflow_armada.client.timestamps import moment
 from airflow_armada.wait.log_pipe import unread, until_read
 
 JOB_LOGGER = "armada.job"
@@ -178,7 +179,7 @@ class TaskLogReporter:
         self._kept.extend(records)
 
     def _time_of(self, container: str, timestamp: str) -> str:
-        return self._time(container, _parse(timestamp) or _now())
+        return self._time(container, moment(timestamp) or _now())
 
     def _time(self, source: str, at: datetime) -> str:
         """Give a time that is later than the last one of its source: Airflow drops a record equal to the last."""
@@ -195,7 +196,7 @@ def _format(at: datetime) -> str:
 
 
 def _next_millisecond(timestamp: str) -> datetime:
-    at = _parse(timestamp) or _now()
+    at = moment(timestamp) or _now()
     return _millisecond(at) + _MILLISECOND - _MICROSECOND
 
 
@@ -207,19 +208,6 @@ def _apart(at: datetime, *, own: bool) -> datetime:
 
 def _millisecond(at: datetime) -> datetime:
     return at.replace(microsecond=at.microsecond // 1000 * 1000)
-
-
-def _parse(timestamp: str) -> datetime | None:
-    """Read an RFC 3339 time with up to nanoseconds, of which microseconds remain."""
-    main, dot, rest = timestamp.partition(".")
-    digits = rest[: len(rest) - len(rest.lstrip("0123456789"))]
-    zone = rest[len(digits) :] if dot else ("Z" if main.endswith("Z") else "")
-    text = f"{main.removesuffix('Z')}.{digits[:6].ljust(6, '0')}{zone}".replace("Z", "+00:00")
-    try:
-        parsed = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
 
 
 def write_again(records: Sequence[dict[str, Any]]) -> None:

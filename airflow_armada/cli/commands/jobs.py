@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from argparse import Namespace
-from datetime import datetime
 
 from airflow_armada.cli.job_states import JobStates, JobView
 from airflow_armada.cli.output import OK, Output, age
 from airflow_armada.cli.remote import events_so_far
 from airflow_armada.client.event import Event
+from airflow_armada.client.timestamps import moment
 
 
 def jobs(arguments: Namespace, output: Output) -> int:
@@ -29,7 +29,5 @@ def _row(view: JobView) -> tuple[str, ...]:
 
 
 def _age(at: str) -> str:
-    try:
-        return age(time.time() - datetime.fromisoformat(at.replace("Z", "+00:00")).timestamp())
-    except ValueError:
-        return ""
+    since = moment(at)
+    return age(time.time() - since.timestamp()) if since else ""

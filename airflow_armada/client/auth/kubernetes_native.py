@@ -10,7 +10,6 @@ import json
 import os
 import time
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -19,6 +18,7 @@ from airflow_armada.client.auth.http_request import BUSY, exchange
 from airflow_armada.client.auth.renewing import RenewedCredentials
 from airflow_armada.client.auth.tokens import Token, jwt_expiry
 from airflow_armada.client.failure import CredentialsError
+from airflow_armada.client.timestamps import moment
 
 MOUNTED = "/var/run/secrets/kubernetes.io/serviceaccount"
 _SCHEME = "KubernetesAuth "
@@ -76,9 +76,9 @@ class KubernetesNative(RenewedCredentials):
         answer = _post(_api_server() + path, request, authorization, f"{self.directory}/ca.crt")
         status = answer["status"] if isinstance(answer.get("status"), dict) else {}
         token = bearer(str(status.get("token") or ""), "the token from the Kubernetes API server")
-        return Token(
-            token.removeprefix("Bearer "), obtained_at=now, expires_at=_time(status.get("expirationTimestamp"))
-        )
+        expiry = moment(str(status.get("expirationTimestamp")))
+        expires_at = expiry.timestamp() if expiry else None
+        return Token(token.removeprefix("Bearer "), obtained_at=now, expires_at=expires_at)
 
 
 def token_of(authorization: str) -> str:
@@ -92,13 +92,6 @@ def token_of(authorization: str) -> str:
 
 def _encoded(content: bytes) -> str:
     return base64.urlsafe_b64encode(content).rstrip(b"=").decode("ascii")
-
-
-def _time(text: object) -> float | None:
-    try:
-        return datetime.fromisoformat(str(text).replace("Z", "+00:00")).timestamp()
-    except ValueError:
-        return None
 
 
 def _api_server() -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from airflow_armada.api.quantity import larger
 from airflow_armada.client.timestamps import rfc3339
 from airflow_armada.follow.state import outcome, reasons
 from airflow_armada.follow.state.progress import (
@@ -24,7 +25,6 @@ from airflow_armada.follow.state.progress import (
     JobProgress,
     changed,
 )
-from airflow_armada.follow.state.resource_use import larger
 
 CAUSES = ("Error", "Evicted", "OOM", "DeadlineExceeded", "Rejected")
 """Names of the enum ``api.Cause``, by number."""

@@ -11,7 +11,7 @@ from airflow_armada.exceptions import ArmadaRefused
 from airflow_armada.hooks.site_rules import site_rules
 from airflow_armada.task.arguments.declared import JOB_ARGUMENTS
 from airflow_armada.tries.identity import default_job_set_id
-from airflow_armada.tries.task_facts import job_context
+from airflow_armada.tries.task_facts import context_env
 
 if TYPE_CHECKING:
     from airflow_armada.api import submit_pb2
@@ -90,7 +90,7 @@ def _context_env(operator: TaskArguments, identity: JobIdentity, context: Mappin
     from airflow_armada.jobs.results import NONCE_VARIABLE
 
     nonce = {NONCE_VARIABLE: identity.result_nonce} if operator.get_result else {}
-    return job_context(identity, context).env() | nonce
+    return context_env(identity, context) | nonce
 
 
 def prepare(operator: TaskArguments, identity: JobIdentity, defaults: JobDefaults) -> Prepared:

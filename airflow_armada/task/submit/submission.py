@@ -17,7 +17,7 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
 from airflow_armada._compat import AirflowException
-from airflow_armada.client.patience import Trouble
+from airflow_armada.client.patience import Kind, Patience, Trouble, retry
 from airflow_armada.exceptions import ArmadaRefused, ArmadaUnavailable, call_error, may_have_happened
 from airflow_armada.task.submit.lookup import PATIENCE, Lookup
 from airflow_armada.task.uninterrupted import begin
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from airflow_armada.task.kill import Kill
     from airflow_armada.task.submit.record import JobRecord, Journal
 
-_QUEUE_GRACE = 15.0  # s; a new queue is unknown to Submit for up to 10 s
+_NEW_QUEUE = Patience(error=15.0, most=0.5)  # a new queue is unknown to Submit for up to 10 s
 _CERTAIN = 60.0  # s for which the query service may lag behind an answered submission
 _PAUSE = 0.5
 
@@ -197,19 +197,18 @@ class Submission:
     def _submit_item(self, record: JobRecord, item: submit_pb2.JobSubmitRequestItem) -> str:
         from airflow_armada.client.errors import QueueNotFound
 
-        client, (queue, job_set_id, _) = self._lookup.client, record.job
-        give_up = time.monotonic() + _QUEUE_GRACE
-        while True:
-            try:
-                answer = client.submit_jobs(queue, job_set_id, [item], find_lost=False).job_response_items[0]
-            except QueueNotFound:
-                if time.monotonic() >= give_up or self._kill.came or not self._queue_exists(queue):
-                    raise
-                time.sleep(_PAUSE)
-                continue
-            if answer.error or not answer.job_id:
-                raise ArmadaRefused(f"Armada refused the job: {answer.error or 'it gave no job id'}")
-            return answer.job_id
+        queue, job_set_id, _ = record.job
+
+        def attempt() -> submit_pb2.JobSubmitResponse:
+            return self._lookup.client.submit_jobs(queue, job_set_id, [item], find_lost=False)
+
+        def kind(error: BaseException) -> Kind:
+            return Kind.ERROR if isinstance(error, QueueNotFound) and self._queue_exists(queue) else Kind.FINAL
+
+        answer = retry(attempt, _NEW_QUEUE, kind=kind, sleep=self._kill.wait).job_response_items[0]
+        if answer.error or not answer.job_id:
+            raise ArmadaRefused(f"Armada refused the job: {answer.error or 'it gave no job id'}")
+        return answer.job_id
 
     def _queue_exists(self, queue: str) -> bool:
         """Ask the database, which knows a new queue at once, unlike the cache that submissions are checked against."""

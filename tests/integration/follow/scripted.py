@@ -112,10 +112,6 @@ class ScriptedArmada:
         for run in details.job_runs:
             run.finished_ts.CopyFrom(stamp(at))
 
-    def expire(self, queue: str, job_set_id: str) -> None:
-        """Forget the events of a job set."""
-        self._history.pop((queue, job_set_id), None)
-
     def drop_streams(self) -> None:
         """End all open streams with OK, as a proxy may do."""
         self._generation += 1

@@ -120,10 +120,10 @@ def test_an_expired_token_is_refused_until_it_is_accepted_again() -> None:
     with StandaloneArmada(credentials=Credentials(tokens={"tok": "anna"})) as server:
         armada = Armada(server.target, [("authorization", "Bearer tok")])
 
-        server.faults.expire_token("tok")
+        server.authenticator.expire_token("tok")
         assert armada.refused(methods.Submit.HEALTH)[0] == grpc.StatusCode.UNAUTHENTICATED
 
-        server.faults.accept_token("tok")
+        server.authenticator.add_token("tok", "anna")
         assert armada.call(methods.Submit.HEALTH).status == 1
 
 

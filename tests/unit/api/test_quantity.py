@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_armada.api.quantity import milli_value, parse_quantity, whole_value
+from airflow_armada.api.quantity import larger, milli_value, parse_quantity, whole_value
 
 SUFFIXES = {
     "": Fraction(1),
@@ -73,3 +73,18 @@ def test_armada_compares_what_is_rounded_up() -> None:
     assert milli_value(parse_quantity("1u")) == 1
     assert milli_value(parse_quantity("1500u")) == 2
     assert whole_value(parse_quantity("1m")) == 1
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        ("1", "900m", "1"),
+        ("1Gi", "1G", "1Gi"),
+        ("100Mi", "1e8", "100Mi"),
+        ("", "5", "5"),
+        ("2", "nonsense", "2"),
+        ("1E", "1e3", "1E"),
+    ],
+)
+def test_the_larger_of_two_quantities(one: str, other: str, expected: str) -> None:
+    assert larger(one, other) == expected

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from airflow_armada.api import timestamp_pb2
-from airflow_armada.client.timestamps import nanoseconds, rfc3339
+from airflow_armada.client.timestamps import moment, nanoseconds, rfc3339
 
 
 @pytest.mark.parametrize(
@@ -38,3 +40,17 @@ def test_wire_times_are_written_so_that_later_ones_are_larger() -> None:
 )
 def test_a_wire_time_that_nobody_can_have_meant_is_none(seconds: int, nanos: int) -> None:
     assert rfc3339(timestamp_pb2.Timestamp(seconds=seconds, nanos=nanos)) == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2026-01-31T12:00:00Z", datetime(2026, 1, 31, 12, tzinfo=UTC)),
+        ("2026-01-31T13:00:00.123456789+01:00", datetime(2026, 1, 31, 12, 0, 0, 123456, UTC)),
+        ("2026-01-31T12:00:00", None),
+        ("soon", None),
+        ("", None),
+    ],
+)
+def test_a_moment_keeps_microseconds(text: str, expected: datetime | None) -> None:
+    assert moment(text) == expected

@@ -10,21 +10,21 @@ from typing import Any
 import pytest
 
 from airflow_armada.tries.identity import JobIdentity
-from airflow_armada.tries.task_facts import job_context
+from airflow_armada.tries.task_facts import context_env
 
 IDENTITY = JobIdentity("d", "r", "t", 2, 1)
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7"
 
 
 def env(**ti: Any) -> dict[str, str]:
-    return job_context(IDENTITY, {"ti": SimpleNamespace(**ti)}).env()
+    return context_env(IDENTITY, {"ti": SimpleNamespace(**ti)})
 
 
 def test_the_logical_date_is_known_where_the_run_has_one() -> None:
     at = datetime(2026, 1, 2, tzinfo=UTC)
 
-    assert job_context(IDENTITY, {"logical_date": at}).env()["AIRFLOW_CTX_LOGICAL_DATE"] == "2026-01-02T00:00:00+00:00"
-    assert "AIRFLOW_CTX_LOGICAL_DATE" not in job_context(IDENTITY, {"logical_date": None}).env()
+    assert context_env(IDENTITY, {"logical_date": at})["AIRFLOW_CTX_LOGICAL_DATE"] == "2026-01-02T00:00:00+00:00"
+    assert "AIRFLOW_CTX_LOGICAL_DATE" not in context_env(IDENTITY, {"logical_date": None})
 
 
 def test_a_trace_that_is_recorded_goes_on_in_the_job() -> None:
@@ -33,6 +33,7 @@ def test_a_trace_that_is_recorded_goes_on_in_the_job() -> None:
     found = env(context_carrier=carrier)
 
     assert (found["TRACEPARENT"], found["TRACESTATE"]) == (f"{TRACE}-01", "a=b")
+    assert "TRACESTATE" not in env(context_carrier={**carrier, "tracestate": ""})
     assert "secret" not in str(found)
 
 
@@ -66,7 +67,7 @@ def test_lineage_knows_the_task_as_the_parent_of_the_job(
 
 
 def test_without_a_task_only_the_identity_is_known() -> None:
-    assert job_context(IDENTITY, {}).env() == {
+    assert context_env(IDENTITY, {}) == {
         "AIRFLOW_CTX_DAG_ID": "d",
         "AIRFLOW_CTX_DAG_RUN_ID": "r",
         "AIRFLOW_CTX_TASK_ID": "t",
