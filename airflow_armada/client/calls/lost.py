@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from airflow_armada.api import job_pb2, submit_pb2
@@ -68,12 +68,21 @@ def _look(
         if not states:
             continue
         details = yield from conversation(get_job_details_call(states, expand_job_spec=True), policy, clock)
-        copies = sorted(_of(item, details), key=lambda job_id: (states[job_id] == JobState.CANCELLED.value, job_id))
+        copies = {job_id: JobState(states[job_id]) for job_id in _of(item, details)}
         if copies:
-            found[item.client_id] = copies[0]
-            alive = [job_id for job_id in copies[1:] if not JobState(states[job_id]).is_terminal()]
-            yield from _cancel(request, alive, policy, clock)
+            found[item.client_id], surplus = one_to_keep(copies)
+            yield from _cancel(request, surplus, policy, clock)
     return found
+
+
+def one_to_keep(jobs: Mapping[str, JobState]) -> tuple[str, list[str]]:
+    """Choose among several jobs of one submission, as everybody does who looks for them.
+
+    :param jobs: their states by their ids
+    :return: the oldest that nobody has cancelled, and those of the others that have not ended
+    """
+    kept, *others = sorted(jobs, key=lambda job_id: (jobs[job_id] is JobState.CANCELLED, job_id))
+    return kept, [job_id for job_id in others if not jobs[job_id].is_terminal()]
 
 
 def _of(item: Item, details: job_pb2.JobDetailsResponse) -> Iterator[str]:

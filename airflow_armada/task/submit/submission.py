@@ -102,14 +102,13 @@ class Submission:
         :param jobs: its jobs with their states.
         :return: the oldest that was not cancelled.
         """
-        from airflow_armada.client.typings import JobState
+        from airflow_armada.client.calls.lost import one_to_keep
 
-        wanted = [job_id for job_id in sorted(jobs) if jobs[job_id] is not JobState.CANCELLED] or sorted(jobs)
-        for job_id in wanted[1:]:
-            if not jobs[job_id].is_terminal():
-                log.warning("Armada made more than one job of this try; cancelling %s", job_id)
-                self.cancel(record.job._replace(job_id=job_id), SURPLUS)
-        return wanted[0]
+        kept, surplus = one_to_keep(jobs)
+        for job_id in surplus:
+            log.warning("Armada made more than one job of this try; cancelling %s", job_id)
+            self.cancel(record.job._replace(job_id=job_id), SURPLUS)
+        return kept
 
     def cancel(self, job: JobRef, reason: str) -> None:
         """Cancel a job that is not this try's."""
