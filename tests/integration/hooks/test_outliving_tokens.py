@@ -20,7 +20,7 @@ from tests.support.airflow_stack import armada_connection
 from tests.support.guarded_site import ALLOWED
 from tests.support.token_exchange import TokenExchange, token_exchange
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 MODES = ("deferred", "blocking")
 LIFETIME = 2

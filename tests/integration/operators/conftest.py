@@ -30,7 +30,7 @@ from airflow_armada.standalone.config import Config, Provided
 from airflow_armada.standalone.server import StandaloneArmada
 from tests.support.airflow_stack import armada_connection
 
-RUN_SECONDS = 150.0
+RUN_SECONDS = 540.0
 EXAMPLES = Path(__file__).resolve().parents[3] / "example_dags"
 SECRET = "s3cret-t0ken"
 LOOKOUT = "http://lookout.example"

@@ -12,7 +12,7 @@ from airflow_armada.client.client import ArmadaClient
 from tests.integration.operators.conftest import Finished, InlineAirflow
 from tests.support.components import free_port, wait_until
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 both_modes = pytest.mark.parametrize("deferrable", [True, False], ids=["deferred", "blocking"])
 
 THREE = """

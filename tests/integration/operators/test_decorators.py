@@ -6,7 +6,7 @@ import pytest
 
 from tests.integration.operators.conftest import InlineAirflow
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 both_modes = pytest.mark.parametrize("deferrable", [True, False], ids=["deferred", "blocking"])
 
 

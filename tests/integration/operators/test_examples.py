@@ -9,7 +9,7 @@ import pytest
 from airflow_armada.client.client import ArmadaClient
 from tests.integration.operators.conftest import Finished, InlineAirflow
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 README = Path(__file__).resolve().parents[3] / "README.md"
 
 FORMS = {

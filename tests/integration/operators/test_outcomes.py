@@ -12,7 +12,7 @@ from airflow_armada.standalone.server import StandaloneArmada
 from tests.integration.operators.conftest import LOOKOUT, InlineAirflow
 from tests.support.components import wait_until
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 both_modes = pytest.mark.parametrize("deferrable", [True, False], ids=["deferred", "blocking"])
 
 

@@ -14,7 +14,7 @@ from airflow_armada.standalone.server import StandaloneArmada
 from tests.integration.operators.conftest import InlineAirflow
 from tests.support.components import wait_until
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 both_modes = pytest.mark.parametrize("deferrable", [True, False], ids=["deferred", "blocking"])
 SUBMIT = "/api.Submit/SubmitJobs"
 

@@ -11,7 +11,7 @@ from airflow_armada.standalone.server import StandaloneArmada
 from tests.integration.operators.conftest import InlineAirflow
 from tests.integration.standalone.api import mounts_work
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 both_modes = pytest.mark.parametrize("deferrable", [True, False], ids=["deferred", "blocking"])
 
 

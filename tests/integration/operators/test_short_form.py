@@ -7,7 +7,7 @@ import pytest
 from airflow_armada.client.client import ArmadaClient
 from tests.integration.operators.conftest import InlineAirflow
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 
 def test_arguments_reach_the_pod_also_when_they_are_templates(airflow: InlineAirflow, client: ArmadaClient) -> None:

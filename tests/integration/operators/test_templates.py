@@ -6,7 +6,7 @@ import pytest
 
 from tests.integration.operators.conftest import InlineAirflow
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 
 def test_templates_are_rendered_in_models_and_messages_too(airflow: InlineAirflow) -> None:
