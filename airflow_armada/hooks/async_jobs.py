@@ -22,7 +22,7 @@ from airflow_armada.hooks.async_submit import cancel_all, find, submit
 from airflow_armada.hooks.site_rules import site_rules
 from airflow_armada.tries.attempt import Attempt
 from airflow_armada.tries.identity import JobIdentity, default_job_set_id
-from airflow_armada.tries.task_facts import job_context
+from airflow_armada.tries.task_facts import context_env
 from airflow_armada.wait.cancel import OVERDUE, STOPPED_WAITING
 from airflow_armada.wait.event import infrastructure_end
 from airflow_armada.wait.following import result_collector, wait_for_job
@@ -206,7 +206,7 @@ class _Job:
                     external_job_uri=identity.external_job_uri,
                     identity_labels=identity.labels(),
                     identity_annotations=identity.annotations(),
-                    context_env=job_context(identity, self._context).env() | nonce,
+                    context_env=context_env(identity, self._context) | nonce,
                 )
             )
         except ValueError as error:
