@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import re
 import signal
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
-from airflow_armada._compat import AirflowException, AirflowFailException, AirflowTaskTimeout
+from airflow_armada._compat import AirflowException, AirflowFailException, AirflowNotFoundException, AirflowTaskTimeout
+from airflow_armada.client.failure import SettingsError
 from airflow_armada.client.foreign_text import bounded
 from airflow_armada.client.patience import Kind, kind_of
 from airflow_armada.follow.state.outcome import Outcome
@@ -214,6 +215,22 @@ def job_error(
     """
     message = describe(outcome, job_url=job_url, last_lines=last_lines, memory_limits=memory_limits)
     return _exception_class(outcome)(message, outcome.to_dict())
+
+
+@contextmanager
+def refused_without_settings(conn_id: str) -> Iterator[None]:
+    """
+    Refuse a task whose connection cannot be used as it is, because it cannot succeed.
+
+    :param conn_id: the connection that is read in the block.
+    :raises ArmadaRefused: when there is no such connection, or its values cannot be right.
+    """
+    try:
+        yield
+    except SettingsError as error:
+        raise ArmadaRefused(str(error)) from None
+    except AirflowNotFoundException:
+        raise ArmadaRefused(f"there is no Airflow connection {conn_id!r}; create one of type armada") from None
 
 
 def may_have_happened(error: Exception) -> bool:

@@ -309,12 +309,7 @@ def settings_for_task(hook: ArmadaHook) -> SiteSettings:
     :return: the settings of the site.
     :raises ArmadaRefused: when the connection cannot work as it is.
     """
-    from airflow_armada.exceptions import ArmadaRefused
+    from airflow_armada.exceptions import refused_without_settings
 
-    try:
+    with refused_without_settings(hook.armada_conn_id):
         return hook.settings()
-    except SettingsError as error:
-        raise ArmadaRefused(str(error)) from None
-    except AirflowNotFoundException:
-        text = f"there is no Airflow connection {hook.armada_conn_id!r}; create one of type armada"
-        raise ArmadaRefused(text) from None

@@ -13,22 +13,21 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
-from airflow_armada._compat import AirflowNotFoundException
 from airflow_armada._detached import run_detached
-from airflow_armada.client.failure import SettingsError
 from airflow_armada.client.job_ref import JobRef
-from airflow_armada.exceptions import ArmadaRefused, job_error
+from airflow_armada.exceptions import ArmadaRefused, job_error, refused_without_settings
 from airflow_armada.hooks.async_submit import cancel_all, find, submit
 from airflow_armada.hooks.site_rules import site_rules
 from airflow_armada.tries.attempt import Attempt
 from airflow_armada.tries.identity import JobIdentity, default_job_set_id
-from airflow_armada.tries.task_facts import context_env
+from airflow_armada.tries.task_facts import identity_arguments
 from airflow_armada.wait.cancel import OVERDUE, STOPPED_WAITING
 from airflow_armada.wait.event import infrastructure_end
 from airflow_armada.wait.following import result_collector, wait_for_job
 from airflow_armada.wait.job_lines import JobLines
 from airflow_armada.wait.job_wait import JobWait
 from airflow_armada.wait.metrics import count_end
+from airflow_armada.wait.patience import BEFORE_RESUBMISSIONS
 from airflow_armada.wait.result import check_log_service, result_of
 from airflow_armada.wait.shared_loop import SHARED
 from airflow_armada.wait.worker_loop import show_rest_of_log
@@ -40,8 +39,6 @@ if TYPE_CHECKING:
     from airflow_armada.jobs.build import JobRequest
     from airflow_armada.jobs.results import ResultCollector
 
-_FIRST_PAUSE = 1.0  # s before a job that was preempted is submitted again; doubled each time
-_LONGEST_PAUSE = 30.0
 _EARLIER_TRIES = 20  # whose jobs are looked for
 _LEFT = "left by an earlier try of the task"
 _NOT_GIVEN = frozenset(
@@ -189,26 +186,16 @@ class _Job:
             if end not in self._options.resubmit_on or spent >= self._options.preemption_retries:
                 return await self._conclude(wait, outcome, collector, lines)
             log.warning("Armada job %s was %s; submitting it again", wait.job_id, end.replace("_", " "))
-            await asyncio.sleep(min(_FIRST_PAUSE * 2**spent, _LONGEST_PAUSE))
+            await asyncio.sleep(BEFORE_RESUBMISSIONS.pause(spent))
             spent += 1
 
     def _build(self, identity: JobIdentity) -> JobRequest:
         from airflow_armada.jobs.build import build_request, gather_gang_again
         from airflow_armada.jobs.job_spec import JobSpec
-        from airflow_armada.jobs.results import NONCE_VARIABLE
 
-        nonce = {NONCE_VARIABLE: identity.result_nonce} if self._options.get_result else {}
+        told = identity_arguments(identity, self._context, get_result=self._options.get_result)
         try:
-            request = build_request(
-                JobSpec(
-                    **self._arguments,
-                    client_id=identity.client_id,
-                    external_job_uri=identity.external_job_uri,
-                    identity_labels=identity.labels(),
-                    identity_annotations=identity.annotations(),
-                    context_env=context_env(identity, self._context) | nonce,
-                )
-            )
+            request = build_request(JobSpec(**self._arguments, **told))
         except ValueError as error:
             raise ArmadaRefused(str(error)) from None
         gather_gang_again(request.item, identity.resubmission)
@@ -233,13 +220,8 @@ class _Job:
         return JobRef(queue, job_set_id, "")
 
     async def _settings(self) -> SiteSettings:
-        try:
+        with refused_without_settings(self._connection.armada_conn_id):
             return await self._connection.asettings()
-        except SettingsError as error:
-            raise ArmadaRefused(str(error)) from None
-        except AirflowNotFoundException:
-            text = f"there is no Airflow connection {self._connection.armada_conn_id!r}; create one of type armada"
-            raise ArmadaRefused(text) from None
 
     async def _current_settings(self) -> SiteSettings:
         """Give the settings as they are now, or as they could last be read."""

@@ -11,16 +11,14 @@ from typing import TYPE_CHECKING
 from airflow_armada._detached import run_detached, start_detached
 from airflow_armada.client.failure import ArmadaError
 from airflow_armada.client.job_ref import JobRef
-from airflow_armada.client.patience import Patience, retry_async
+from airflow_armada.client.patience import retry_async
 from airflow_armada.exceptions import ArmadaRefused, call_error, may_have_happened
 from airflow_armada.wait.cancel import ON_WORKER, STOPPED_WAITING, cancel_async
+from airflow_armada.wait.patience import FOR_CALLS
 
 if TYPE_CHECKING:
     from airflow_armada.api import submit_pb2
     from airflow_armada.client.settings import SiteSettings
-
-PATIENCE = Patience(outage=600.0, error=60.0, first=0.5, most=5.0)
-"""As for every call that a task waits for."""
 
 Settings = Callable[[], Awaitable["SiteSettings"]]
 
@@ -76,17 +74,15 @@ async def find(place: JobRef, external_job_uri: str, settings: Settings) -> list
     :return: those that have not ended; none where the server does not answer such questions.
     """
     from airflow_armada.client.asyncio_client import ArmadaAsyncIOClient
-    from airflow_armada.client.channel import open_aio_channel
     from airflow_armada.client.typings import JobState
 
     async def ask() -> dict[str, int]:
-        async with open_aio_channel(await settings()) as channel:
-            client = ArmadaAsyncIOClient(channel)
+        async with ArmadaAsyncIOClient.open(await settings(), retry_timeout=0) as client:
             answer = await client.get_job_status_by_external_job_uri(place.queue, place.job_set_id, external_job_uri)
         return dict(answer.job_states)
 
     try:
-        states = await retry_async(ask, PATIENCE)
+        states = await retry_async(ask, FOR_CALLS)
     except ArmadaError as error:
         log.warning("Cannot look for jobs that may be left of %s: %s", external_job_uri, error)
         return []
@@ -110,7 +106,7 @@ class _Submission:
             log.warning("Could not %s, trying again: %s", what, error)
 
         try:
-            return await retry_async(self._attempt, PATIENCE, told=told, sleep=self._pause)
+            return await retry_async(self._attempt, FOR_CALLS, told=told, sleep=self._pause)
         except ArmadaError as error:
             self._in_doubt = self._in_doubt or may_have_happened(error)
             raise call_error(error, what) from error
@@ -127,13 +123,11 @@ class _Submission:
 
     async def _attempt(self) -> str:
         from airflow_armada.client.asyncio_client import ArmadaAsyncIOClient
-        from airflow_armada.client.channel import open_aio_channel
 
         if self._unwanted.is_set():
             raise ArmadaRefused("nobody waits for the job any more")
-        site, (queue, job_set_id, _) = await self._settings(), self._place
-        async with open_aio_channel(site) as channel:
-            client = ArmadaAsyncIOClient(channel, call_timeout=site.call_timeout, command_timeout=site.command_timeout)
+        queue, job_set_id, _ = self._place
+        async with ArmadaAsyncIOClient.open(await self._settings()) as client:
             answer = (await client.submit_jobs(queue, job_set_id, [self._item])).job_response_items[0]
         if answer.error or not answer.job_id:
             raise ArmadaRefused(f"Armada refused the job: {answer.error or 'it gave no job id'}")

@@ -18,7 +18,6 @@ from airflow_armada._compat import (
     TaskDeferred,
     event_hold,
 )
-from airflow_armada.client.patience import Patience
 from airflow_armada.client.timestamps import moment
 from airflow_armada.exceptions import ArmadaJobKept, ArmadaUnavailable, job_error
 from airflow_armada.follow.state.outcome import Outcome
@@ -40,6 +39,7 @@ from airflow_armada.wait.event import infrastructure_end
 from airflow_armada.wait.following import result_collector
 from airflow_armada.wait.job_wait import JobWait
 from airflow_armada.wait.metrics import count_end
+from airflow_armada.wait.patience import BEFORE_RESUBMISSIONS
 from airflow_armada.wait.result import is_gone, result_of, without_traceback
 
 if TYPE_CHECKING:
@@ -51,7 +51,6 @@ if TYPE_CHECKING:
     from airflow_armada.task.submit.takeover import Takeover
     from airflow_armada.wait.worker_loop import WorkerLoop
 
-_RESUBMISSIONS = Patience(first=1.0, most=30.0)
 _AFTER_ALARM = 0.5  # s
 _LAST_WORDS = 30.0  # s; what is left of the log is read meanwhile
 _MAX_ERRORS = 3
@@ -303,7 +302,7 @@ class Segment:
     def _reason_to_resubmit(self, wait: JobWait, outcome: Outcome) -> str:
         end = infrastructure_end(outcome)
         if end in wait.resubmit_on:
-            if wait.deadline is None or time.time() + _RESUBMISSIONS.pause(wait.spent) < wait.deadline:
+            if wait.deadline is None or time.time() + BEFORE_RESUBMISSIONS.pause(wait.spent) < wait.deadline:
                 return _RESUBMIT_REASONS[end]
             log.warning("execution_timeout leaves no time to submit Armada job %s again", wait.job_id)
         if outcome.status == "succeeded":
@@ -346,7 +345,7 @@ class Segment:
             from airflow_armada.wait.task_log import write_again
 
             write_again(records)
-        self._kill.wait(_RESUBMISSIONS.pause(max(spent - 1, 0)))
+        self._kill.wait(BEFORE_RESUBMISSIONS.pause(max(spent - 1, 0)))
         self._stop_if_killed(wait)
         identity = self._attempt.identity(number)
         target = make_target(self._arguments, identity, self._settings(self._arguments.armada_conn_id))

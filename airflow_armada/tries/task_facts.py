@@ -19,6 +19,27 @@ _TRACE_KEYS = ("traceparent", "tracestate")
 _SAMPLED = 0x01  # of the flags that end a W3C trace parent
 
 
+def identity_arguments(identity: JobIdentity, context: Mapping[str, Any], *, get_result: bool) -> dict[str, Any]:
+    """
+    Give those arguments of a :class:`~airflow_armada.jobs.job_spec.JobSpec` that no author gives.
+
+    :param identity: identity of the job.
+    :param context: Airflow's context; may be empty.
+    :param get_result: whether the job prints a result, whose lines a nonce tells from others.
+    :return: arguments by name.
+    """
+    from airflow_armada.jobs.results import NONCE_VARIABLE
+
+    nonce = {NONCE_VARIABLE: identity.result_nonce} if get_result else {}
+    return {
+        "client_id": identity.client_id,
+        "external_job_uri": identity.external_job_uri,
+        "identity_labels": identity.labels(),
+        "identity_annotations": identity.annotations(),
+        "context_env": context_env(identity, context) | nonce,
+    }
+
+
 def context_env(identity: JobIdentity, context: Mapping[str, Any]) -> dict[str, str]:
     """
     Collect what the job's environment may tell; what Airflow sets for its own tasks has Airflow's names.

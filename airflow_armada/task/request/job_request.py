@@ -11,7 +11,7 @@ from airflow_armada.exceptions import ArmadaRefused
 from airflow_armada.hooks.site_rules import site_rules
 from airflow_armada.task.arguments.declared import JOB_ARGUMENTS
 from airflow_armada.tries.identity import default_job_set_id
-from airflow_armada.tries.task_facts import context_env
+from airflow_armada.tries.task_facts import identity_arguments
 
 if TYPE_CHECKING:
     from airflow_armada.api import submit_pb2
@@ -72,11 +72,7 @@ def build_request(operator: TaskArguments, identity: JobIdentity, context: Mappi
         request = build_request(
             JobSpec(
                 **arguments,
-                client_id=identity.client_id,
-                external_job_uri=identity.external_job_uri,
-                identity_labels=identity.labels(),
-                identity_annotations=identity.annotations(),
-                context_env=_context_env(operator, identity, context or {}),
+                **identity_arguments(identity, context or {}, get_result=bool(operator.get_result)),
                 defaults=operator.job_defaults,
             )
         )
@@ -84,13 +80,6 @@ def build_request(operator: TaskArguments, identity: JobIdentity, context: Mappi
         raise ArmadaRefused(f"{error}") from None
     gather_gang_again(request.item, identity.resubmission)
     return request
-
-
-def _context_env(operator: TaskArguments, identity: JobIdentity, context: Mapping[str, Any]) -> dict[str, str]:
-    from airflow_armada.jobs.results import NONCE_VARIABLE
-
-    nonce = {NONCE_VARIABLE: identity.result_nonce} if operator.get_result else {}
-    return context_env(identity, context) | nonce
 
 
 def prepare(operator: TaskArguments, identity: JobIdentity, defaults: JobDefaults) -> Prepared:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 from airflow_armada.client.foreign_text import storable
 from airflow_armada.client.job_ref import created_at
-from airflow_armada.client.patience import Kind, Patience, kind_of, retry
+from airflow_armada.client.patience import Kind, kind_of, retry
 from airflow_armada.exceptions import call_error
+from airflow_armada.wait.patience import FOR_CALLS
 
 if TYPE_CHECKING:
     from airflow_armada.client.client import ArmadaClient
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
     from airflow_armada.task.submit.record import JobRecord
 
 T = TypeVar("T")
-
-PATIENCE = Patience(outage=600.0, error=60.0, first=0.5, most=5.0)
-"""For every call that a task waits for: Armada may be away for ten minutes, and answer with errors for one."""
 
 STALE = 600.0
 """s by which a job may seem older than its try before it is taken for somebody else's."""
@@ -136,7 +134,7 @@ class Lookup:
             log.debug("Could not %s, trying again: %s", what, error)
 
         try:
-            return retry(ask, PATIENCE, told=told, sleep=self.wait)
+            return retry(ask, FOR_CALLS, told=told, sleep=self.wait)
         except ArmadaError as error:
             if isinstance(error, ArmadaRpcError) and kind_of(error) is Kind.FINAL:
                 raise

@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING
 from airflow_armada._compat import AirflowException
 from airflow_armada.client.patience import Kind, Patience, Trouble, retry
 from airflow_armada.exceptions import ArmadaRefused, ArmadaUnavailable, call_error, may_have_happened
-from airflow_armada.task.submit.lookup import PATIENCE, Lookup
+from airflow_armada.task.submit.lookup import Lookup
 from airflow_armada.task.uninterrupted import begin
 from airflow_armada.wait.cancel import SURPLUS, cancel
+from airflow_armada.wait.patience import FOR_CALLS
 
 if TYPE_CHECKING:
     from airflow_armada.api import submit_pb2
@@ -112,7 +113,7 @@ class Submission:
 
     def cancel(self, job: JobRef, reason: str) -> None:
         """Cancel a job that is not this try's."""
-        cancel(job, self._settings, reason, PATIENCE, self._kill.wait)
+        cancel(job, self._settings, reason, FOR_CALLS, self._kill.wait)
 
     def outcome(self, seconds: float) -> list[JobRef]:
         """
@@ -154,7 +155,7 @@ class Submission:
         from airflow_armada.client.typings import JobState
 
         what, said = f"submit the job to queue {record.job.queue!r}", ""
-        trouble = Trouble(PATIENCE)
+        trouble = Trouble(FOR_CALLS)
         log.info("Submitting a job to queue %s", record.job.queue)
         while True:
             if self._kill.came:

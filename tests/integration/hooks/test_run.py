@@ -80,6 +80,11 @@ async def until_running(armada: StandaloneArmada) -> None:
     await asyncio.to_thread(wait_until, lambda: JobState.RUNNING.value in states(armada), "the job to run", 120)
 
 
+async def until_states(armada: StandaloneArmada, expected: list[int]) -> None:
+    """A cancel takes effect a moment after Armada has taken it."""
+    await asyncio.to_thread(wait_until, lambda: states(armada) == sorted(expected), f"the states {expected}", 60)
+
+
 async def until_ended(armada: StandaloneArmada) -> None:
     await asyncio.to_thread(wait_until, lambda: set(states(armada)) <= ENDED, "the jobs to end", 120)
 
@@ -164,7 +169,7 @@ async def test_a_call_that_is_cancelled_cancels_its_job(armada: StandaloneArmada
     with pytest.raises(asyncio.CancelledError):
         await task
 
-    assert states(armada) == [JobState.CANCELLED.value]
+    await until_states(armada, [JobState.CANCELLED.value])
 
 
 async def test_a_job_that_fails_in_a_task_group_cancels_its_siblings(armada: StandaloneArmada, context: Any) -> None:
@@ -178,14 +183,14 @@ async def test_a_job_that_fails_in_a_task_group_cancels_its_siblings(armada: Sta
         await fan_out()
 
     assert [type(error) for error in failed.value.exceptions] == [ArmadaJobFailed]
-    assert states(armada) == sorted([JobState.CANCELLED.value, JobState.FAILED.value])
+    await until_states(armada, [JobState.CANCELLED.value, JobState.FAILED.value])
 
 
 async def test_a_time_limit_cancels_the_job(armada: StandaloneArmada, context: Any) -> None:
     with pytest.raises(ArmadaJobTimedOut):
         await sh("sleep 600", execution_timeout=3)
 
-    assert states(armada) == [JobState.CANCELLED.value]
+    await until_states(armada, [JobState.CANCELLED.value])
 
 
 async def test_a_job_that_waits_too_long_for_its_start_is_cancelled(armada: StandaloneArmada, context: Any) -> None:
@@ -197,7 +202,7 @@ async def test_a_job_that_waits_too_long_for_its_start_is_cancelled(armada: Stan
 
     blocking.cancel()
     await asyncio.gather(blocking, return_exceptions=True)
-    assert states(armada) == [JobState.CANCELLED.value] * 2
+    await until_states(armada, [JobState.CANCELLED.value] * 2)
 
 
 @pytest.mark.parametrize("retries", [0, 1])
@@ -241,7 +246,7 @@ async def test_a_call_that_is_cancelled_before_its_submission_is_answered_leaves
     with pytest.raises(asyncio.CancelledError):
         await task
 
-    assert states(armada) == [JobState.CANCELLED.value]
+    await until_states(armada, [JobState.CANCELLED.value])
 
 
 async def test_a_retry_cancels_what_the_try_before_has_left(armada: StandaloneArmada, context: Any) -> None:
@@ -267,7 +272,7 @@ async def test_a_kill_of_the_task_cancels_the_job_and_is_told_to_the_task(
     context["ti"].task.on_kill()  # as Airflow's handler of SIGTERM does
 
     await until_ended(armada)
-    assert states(armada) == [JobState.CANCELLED.value]
+    await until_states(armada, [JobState.CANCELLED.value])
     assert context["ti"].task.heard == 1
     with pytest.raises(Exception, match="The task was killed"):
         await task
@@ -294,4 +299,5 @@ def test_a_job_that_nobody_waits_for_any_more_ends_with_the_process(armada: Stan
     done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=False)
 
     assert "ArmadaJobFailed" in done.stderr
-    assert states(armada) == sorted([JobState.CANCELLED.value, JobState.FAILED.value])
+    expected = sorted([JobState.CANCELLED.value, JobState.FAILED.value])
+    wait_until(lambda: states(armada) == expected, "the cancel to take effect", 60)

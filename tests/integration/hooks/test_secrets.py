@@ -52,7 +52,7 @@ JOB = 'sh("{kind}_{name}", "{script}", armada_conn_id="{connection}_{kind}", def
 FAILING = ("token_command", "basic", "oidc_client_credentials", "oidc_login")
 REFUSED = ("basic", "oidc_client_credentials", "oidc_password", "oidc_login", "oidc_kubernetes")
 """The command line below has all that the server refuses."""
-IMPATIENT = {"airflow_armada.task.submit.lookup:PATIENCE": {"error": 3.0}}
+IMPATIENT = {"airflow_armada.wait.patience:FOR_CALLS": {"error": 3.0}}
 """A wrong password is asked about again, usually for a minute."""
 
 

@@ -49,7 +49,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let what is waited out for minutes be waited out for a moment."""
     from airflow_armada.client.patience import Patience
 
-    monkeypatch.setattr(lookups, "PATIENCE", Patience(outage=1.0, error=1.0, first=0.1, most=0.1))
+    monkeypatch.setattr(lookups, "FOR_CALLS", Patience(outage=1.0, error=1.0, first=0.1, most=0.1))
 
 
 @pytest.mark.usefixtures("impatient")
