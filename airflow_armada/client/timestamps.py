@@ -48,4 +48,7 @@ def nanoseconds(text: str) -> int:
 def moment(text: str) -> datetime | None:
     """Return an RFC 3339 time, of whose fraction microseconds remain; None for what is no such time."""
     nanos = nanoseconds(text)
-    return _EPOCH + timedelta(microseconds=nanos // 1000) if nanos else None
+    try:
+        return _EPOCH + timedelta(microseconds=nanos // 1000) if nanos else None
+    except OverflowError:  # its zone carries it out of the years that there are
+        return None

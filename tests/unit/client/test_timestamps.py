@@ -48,6 +48,8 @@ def test_a_wire_time_that_nobody_can_have_meant_is_none(seconds: int, nanos: int
         ("2026-01-31T12:00:00Z", datetime(2026, 1, 31, 12, tzinfo=UTC)),
         ("2026-01-31T13:00:00.123456789+01:00", datetime(2026, 1, 31, 12, 0, 0, 123456, UTC)),
         ("2026-01-31T12:00:00", None),
+        ("9999-12-31T23:59:59-23:59", None),
+        ("0001-01-01T00:00:00+23:59", None),
         ("soon", None),
         ("", None),
     ],

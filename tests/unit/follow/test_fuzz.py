@@ -17,7 +17,7 @@ from airflow_armada.api import event_pb2, job_pb2
 from airflow_armada.api.decode import decode
 from airflow_armada.client.foreign_text import storable
 from airflow_armada.client.job_ref import JobRef, created_at
-from airflow_armada.client.timestamps import nanoseconds, rfc3339
+from airflow_armada.client.timestamps import moment, nanoseconds, rfc3339
 from airflow_armada.exceptions import job_error
 from airflow_armada.follow.followed_job import FollowedJob
 from airflow_armada.follow.state import job_details
@@ -27,7 +27,6 @@ from airflow_armada.follow.state.progress import NEW, JobProgress
 from airflow_armada.follow.state.texts import addresses_text, phase_text
 from airflow_armada.follow.stream.slim_events import SlimEvent, time_of
 from airflow_armada.standalone.store.message_id import parse_message_id
-from airflow_armada.wait.task_log import _parse
 from tests.support.messages import messages
 
 JOB = FollowedJob(JobRef("q", "s", "j"), 0.0)
@@ -104,7 +103,7 @@ def test_fuzz_any_time_is_a_time_or_none(text: str, seconds: int, nanos: int) ->
     from airflow_armada.api import timestamp_pb2
 
     assert isinstance(nanoseconds(text), int)
-    read = _parse(text)
+    read = moment(text)
     assert read is None or read.tzinfo is not None
     written = rfc3339(timestamp_pb2.Timestamp(seconds=seconds, nanos=nanos))
     assert not written or nanoseconds(written) == seconds * 10**9 + nanos // 1000 * 1000
