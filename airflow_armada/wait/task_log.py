@@ -6,15 +6,15 @@ import asyncio
 import contextvars
 from collections import deque
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from airflow_armada import _metrics
 from airflow_armada.client.timestamps import moment
 from airflow_armada.wait.log_pipe import unread, until_read
+from airflow_armada.wait.log_writer import LogWriter
 
 JOB_LOGGER = "armada.job"
 POD_LOGGER = "armada.pod"
@@ -61,9 +61,9 @@ class LogRecord:
 
 
 @cache
-def _writer() -> ThreadPoolExecutor:
-    """Give the thread that writes: a full log pipe then stalls neither the event loop nor other threads' work."""
-    return ThreadPoolExecutor(max_workers=1, thread_name_prefix="armada-log")
+def _writer() -> LogWriter:
+    """Give what writes for all tasks of the process."""
+    return LogWriter()
 
 
 def _write_all(records: Sequence[LogRecord]) -> None:
@@ -137,8 +137,7 @@ class TaskLogReporter:
         async with self._writing:
             batch, self._pending = self._pending, []
             if batch:
-                loop = asyncio.get_running_loop()
-                await loop.run_in_executor(_writer(), self._context.run, _write_all, batch)
+                await _writer().write(len(batch), partial(self._context.run, _write_all, batch))
 
     async def not_read(self, bound: float) -> dict[str, list[Any]]:
         """

@@ -6,7 +6,6 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from concurrent.futures import Executor, Future
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from fractions import Fraction
 from types import SimpleNamespace
@@ -200,13 +199,11 @@ def _wait_for_kill(kill: Kill, seconds: float) -> bool:
     return blocking.hold(wait())
 
 
-class _Inline(Executor):
+class _Inline:
     """Writes at once: nothing waits for a log in this world."""
 
-    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
-        future: Future[Any] = Future()
-        future.set_result(fn(*args, **kwargs))
-        return future
+    async def write(self, _lines: int, work: Callable[[], None]) -> None:
+        work()
 
 
 class _DaemonThread:
