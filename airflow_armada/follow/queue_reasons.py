@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from typing import Any, NamedTuple, Protocol
 
 from airflow_armada.follow import background
 from airflow_armada.follow.followed_job import FollowedJob
 from airflow_armada.follow.log.budget import TokenBucket
-from airflow_armada.follow.state.queue_reason import queue_reason
+from airflow_armada.follow.state.queue_reason import is_answer, queue_reason
 
 logger = logging.getLogger(__name__)
 
@@ -26,6 +26,8 @@ class Calls(Protocol):
     """The part of ``ArmadaAsyncIOClient`` that tells why a job is queued."""
 
     async def get_job_report(self, job_id: str) -> str: ...
+
+    async def get_annotations(self, job_id: str) -> Mapping[str, str]: ...
 
     async def get_queue_report(self, queue: str) -> str: ...
 
@@ -56,8 +58,14 @@ class QueueReasons:
         """
         queue = await self._queue(job.ref.queue)
         report = "" if queue.cordoned else await self._job_report(job.job_id)
+        asked = report and not is_answer(report)
         return queue_reason(
-            job.job_id, job.ref.queue, cordoned=queue.cordoned, job_report=report, queue_report=queue.report
+            job.job_id,
+            job.ref.queue,
+            cordoned=queue.cordoned,
+            job_report=report,
+            queue_report=queue.report,
+            annotations=await _answer(self._calls.get_annotations(job.job_id)) or {} if asked else {},
         )
 
     async def close(self) -> None:

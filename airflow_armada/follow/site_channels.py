@@ -38,6 +38,11 @@ class SiteCalls:
         """See :meth:`ArmadaAsyncIOClient.get_job_details`."""
         return await self._client.get_job_details(job_ids)
 
+    async def get_annotations(self, job_id: str) -> dict[str, str]:
+        """Ask for the annotations that a job was submitted with."""
+        answer = await self._client.get_job_details([job_id], expand_job_spec=True, expand_job_run=False)
+        return dict(answer.job_details[job_id].job_spec.annotations) if job_id in answer.job_details else {}
+
     async def get_job_errors(self, job_ids: Any) -> Any:
         """See :meth:`ArmadaAsyncIOClient.get_job_errors`."""
         return await self._client.get_job_errors(job_ids)

@@ -8,6 +8,10 @@ Source of the reasons: ``internal/scheduler/scheduling/constraints`` of Armada.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from airflow_armada.api.annotations import GANG_CARDINALITY, GANG_ID
 from airflow_armada.client.foreign_text import bounded
 from airflow_armada.follow.state.reports import counted, node_problems, pools, rows
 
@@ -31,7 +35,20 @@ _PARTLY = {
 }
 
 
-def queue_reason(job_id: str, queue: str, *, cordoned: bool, job_report: str, queue_report: str) -> str:
+def is_answer(job_report: str) -> bool:
+    """Whether a report on a job says why it waits."""
+    return _of_job(job_report) != ""
+
+
+def queue_reason(
+    job_id: str,
+    queue: str,
+    *,
+    cordoned: bool,
+    job_report: str,
+    queue_report: str,
+    annotations: Mapping[str, str] = MappingProxyType({}),
+) -> str:
     """Say why a job waits.
 
     :param job_id: the job
@@ -39,11 +56,23 @@ def queue_reason(job_id: str, queue: str, *, cordoned: bool, job_report: str, qu
     :param cordoned: whether the queue is known to be cordoned
     :param job_report: the answer of GetJobReport, "" where there was none
     :param queue_report: the answer of GetQueueReport, "" where there was none
+    :param annotations: the job's own, where the report on it is no answer: the scheduler does not say that a gang is
+        incomplete
     :return: what is known, "" when that is nothing
     """
     if cordoned:
         return f"queue {queue} is cordoned: none of its jobs is started until somebody uncordons it"
-    return bounded(_of_job(job_report) or _of_queue(job_id, queue, queue_report), _LONGEST)
+    told = _of_job(job_report) or "; ".join(
+        part for part in (_of_queue(job_id, queue, queue_report), _of_gang(annotations)) if part
+    )
+    return bounded(told, _LONGEST)
+
+
+def _of_gang(annotations: Mapping[str, str]) -> str:
+    size = annotations.get(GANG_CARDINALITY, "")
+    if GANG_ID not in annotations or size in ("", "1"):
+        return ""
+    return f"it is one of a gang of {size}, of which none starts before all have been submitted"
 
 
 def _of_job(report: str) -> str:

@@ -151,6 +151,16 @@ def test_why_a_job_of_a_cordoned_queue_waits(armada: StandaloneArmada) -> None:
     assert why["explanation"].startswith("queue q is cordoned")
 
 
+def test_why_a_job_of_an_incomplete_gang_waits(armada: StandaloneArmada) -> None:
+    gang = '- annotations: {armadaproject.io/gangId: band, armadaproject.io/gangCardinality: "3"}\n  namespace:'
+    job = submitted(armada, SCRIPT.replace("- namespace:", gang))
+
+    why = values(run("why", job, "--json", server=armada))[0]
+
+    assert why["state"] == "QUEUED"
+    assert "one of a gang of 3, of which none starts before all have been submitted" in str(why["explanation"])
+
+
 def test_queues_are_listed(armada: StandaloneArmada) -> None:
     done = run("queues", server=armada)
 

@@ -203,6 +203,16 @@ def test_a_job_that_waits_too_long_in_its_queue_is_cancelled(
     assert _end(client, run.task("work")) == JobState.CANCELLED
 
 
+@both_modes
+def test_a_job_whose_gang_is_incomplete_says_so(airflow: InlineAirflow, deferrable: bool) -> None:
+    gang = f'gang_id="trio-{deferrable}", gang_cardinality=3'
+    run = airflow.run(f'sh("work", "true", queued_timeout=3, {gang}, deferrable={deferrable})')
+
+    ((kind, text),) = run.errors()
+    assert kind == "ArmadaJobQueuedTooLong"
+    assert "it is one of a gang of 3, of which none starts before all have been submitted" in text
+
+
 def test_without_waiting_the_task_ends_with_the_submission(airflow: InlineAirflow) -> None:
     run = airflow.run('sh("work", "sleep 1", wait_for_completion=False)')
 

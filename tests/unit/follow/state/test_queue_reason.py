@@ -114,6 +114,28 @@ def test_a_job_that_the_scheduler_has_not_come_to_is_explained_by_its_queue() ->
     assert why(nothing) == ""
 
 
+GANG = {"armadaproject.io/gangId": "band", "armadaproject.io/gangCardinality": "3"}
+
+
+def waits_for_gang(job_report: str, queue_report: str = "", *, cordoned: bool = False, **annotations: str) -> str:
+    named = {**GANG, **{f"armadaproject.io/{name}": value for name, value in annotations.items()}}
+    return queue_reason(
+        JOB, "dq", cordoned=cordoned, job_report=job_report, queue_report=queue_report, annotations=named
+    )
+
+
+def test_that_a_gang_may_be_incomplete_is_told_where_the_scheduler_tells_nothing_of_the_job() -> None:
+    nothing, gang = recorded("job report unknown"), "it is one of a gang of 3, of which none starts before all"
+
+    assert waits_for_gang(nothing).startswith(gang)
+    assert waits_for_gang(nothing, recorded("queue report missing")).startswith(
+        f"the scheduler has not looked at queue dq yet; {gang}"
+    )
+    assert gang not in waits_for_gang(report("job does not fit on any node"))
+    assert gang not in waits_for_gang(nothing, cordoned=True)
+    assert waits_for_gang(nothing, gangCardinality="1") == ""
+
+
 @given(st.text(max_size=300), st.text(max_size=300))
 def test_fuzz_any_text_is_a_report(job_report: str, queue_report: str) -> None:
     why(job_report, queue_report)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,6 +11,8 @@ from airflow_armada.api import core_v1_pb2
 from airflow_armada.jobs.checks.check import problems
 from airflow_armada.jobs.checks.field_rules import NUMBERS, ONE_OF, REQUIRED, SYNTAX, WORDS
 from airflow_armada.jobs.kubernetes.convert import message_from_dict, pod_spec_from_dict
+from airflow_armada.jobs.kubernetes.scalars import QUANTITY
+from airflow_armada.jobs.kubernetes.schema import is_map, is_repeated
 
 ONE = {"cpu": "1", "memory": "1Gi"}
 HTTP = {"httpGet": {"port": 80}}
@@ -420,3 +423,40 @@ def test_the_right_spelling_is_told() -> None:
     assert found(pod(restartPolicy="never")) == [
         "podSpec.restartPolicy: must be one of Always, OnFailure, Never, got 'never'; write Never"
     ]
+
+
+def quantities(descriptor: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """The ways from a kind of message to all quantities that it can hold."""
+    if descriptor.full_name == QUANTITY:
+        yield path
+        return
+    for field in descriptor.fields:
+        kind = field.message_type
+        if kind is not None and kind.GetOptions().map_entry:
+            kind = kind.fields_by_name["value"].message_type
+        if kind is not None and descriptor.name != "EphemeralContainer":
+            yield from quantities(kind, (*path, field.name))
+
+
+def put(message: Any, path: tuple[str, ...], text: str) -> None:
+    """Set a quantity, with all that is around it."""
+    for name in path:
+        field = message.DESCRIPTOR.fields_by_name[name]
+        if is_map(field):
+            message = getattr(message, name)["cpu"]
+        elif is_repeated(field):
+            parts = getattr(message, name)
+            message = parts[0] if parts else parts.add()
+        else:
+            message = getattr(message, name)
+    message.string = text
+
+
+@pytest.mark.parametrize("path", list(quantities(core_v1_pb2.PodSpec.DESCRIPTOR)), ids=".".join)
+def test_a_quantity_is_looked_at_wherever_there_is_one(path: tuple[str, ...]) -> None:
+    from airflow_armada.api import submit_pb2
+
+    item = submit_pb2.JobSubmitRequestItem(namespace="default", pod_spec=pod_spec_from_dict(pod()))
+    put(item.pod_spec, path, "1 GB")
+
+    assert any(one.rule == "must be a quantity such as 500m, 2 or 1Gi" for one in problems(item, "q", "s"))
