@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 import time
 from argparse import Namespace
 from pathlib import Path
@@ -13,6 +15,7 @@ from airflow_armada.cli.output import FAILED, OK, Output
 if TYPE_CHECKING:
     from airflow_armada.local.installation import Installation
 
+_NAME = "airflow-armada"
 _UI_PORT = 8080
 _GUIDE = """
   1. Open   {url}/dags/armada_hello   and press Trigger.
@@ -22,8 +25,8 @@ _GUIDE = """
 
   The same Armada from another terminal, without Airflow:
     export ARMADA_URL='grpc://{target}?binoculars={target}&lookout_url={pages}'
-    airflow-armada queues
-    J=$(airflow-armada submit --again {examples}/jobs/armadactl.yaml); airflow-armada logs -f $J
+    {command} queues
+    J=$({command} submit --again {examples}/jobs/armadactl.yaml); {command} logs -f $J
 
 Ctrl-C stops everything.
 """
@@ -50,13 +53,17 @@ def guide(running: Installation) -> str:
     """
     from airflow_armada.local.installation import examples
 
-    folder, here = examples(), Path.cwd()
     return _GUIDE.format(
         url=running.airflow.api.base_url,
         target=running.target,
         pages=running.pages.url,
-        examples=folder.relative_to(here) if folder.is_relative_to(here) else folder,
+        examples=_short(examples()),
+        command=_NAME if shutil.which(_NAME) else _short(Path(sys.executable).with_name(_NAME)),
     )
+
+
+def _short(path: Path) -> Path:
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def _watch(running: Installation, output: Output) -> int:
