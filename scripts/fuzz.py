@@ -48,7 +48,8 @@ def tests(where: list[str]) -> list[str]:
     done = subprocess.run(
         [*PYTEST, "--collect-only", "-k", "test_fuzz_", *where], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    return [line for line in done.stdout.splitlines() if "::test_fuzz_" in line]
+    found = [line.partition("[")[0] for line in done.stdout.splitlines() if "::test_fuzz_" in line]
+    return list(dict.fromkeys(found))
 
 
 def examples_in(report: str) -> int:

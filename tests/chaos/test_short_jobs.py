@@ -1,7 +1,8 @@
 """Jobs that end around the time of their deferral: Airflow must not take the resume for a crash of the worker.
 
 ``CHAOS_SHORT_JOBS=many_short`` runs a hundred of each length; with ``CHAOS_HEARTBEAT=5``, Airflow's default, the
-executor reports the first worker's end latest.
+executor reports the first worker's end latest. ``CHAOS_EVENT_HOLD=0.1`` takes the provider's hold away, and so shows
+whether an Airflow still needs it: then tasks fail.
 """
 
 from __future__ import annotations

@@ -20,6 +20,8 @@ from tests.support.postgres import private_postgres
 
 TRIGGERERS = ("triggerer-1", "triggerer-2")
 SIDE_PLACES = 6
+EVENT_HOLD = os.environ.get("CHAOS_EVENT_HOLD", "")
+"""In place of the provider's own time in which no trigger fires."""
 CANCEL = "/api.Submit/CancelJobs"
 SUBMIT = "/api.Submit/SubmitJobs"
 
@@ -81,6 +83,7 @@ class World(Place):
             "AIRFLOW__DATABASE__SQL_ALCHEMY_POOL_SIZE": "30",
             "AIRFLOW__DATABASE__SQL_ALCHEMY_MAX_OVERFLOW": "30",
             **{f"AIRFLOW_CONN_{place.conn_id.upper()}": place.connection for place in places},
+            **({"AIRFLOW__ARMADA__EVENT_HOLD": EVENT_HOLD} if EVENT_HOLD else {}),
             "CHAOS_FOLDER": str(self.folder),
         }
         folders = [Path(__file__).parent / "dags"]

@@ -21,6 +21,7 @@ def run(airflow: AirflowStack) -> DagRun:
 
 
 def jobs(run: DagRun, task_id: str, number: int = 1) -> list[str]:
+    run.wait_for_task(task_id, "running", "success", "failed", deadline=180)
     wait_until(lambda: len(submitted(run, task_id)) >= number, f"the jobs of {task_id}", 120)
     return submitted(run, task_id)
 

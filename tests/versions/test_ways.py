@@ -8,6 +8,7 @@ from airflow_armada.client.client import ArmadaClient
 from airflow_armada.client.typings import JobState
 from tests.e2e.conftest import LOOKOUT
 from tests.support.airflow_api import DagRun
+from tests.support.airflow_versions import AIRFLOW
 from tests.support.components import wait_until
 
 by_mode = pytest.mark.parametrize("mode", ["deferred", "blocking"])
@@ -156,6 +157,16 @@ def test_a_connection_may_be_given_as_a_uri(run: DagRun, mode: str) -> None:
     assert run.wait_for_task(task_id, "success", "failed", deadline=180) == "success"
 
     assert "reached" in run.log_text(task_id).splitlines()
+
+
+@pytest.mark.skipif(AIRFLOW < (3, 4), reason="before Airflow 3.4 the log shows what an event carries")
+def test_the_log_says_that_the_trigger_has_fired_and_not_what_its_event_carries(run: DagRun) -> None:
+    run.wait_for_task("succeeds_deferred", "success", "failed", deadline=180)
+
+    told = [record for record in run.log("succeeds_deferred") if "Trigger fired event" in str(record["event"])]
+
+    assert told
+    assert not [record for record in told if "result" in record or "payload" in str(record["event"])]
 
 
 def test_an_operator_is_mapped(run: DagRun) -> None:

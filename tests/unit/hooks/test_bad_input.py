@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from airflow.sdk import Connection
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_armada.cli.main import main
@@ -67,7 +67,6 @@ def assert_one_clear_line(error: ArmadaError, names: str = "") -> None:
 
 
 @given(st.none() | JUNK, st.none() | st.integers(-1, 99999), st.none() | JUNK, st.none() | JUNK, EXTRAS | VALUES)
-@settings(max_examples=300)
 def test_fuzz_any_connection(
     host: str | None, port: int | None, login: str | None, password: str | None, extra: Any
 ) -> None:
@@ -81,7 +80,6 @@ def test_fuzz_any_connection(
 
 
 @given(URIS)
-@settings(max_examples=300)
 def test_fuzz_any_uri_on_the_command_line(uri: str) -> None:
     try:
         assert isinstance(settings_of_uri(uri, "$ARMADA_URL"), SiteSettings)
@@ -90,7 +88,7 @@ def test_fuzz_any_uri_on_the_command_line(uri: str) -> None:
 
 
 @pytest.mark.parametrize("extra", ["", "{", "[]", "null", '"text"', "7", '{"tls": "maybe"}', "\x00", "[" * 5000])
-def test_fuzz_any_extra_of_airflow(extra: str) -> None:
+def test_any_extra_of_airflow(extra: str) -> None:
     connection = Connection(conn_id="fuzzed", conn_type="armada", host="h", extra=extra)
     try:
         assert site_settings(connection).target == "h:50051"
@@ -134,7 +132,6 @@ def run(*arguments: str) -> tuple[int, str]:
         lambda document: json.dumps(document).encode()
     )
 )
-@settings(deadline=None)
 def test_fuzz_any_file_for_a_command(command: tuple[str, ...], content: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "file.yaml"
