@@ -33,5 +33,5 @@ def _read(text: str, conn_id: str) -> ServerRules:
         said = json.loads(text)
         own = said.pop("connections", {}).get(conn_id, {})
         return rules_from({**said, **own})
-    except (ValueError, TypeError, AttributeError) as error:
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"{_OPTION} is not what it must be, a JSON object of rules: {error}") from None

@@ -172,13 +172,16 @@ class ArmadaOperator(TaskArguments):
         from airflow_armada.hooks.armada import ArmadaHook
         from airflow_armada.hooks.job_defaults import job_defaults
         from airflow_armada.task.request.job_request import prepare
+        from airflow_armada.task.request.telling_values import hide_telling_values
         from airflow_armada.tries.attempt import Attempt
 
         self.overwrite_rtif_after_execution = False
+        item = None
         with suppress(Exception):  # is raised again by execute(), where it fails the task
             defaults = job_defaults(ArmadaHook(self.armada_conn_id).settings())
             prepared = prepare(self, Attempt.of(context, self.retries or 0).identity(), defaults)
-            self.prepared, self.rendered_job = prepared, prepared.show()
+            self.prepared, self.rendered_job, item = prepared, prepared.show(), prepared.request.item
+        hide_telling_values(vars(self), item)
 
     def _begin(self, context: Context) -> Segment:
         from airflow_armada.task.segment import Segment

@@ -112,7 +112,7 @@ def _error_categories(path: str) -> Mapping[str, Any]:
     """
     try:
         data = yaml.safe_load(Path(path).read_text("utf-8"))
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError) as error:
         raise ValueError(f"{path} is not YAML: {error}") from None
     if isinstance(data, Mapping):
         data = data.get("errorCategories", data)

@@ -86,7 +86,7 @@ def token_of(authorization: str) -> str:
     try:
         body = authorization.removeprefix(_SCHEME)
         return str(json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))["token"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return ""
 
 

@@ -7,6 +7,7 @@ and aliases that multiply, end with an error. Imports neither grpc nor Airflow.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from airflow_armada.client.failure import SettingsError
@@ -29,7 +30,7 @@ def read_yaml(content: bytes, path: str) -> Any:
 
     what = f"{path} is not an armadactl configuration"
     try:
-        node = yaml.compose(content.decode("utf-8"), Loader=yaml.BaseLoader)
+        node = yaml.compose(content.decode("utf-8"), Loader=_shallow_loader())
     except UnicodeDecodeError:
         raise SettingsError(f"{what}: it is not text") from None
     except yaml.YAMLError as error:
@@ -37,9 +38,28 @@ def read_yaml(content: bytes, path: str) -> Any:
         mark = getattr(error, "problem_mark", None)
         line = f" (line {mark.line + 1})" if mark else ""
         raise SettingsError(f"{what}: it is not valid YAML{line}") from None
-    except RecursionError:
+    except RecursionError:  # that of the loader: deeper than a configuration is
         raise SettingsError(f"{what}: it is nested too deeply") from None
     return _Values(what).of(node)
+
+
+@cache
+def _shallow_loader() -> Any:
+    """Give a loader that stops where the document is too deep: PyYAML looks further ahead the deeper it is."""
+    import yaml
+
+    class ShallowLoader(yaml.BaseLoader):
+        depth = 0
+
+        def compose_node(self, parent: Any, index: Any) -> Any:
+            self.depth += 1
+            if self.depth > _DEEPEST + 2:
+                raise RecursionError
+            node = super().compose_node(parent, index)
+            self.depth -= 1
+            return node
+
+    return ShallowLoader
 
 
 class _Values:

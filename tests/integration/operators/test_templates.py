@@ -164,3 +164,22 @@ def test_a_dag_file_with_mistakes_is_an_import_error_that_says_all_of_them(airfl
     assert "task 'work' has 3 problems: - " in text
     assert "labels['team']: a label value must be" in text
     assert "write 4G" in text
+
+
+def test_a_secret_variable_is_hidden_in_whatever_form_the_job_is_given(airflow: InlineAirflow) -> None:
+    run = airflow.run(
+        """
+        ENV = [{"name": "DB_PASSWORD", "value": "hunter2hunter2"}]
+        POD = {"containers": [{"name": "base", "image": "busybox:1.37", "command": ["true"], "env": ENV,
+                               "resources": {"limits": {"cpu": "100m", "memory": "32Mi"}}}]}
+        ArmadaOperator(task_id="list", armada_queue="research", cmds=["true"], image="busybox:1.37", env_vars=ENV,
+                       container_resources={"cpu": "100m", "memory": "32Mi"})
+        ArmadaOperator(task_id="pod", armada_queue="research", pod_spec=POD)
+        ArmadaOperator(task_id="yaml", armada_queue="research", pod_spec=str(POD))
+        ArmadaOperator(task_id="refused", armada_queue="research", pod_spec={**POD, "hostname": "{{ 'x' * 300 }}"})
+        """
+    )
+
+    for task_id in ("list", "pod", "yaml", "refused"):
+        assert "hunter2" not in str(run.task(task_id)["rendered"]), task_id
+    assert "hunter2" not in str(run.log)
