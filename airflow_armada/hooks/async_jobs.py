@@ -14,9 +14,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_armada._detached import run_detached
+from airflow_armada.client.failure import SettingsError
 from airflow_armada.client.job_ref import JobRef
 from airflow_armada.exceptions import ArmadaRefused, job_error, refused_without_settings
 from airflow_armada.hooks.async_submit import cancel_all, find, submit
+from airflow_armada.hooks.job_defaults import job_defaults
 from airflow_armada.hooks.site_rules import site_rules
 from airflow_armada.tries.attempt import Attempt
 from airflow_armada.tries.identity import JobIdentity, default_job_set_id
@@ -33,6 +35,7 @@ from airflow_armada.wait.shared_loop import SHARED
 from airflow_armada.wait.worker_loop import show_rest_of_log
 
 if TYPE_CHECKING:
+    from airflow_armada.client.job_defaults import JobDefaults
     from airflow_armada.client.settings import SiteSettings
     from airflow_armada.follow.settings_source import SettingsSource
     from airflow_armada.follow.state.outcome import Outcome
@@ -165,11 +168,12 @@ class _Job:
         self._context = context
         self._deadline = time.time() + options.seconds if options.seconds else None
         self._caller = asyncio.get_running_loop()
-        self._request = self._build(identity)
-        self._place = self._find_place()
 
     async def run(self) -> Any:
         settings = await self._settings()
+        self._defaults = self._find_defaults(settings)
+        self._request = self._build(self._identity)
+        self._place = self._find_place()
         if self._options.get_result:
             check_log_service(settings, self._connection.armada_conn_id)
         await self._end_earlier_tries()
@@ -189,13 +193,19 @@ class _Job:
             await asyncio.sleep(BEFORE_RESUBMISSIONS.pause(spent))
             spent += 1
 
+    def _find_defaults(self, settings: SiteSettings) -> JobDefaults:
+        try:
+            return job_defaults(settings)
+        except SettingsError as error:
+            raise ArmadaRefused(str(error)) from None
+
     def _build(self, identity: JobIdentity) -> JobRequest:
         from airflow_armada.jobs.build import build_request, gather_gang_again
         from airflow_armada.jobs.job_spec import JobSpec
 
         told = identity_arguments(identity, self._context, get_result=self._options.get_result)
         try:
-            request = build_request(JobSpec(**self._arguments, **told))
+            request = build_request(JobSpec(**self._arguments, **told, defaults=self._defaults))
         except ValueError as error:
             raise ArmadaRefused(str(error)) from None
         gather_gang_again(request.item, identity.resubmission)
@@ -206,7 +216,7 @@ class _Job:
         from airflow_armada.jobs.checks.check import check, warnings
 
         identity, request = self._identity, self._request
-        queue = self._options.queue or request.queue
+        queue = self._options.queue or request.queue or self._defaults.queue
         job_set_id = self._options.job_set_id or request.job_set_id
         if identity.dag_id:
             job_set_id = job_set_id or default_job_set_id(identity.dag_id, identity.run_id)

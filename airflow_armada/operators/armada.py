@@ -110,7 +110,7 @@ class ArmadaOperator(TaskArguments):
         self._kill().tell()
 
     def dry_run(self) -> None:
-        """Check the job and print the request as it would be sent; no server is asked."""
+        """Check the job, a template file included, and print the request as it would be sent; needs no run."""
         from airflow_armada.task.dry_run import show
 
         print(show(self, self._context))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_armada.hooks.armada import ArmadaHook
 from airflow_armada.hooks.job_defaults import configured_defaults, job_defaults
+from airflow_armada.task.arguments.checks import is_template
 from airflow_armada.task.arguments.declared import JOB_ARGUMENTS
 from airflow_armada.task.arguments.known_job import is_template_file, template_source
 from airflow_armada.task.check_task import check_operator
@@ -56,15 +57,14 @@ def _defaults(operator: TaskArguments) -> JobDefaults:
 
 def _unrendered(operator: TaskArguments) -> Prepared:
     """Check what can be known now, and put the rest into the request as it was written."""
-    check_operator(operator)
     identity = JobIdentity(operator.dag_id, "dry_run", operator.task_id, -1, 1)
     shown, notes = copy(operator), []
     shown.job_defaults = configured_defaults()
-    env = operator.get_template_env()
+    for name in ("job_request", "pod_spec"):
+        setattr(shown, name, _read_file(name, getattr(operator, name), operator))
+    check_operator(shown)
     for name in JOB_ARGUMENTS:
-        value = getattr(operator, name)
-        if name in ("job_request", "pod_spec") and is_template_file(value):
-            value = template_source(value, env) or value
+        value = getattr(shown, name)
         if not _can_be_read(name, value):
             value = None
             notes.append(f"{name} is known only in a run, and left out here")
@@ -80,6 +80,30 @@ def _unrendered(operator: TaskArguments) -> Prepared:
     if not queue:
         request.notes.append("the queue is known only in a run: default_queue of the connection")
     return Prepared(identity, request, queue, str(operator.job_set_id or request.job_set_id))
+
+
+def _read_file(name: str, value: Any, operator: TaskArguments) -> Any:
+    """Give what a template file holds, as builtins where its templates do not stand in the way of reading it."""
+    if not is_template_file(value) or is_template(value):
+        return value
+    from jinja2 import TemplateNotFound
+
+    from airflow_armada.jobs.kubernetes.yaml_text import load_documents
+    from airflow_armada.jobs.problems import InvalidJob
+
+    try:
+        source = template_source(value, operator.get_template_env())
+    except (TemplateNotFound, OSError, UnicodeDecodeError) as error:
+        raise ValueError(
+            f"task {operator.task_id!r}: {name}: the template file {value!r} cannot be read: {error}"
+        ) from None
+    if source is None:
+        return value
+    try:
+        documents = load_documents(source, name)
+    except InvalidJob:
+        return source
+    return documents[0] if len(documents) == 1 and isinstance(documents[0], Mapping) else source
 
 
 def _can_be_read(name: str, value: Any) -> bool:

@@ -90,3 +90,46 @@ def double(number: int) -> int:
 @task
 def upstream() -> dict[str, str]:
     return {}
+
+
+@pytest.mark.parametrize(
+    ("pod", "says"),
+    [
+        ("{containers: [{name: a, image: b, comand: [true]}]}", "did you mean command?"),
+        ("{containers: [{name: a, image: b, imagePullPolicy: always, args: ['{{ ds }}']}]}", "write Always"),
+        ("{containers: [{name: a, image: b, resources: {limits: {memory: 4GB}}}]}", "write 4G"),
+        ("{containers: [{name: a, image: b, args: ['{{ ds }']}]}", "not a valid template"),
+        ("containers:\n- name: a\n image: b", "not valid YAML at line 3"),
+        (
+            "containers:\n{% for name in params.names }\n- name: {{ name }}\n{% endfor %}",
+            "not a valid template in line",
+        ),
+    ],
+)
+def test_a_template_file_is_checked_as_far_as_it_is_known(pod: str, says: str, tmp_path: Path) -> None:
+    (tmp_path / "pod.yaml").write_text(pod)
+    with DAG("d", schedule=None, template_searchpath=[str(tmp_path)]):
+        by_name = ArmadaOperator(task_id="t", armada_queue="q", pod_spec="pod.yaml")
+        by_path = ArmadaOperator(task_id="u", armada_queue="q", pod_spec=str(tmp_path / "pod.yaml"))
+
+    for made in (by_name, by_path):
+        with pytest.raises(ValueError, match=r"pod_?[sS]pec") as raised:
+            made.dry_run()
+        assert says in str(raised.value)
+
+
+def test_a_template_file_that_only_a_run_can_read_is_left_out(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "pod.yaml").write_text("containers:\n{% for name in params.names %}\n- name: {{ name }}\n{% endfor %}")
+
+    operator(image=None, pod_spec=str(tmp_path / "pod.yaml")).dry_run()
+
+    assert "# pod_spec is known only in a run, and left out here" in capsys.readouterr().out
+
+
+def test_a_template_file_that_is_not_there_is_told() -> None:
+    made = operator(pod_spec="none.yaml")
+
+    with pytest.raises(ValueError, match="the template file 'none"):
+        made.dry_run()
