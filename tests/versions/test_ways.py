@@ -110,6 +110,18 @@ def test_a_job_that_fails_fails_its_task_and_says_why(run: DagRun, mode: str) ->
     assert "it broke" in run.log_text(task_id).splitlines()
     assert "ArmadaJobFailed" in run.errors(task_id)
     assert "Exit code 3" in run.errors(task_id)
+    assert "heard that it failed" in run.log_text(task_id)
+
+
+@by_mode
+def test_the_links_that_its_author_named_are_there_when_a_job_has_failed(run: DagRun, mode: str) -> None:
+    task_id = f"fails_{mode}"
+    assert run.wait_for_task(task_id, "success", "failed", deadline=180) == "failed"
+
+    links = run.links(task_id)
+
+    assert links["Grafana"] == f"https://grafana.example/?job={job_id(run, task_id)}"
+    assert str(links["Node"]).startswith("https://nodes.example/standalone/")
 
 
 @by_mode

@@ -7,6 +7,7 @@ from typing import Any
 
 from airflow.sdk import DAG, task
 
+from airflow_armada.callbacks import JobCallbacks
 from airflow_armada.operators.armada import ArmadaOperator
 
 SMALL = {
@@ -16,10 +17,20 @@ SMALL = {
 }
 AGAIN = {"retries": 1, "retry_delay": timedelta(seconds=1)}
 
+LINKS = {"Grafana": "https://grafana.example/?job={job_id}", "Node": "https://nodes.example/{cluster}/{node}"}
+
+
+class Saying(JobCallbacks):
+    """Tells of its calls in the task log, and fails."""
+
+    def ended(self, *, status: str, **more: Any) -> None:
+        raise RuntimeError(f"heard that it {status}")
+
+
 # What each job runs, and what its task is told beyond that.
 JOBS = {
     "succeeds": ("echo one; echo two", {}),
-    "fails": ("echo it broke >&2; exit 3", {}),
+    "fails": ("echo it broke >&2; exit 3", {"extra_links": LINKS, "callbacks": Saying}),
     "hands_in": ("echo '::armada-result::{\"answer\": 42}'", {"get_result": True}),
     "second_try": ("exit $((2 - AIRFLOW_CTX_TRY_NUMBER))", AGAIN),
     "rejected": ("echo never", {"container_resources": {"cpu": "1000", "memory": "16Mi"}, "retries": 2}),
