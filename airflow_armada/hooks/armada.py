@@ -214,8 +214,8 @@ class ArmadaHook(BaseHook):
 
         :param job: base: a ``JobSubmitRequestItem``, or a job in any other form that ``job_request`` of the operator
             takes.
-        :param queue: queue to submit to; may be left out where ``job`` names one, or where the connection or ``[armada]``
-            has a ``default_queue``.
+        :param queue: queue to submit to; may be left out where ``job`` names one, or where the connection or
+            ``[armada]`` has a ``default_queue``.
         :param job_set_id: job set; that of the DAG run by default.
         :param name: name of the job within the task, which its lines in the task log carry; by default its number.
         :param execution_timeout: seconds, or a ``timedelta``, after which the job is cancelled.

@@ -45,8 +45,15 @@ if TYPE_CHECKING:
 _EARLIER_TRIES = 20  # whose jobs are looked for
 _LEFT = "left by an earlier try of the task"
 _NOT_GIVEN = frozenset(
-    {"job_request", "client_id", "external_job_uri", "identity_labels", "identity_annotations", "context_env"}
-    | {"defaults"}
+    {
+        "job_request",
+        "client_id",
+        "external_job_uri",
+        "identity_labels",
+        "identity_annotations",
+        "context_env",
+        "defaults",
+    }
 )
 
 log = logging.getLogger("airflow.task.operators.airflow_armada")

@@ -108,6 +108,18 @@ async def test_a_request_item_is_a_job_as_well(armada: StandaloneArmada, context
     assert (await ArmadaHook().run(item, queue="q")).status == "succeeded"
 
 
+async def test_what_the_call_does_not_say_the_connection_does(
+    armada: StandaloneArmada, context: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    defaults = {"default_queue": "q", "default_namespace": "team-a", "default_labels": {"team": "a"}}
+    monkeypatch.setenv("AIRFLOW_CONN_ARMADA_DEFAULT", armada_connection(armada.target, **defaults))
+
+    outcome = await ArmadaHook().run(cmds=["true"], **SMALL)
+
+    job = armada.jobs[outcome.job_id]
+    assert (job.queue, job.spec.namespace, job.spec.labels["team"]) == ("q", "team-a", "a")
+
+
 async def test_the_log_is_shown_in_the_task_log_by_the_names_of_the_jobs(
     armada: StandaloneArmada, context: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
