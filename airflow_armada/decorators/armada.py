@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from airflow.sdk.bases.decorator import DecoratedOperator, TaskDecorator, task_decorator_factory
 
 from airflow_armada._compat import keyword_arguments
 from airflow_armada.operators.armada import ArmadaOperator
+from airflow_armada.task.arguments.spelling import check_names
+from airflow_armada.task.check_mapped import check_expansion
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -197,9 +199,7 @@ def armada_task(python_callable: Callable[..., Any] | None = None, **kwargs: Any
     :param kwargs: arguments of ``ArmadaOperator``, and ``requirements``, ``serializer`` and ``python``.
     :return: the decorator.
     """
-    return task_decorator_factory(
-        python_callable=python_callable, decorated_operator_class=_ArmadaDecoratedOperator, **kwargs
-    )
+    return _decorator(_ArmadaDecoratedOperator, python_callable, kwargs)
 
 
 def armada_cmd_task(python_callable: Callable[..., Any] | None = None, **kwargs: Any) -> TaskDecorator:
@@ -210,6 +210,20 @@ def armada_cmd_task(python_callable: Callable[..., Any] | None = None, **kwargs:
     :param kwargs: arguments of ``ArmadaOperator``, and ``args_only``.
     :return: the decorator.
     """
-    return task_decorator_factory(
-        python_callable=python_callable, decorated_operator_class=_ArmadaCmdDecoratedOperator, **kwargs
-    )
+    return _decorator(_ArmadaCmdDecoratedOperator, python_callable, kwargs)
+
+
+def _decorator(
+    operator_class: type[DecoratedOperator], python_callable: Callable[..., Any] | None, arguments: dict[str, Any]
+) -> TaskDecorator:
+    """Check the arguments of all tasks of a function where it is decorated: a mapped one makes none while parsing."""
+    make = task_decorator_factory(decorated_operator_class=operator_class, **arguments)
+
+    def decorate(function: Callable[..., Any]) -> Any:
+        given = {"task_id": getattr(function, "__name__", ""), **arguments}
+        check_names(operator_class, given)
+        check_expansion(given, None)
+        return make(function)
+
+    made: Any = decorate if python_callable is None else decorate(python_callable)
+    return cast("TaskDecorator", made)

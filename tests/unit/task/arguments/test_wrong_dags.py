@@ -225,3 +225,26 @@ def test_what_looks_odd_and_is_right() -> None:
     ]
 
     assert [complaint(ArmadaOperator, {**GOOD, **arguments}) for arguments in fine] == [""] * len(fine)
+
+
+@pytest.mark.parametrize("decorator", [armada_task, armada_cmd_task])
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ({"labels": {"team": "a b"}}, "task 'add': labels['team']"),
+        ({"reattach": "perhaps"}, "task 'add': reattach must be one of"),
+        ({"container_resources": {"memory": "4GB"}}, "write 4G"),
+        ({"command": ["a"]}, "task 'add': command is called cmds here"),
+    ],
+)
+def test_a_function_that_is_mapped_is_checked_where_it_is_decorated(
+    decorator: Any, arguments: dict[str, Any], expected: str
+) -> None:
+    def add(number: int) -> int:
+        return number + 1
+
+    def mapped(**given: Any) -> None:
+        decorator(**given)(add).expand(number=[1, 2])
+
+    assert expected in complaint(mapped, {**BARE, "image": "python:3.12", "task_id": "add", **arguments})
+    assert complaint(mapped, {**BARE, "image": "python:3.12", "task_id": "add"}) == ""
