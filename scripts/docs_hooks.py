@@ -22,6 +22,8 @@ DECLARED = {
     "PodArguments": (ARGUMENTS / "declared.py", "The pod"),
     "JobArguments": (ARGUMENTS / "declared.py", "The job"),
 }
+# Arguments that their operator keeps under another name.
+KEPT_AS = {"extra_links": "link_templates"}
 # Where a link from a page to a file of the repository leads on the site.
 ELSEWHERE = {
     "airflow_armada/task/arguments/declared.py": "reference/arguments.md",
@@ -64,7 +66,8 @@ def argument_rows(file: Path, class_name: str) -> list[str]:
         kind = ast.unparse(argument.annotation) if argument.annotation else ""
         shown = "" if default is None else f"`{ast.unparse(default)}`"
         said = " ".join(plain(meaning[argument.arg]).split())
-        rows.append(f"| `{argument.arg}` | `{kind}` | {shown} | {'yes' if argument.arg in fields else ''} | {said} |")
+        templated = "yes" if KEPT_AS.get(argument.arg, argument.arg) in fields else ""
+        rows.append(f"| `{argument.arg}` | `{kind}` | {shown} | {templated} | {said} |")
     return rows
 
 
