@@ -6,7 +6,7 @@ import asyncio
 import contextvars
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 from airflow_armada import _metrics
 from airflow_armada.client.timestamps import moment
 from airflow_armada.wait.log_pipe import unread, until_read
+from airflow_armada.wait.log_record import LogRecord
 from airflow_armada.wait.log_writer import LogWriter
 
 JOB_LOGGER = "armada.job"
@@ -30,34 +31,6 @@ LAST_LINE_LENGTH = 300
 _KEPT_RECORDS = 200
 _KEPT_CHARACTERS = 16_000
 _MILLISECOND, _MICROSECOND = timedelta(milliseconds=1), timedelta(microseconds=1)
-
-
-@dataclass(frozen=True)
-class LogRecord:
-    """
-    A line of the task log.
-
-    :param logger: name of the logger.
-    :param timestamp: RFC 3339 time; Airflow sorts by it, and its worker refuses anything else.
-    :param text: the line.
-    :param container: name of the container that wrote it; empty where there is only one.
-    :param level: ``info``, ``warning`` or ``error``.
-    """
-
-    logger: str
-    timestamp: str
-    text: str
-    container: str = ""
-    level: str = "info"
-
-    def write(self) -> None:
-        """Hand the line to Airflow's logging."""
-        import structlog
-
-        fields = {"container": self.container} if self.container else {}
-        # As an argument, so that a percent sign or brace in the job's output stays what it is.
-        log = getattr(structlog.get_logger(self.logger), self.level)
-        log("%s", self.text, timestamp=self.timestamp, **fields)
 
 
 @cache

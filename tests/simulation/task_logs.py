@@ -14,7 +14,7 @@ from collections import deque
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
-from airflow_armada.wait.task_log import LogRecord
+from airflow_armada.wait.log_record import LogRecord
 
 WRITER: ContextVar[LogFile | None] = ContextVar("WRITER", default=None)
 """The file of the process whose code runs."""

@@ -23,7 +23,7 @@ from airflow_armada.standalone.store.model import Job
 from airflow_armada.task.kill import Kill
 from airflow_armada.task.submit.record import Journal
 from airflow_armada.triggers.imports import import_all
-from airflow_armada.wait.task_log import LogRecord
+from airflow_armada.wait.log_record import LogRecord
 from tests.simulation import blocking, task_logs
 from tests.simulation.airflow import CONN_ID, TASK
 from tests.simulation.cancels import Cancel
