@@ -258,6 +258,8 @@ class _Follower:
             await self._site.snapshots.ask(self._watch, tracked)
             if not tracked.state.cluster:
                 await asyncio.sleep(self._site.timings.log_interval)  # the query API lags behind the events
+        if not tracked.state.cluster:
+            self._say("where it ran, if it did, nobody tells; so its log is not shown here")
 
     async def _outcome(self, status: str) -> Outcome:
         await self._learn_of_the_run()

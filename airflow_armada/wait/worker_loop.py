@@ -161,7 +161,7 @@ async def show_rest_of_log(
     observer = reporter if witness is None else Witnessed(reporter, wait, witness)
     newest = NewestLines(observer, conf.getint("armada", "rest_of_log_lines", fallback=10_000))
     read = await fetch_remaining_logs(
-        settings, followed_job(wait), outcome, newest, timings, line_filter(wait, collector)
+        settings, followed_job(wait), outcome, newest, timings, line_filter(wait, collector), patient=patient
     )
     await newest.release()
     if not read.logs_complete:

@@ -8,8 +8,9 @@ import secrets
 import time
 from itertools import chain
 
+from tests.simulation.drawing import draw
 from tests.simulation.drawn import Life
-from tests.simulation.life import Record, draw, live, shrunk
+from tests.simulation.life import Record, live, shrunk
 from tests.simulation.many import live_many, say_nothing
 from tests.simulation.mutations import MUTATIONS, find
 

@@ -16,16 +16,20 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from airflow.sdk.bases.operator import TRIGGER_FAIL_REPR, TriggerFailureReason
+from airflow.sdk.definitions.retry_policy import RetryAction
 from airflow.triggers.base import TaskSuccessEvent
 
 from airflow_armada._compat import AirflowFailException, AirflowSkipException, AirflowTaskTimeout, TaskDeferred
 from airflow_armada.exceptions import ArmadaJobError, ArmadaJobQueuedTooLong, ArmadaJobTimedOut
 from airflow_armada.operators.armada import ArmadaOperator
+from airflow_armada.tries.identity import LABEL_PREFIX
 from airflow_armada.triggers.armada import ArmadaJobTrigger
 from tests.simulation import blocking
+from tests.simulation.operators import make_operator
 from tests.simulation.printing import concluded
 from tests.simulation.task_logs import WRITER, TaskLogs
 
@@ -41,7 +45,6 @@ Step: TypeAlias = Callable[[ArmadaOperator, Any], Any]
 
 HEARTBEAT = 5.0  # s; ``[workers] min_heartbeat_interval``
 HEARTBEAT_TIMEOUT = 300.0
-USER_ACTION = "__airflow_user_action__"
 DEFERRAL_TIMED_OUT = object()
 FINAL = ("success", "failed", "skipped", "removed")
 
@@ -54,10 +57,13 @@ class TaskInstance:
     run_id: str
     task_id: str
     map_index: int
-    try_number: int
+    region_index: int
     max_tries: int
     start_date: datetime
     world: World
+    region_id: str = "pass"
+    try_number: int = 1
+    task: ArmadaOperator | None = None
     xcoms: dict[str, Any] = field(default_factory=dict)
     state: str = "scheduled"
 
@@ -131,9 +137,10 @@ class SimulatedTask:
 
     :param world: where it lives.
     :param options: arguments of the operator.
-    :param map_index: which of the mapped tasks it is.
+    :param index: which of the mapped tasks, or of the passes of a loop, it is.
     :param has_store: whether this Airflow has a state store (3.3).
     :param put_off: how often a failed try is put off instead.
+    :param in_loop: whether it is a pass of a loop.
     :ivar dies_at: the point at which the worker of its first try dies; see :meth:`reach`.
     :ivar heartbeat_timeout: s after which Airflow takes a worker for dead.
     :ivar deferral_timed_out: whether Airflow has ended a deferral.
@@ -148,7 +155,14 @@ class SimulatedTask:
     """
 
     def __init__(
-        self, world: World, options: dict[str, Any], map_index: int, has_store: bool, put_off: int = 0
+        self,
+        world: World,
+        options: dict[str, Any],
+        index: int,
+        has_store: bool,
+        put_off: int = 0,
+        *,
+        in_loop: bool = False,
     ) -> None:
         self.world = world
         self.conn_id = CONN_ID
@@ -163,8 +177,9 @@ class SimulatedTask:
         self._put_off = put_off
         self.options = options
         self.retries = int(options.get("retries", 0))
-        self.ti = TaskInstance("dag", "run", "work", map_index, 1, self.retries, _datetime(), world)
-        self.name = f"work[{map_index}]"
+        self.in_loop = in_loop
+        self.ti = TaskInstance("dag", "run", "work", -1 if in_loop else index, index, self.retries, _datetime(), world)
+        self.name = f"work[{index}]"
         self.store = Store(world) if has_store else None
         self.end: BaseException | None = None
         self.ended_at = float("inf")
@@ -225,6 +240,8 @@ class SimulatedTask:
                     return
                 step = partial(self._resume, event)
                 await asyncio.sleep(self.world.chance.uniform(0.5, 15))
+                if self._interrupted.done():
+                    return
                 ti.state = "running"
                 continue
             except BaseException as error:
@@ -249,10 +266,25 @@ class SimulatedTask:
             self.reschedules += 1
             self.put_off_after_ends += not isinstance(error, ArmadaJobTimedOut | ArmadaJobQueuedTooLong)
             self._ends("up_for_reschedule", error)
-        elif isinstance(error, AirflowFailException) or self.ti.try_number > self.ti.max_tries:
+        elif isinstance(error, AirflowFailException) or self._is_last(error):
             self._ends("failed", error)
         else:
             self._ends("up_for_retry", error)
+
+    def _is_last(self, error: BaseException) -> bool:
+        """Tell whether there is no other try: all are used up, or the task's retry policy allows none."""
+        policy = getattr(self.ti.task, "retry_policy", None)
+        if self.ti.try_number > self.ti.max_tries or policy is None or isinstance(error, Died):
+            return self.ti.try_number > self.ti.max_tries
+        return policy.evaluate(error, self.ti.try_number, self.ti.max_tries).action is RetryAction.FAIL
+
+    def owns(self, job: Any) -> bool:
+        """Tell whether a job is one of this task."""
+        notes = job.spec.annotations
+        here = f"{self.ti.region_id}.{self.ti.region_index}" if self.in_loop else ""
+        return bool(
+            notes[f"{LABEL_PREFIX}map-index"] == str(self.ti.map_index) and notes.get(f"{LABEL_PREFIX}loop", "") == here
+        )
 
     def _ends(self, state: str, error: BaseException | None) -> None:
         self.ti.state, self.end = state, error
@@ -263,10 +295,8 @@ class SimulatedTask:
     async def _segment(self, step: Step) -> Any:
         """Run one process of a worker to its end, whatever ends it."""
         options = self.options | (self.then if self.ti.try_number > 1 else {})
-        operator = ArmadaOperator(
-            task_id="work", armada_conn_id=self.conn_id, armada_queue="q", image="busybox", **options
-        )
-        context = {
+        operator = self.ti.task = make_operator(options, self.conn_id, self.ti.try_number)
+        context: dict[str, Any] = {
             "ti": self.ti,
             "run_id": self.ti.run_id,
             "logical_date": None,
@@ -274,6 +304,8 @@ class SimulatedTask:
         }
         if self.store is not None:
             context["task_state_store"] = self.store
+        if self.in_loop:
+            context["loop"] = SimpleNamespace(index=self.ti.region_index)
         self._operator, self._process = operator, blocking.Process()
         await asyncio.sleep(self.world.chance.uniform(0.5, 5))
         if self._interrupted.done():
@@ -376,12 +408,11 @@ class SimulatedTask:
         context = contextvars.copy_context()
         context.run(WRITER.set, log)
 
-        async def run() -> None:
-            async for event in trigger.run():
-                if not fired.done() and self.ti.state == "deferred":
-                    fired.set_result(event)
+        def fire(event: Any) -> None:
+            if not fired.done() and self.ti.state == "deferred":
+                fired.set_result(event)
 
-        self._trigger = asyncio.create_task(run(), context=context)
+        self._trigger = asyncio.create_task(self.world.airflow.run_trigger(trigger, fire), context=context)
         self._trigger.add_done_callback(lambda task: task.cancelled() or task.exception())
         self._others.append(self._trigger)
 
@@ -428,7 +459,7 @@ class SimulatedTask:
             if self._stalled is not None and not self._stalled.done():
                 self._cancelled_late.append(self._trigger)
             else:
-                self._trigger.cancel(USER_ACTION)
+                self.world.airflow.end_for_user(self._trigger)
         elif was == "deferred":
             self.excused = "Airflow tells nobody of a kill while the trigger does not run"
         if not self._interrupted.done():
@@ -473,7 +504,7 @@ class SimulatedTask:
         await asyncio.sleep(pause)
         self._stalled.set_result(None)
         for trigger in self._cancelled_late:
-            trigger.cancel(USER_ACTION)
+            self.world.airflow.end_for_user(trigger)
 
     async def take_over(self, pause: float) -> None:
         """Another triggerer takes the trigger over; the first one notices that later."""
@@ -484,7 +515,7 @@ class SimulatedTask:
         self._triggerer += 1
         self._start_trigger(self._kwargs, self._fired)
         await asyncio.sleep(pause)
-        old.cancel(USER_ACTION)
+        self.world.airflow.end_for_other(old)
 
     async def finish(self) -> None:
         """Wait until nothing of the task runs any more."""

@@ -116,6 +116,12 @@ def current() -> Thread[Any]:
     return thread
 
 
+def current_process() -> Process | None:
+    """Give the process whose code runs; None for code of the event loop."""
+    thread: Thread[Any] | None = getattr(getcurrent(), "armada_thread", None)
+    return thread._process if thread is not None else None
+
+
 def begin(work: Callable[[], T], name: str) -> Future[T]:
     """Stand in for :func:`airflow_armada.task.uninterrupted.begin`."""
     return Future(Thread(work, current()._process))

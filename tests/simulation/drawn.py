@@ -58,6 +58,8 @@ class Life:
     :param spells: faults.
     :param put_off: how often the user's retry policy puts a failed try off (Airflow 3.4) instead of failing it.
     :param actions: what happens to the tasks.
+    :param airflow: version of Airflow.
+    :param in_loop: whether the tasks are passes of a loop (Airflow 3.4) and not mapped.
     """
 
     seed: int
@@ -67,11 +69,24 @@ class Life:
     spells: tuple[Spell, ...]
     actions: tuple[Action, ...]
     put_off: int = 0
+    airflow: tuple[int, int] = (3, 3)
+    in_loop: bool = False
 
     @property
     def trouble(self) -> float:
         """Seconds for which something is wrong at most."""
         return sum(spell.length for spell in self.spells)
+
+    @property
+    def waits(self) -> bool:
+        """Whether the task waits for the end of its job."""
+        return bool(self.options.get("wait_for_completion", True))
+
+    @property
+    def may_lose_results(self) -> bool:
+        """Whether a job that succeeds may leave no result that anybody can read."""
+        prints = self.options["annotations"].get("simulation/result") != "never"
+        return not prints or self.trouble >= LONG or any(spell.kind.startswith("logs") for spell in self.spells)
 
     @property
     def may_make_copies(self) -> bool:

@@ -67,9 +67,5 @@ async def happen(task: SimulatedTask, action: Action, world: World) -> None:
         chosen = world.chance.choice(_LENGTHS[action.kind])
         await _FOR_A_WHILE[action.kind](task, chosen if action.length is None else action.length)
     else:
-        jobs = [job for job in world.jobs if _is_of(job, task)]
+        jobs = [job for job in world.jobs if task.owns(job)]
         _TO_JOBS[action.kind](world, Disruptions(lambda work: work(world.armada.engine)), jobs[-1])
-
-
-def _is_of(job: Job, task: SimulatedTask) -> bool:
-    return bool(job.spec.annotations["airflow.apache.org/map-index"] == str(task.ti.map_index))

@@ -1,26 +1,24 @@
-"""One life: what its task is asked for, what happens to it, and what must be true at its end."""
+"""One life, from its beginning to what is left of it; and the smallest one that goes wrong the same way."""
 
 from __future__ import annotations
 
 import asyncio
 import random
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
-from typing import Any
 
 from airflow_armada import _detached
 from airflow_armada.wait.following import live_log_budget
-from tests.simulation import virtual_time, weather
+from tests.simulation import virtual_time
 from tests.simulation.airflow import SimulatedTask
-from tests.simulation.drawn import Action, Life
-from tests.simulation.happenings import ACTIONS, happen
+from tests.simulation.drawn import Life
+from tests.simulation.happenings import happen
 from tests.simulation.invariants import GRACE, broken_by
 from tests.simulation.leftovers import LINGER, leftovers
-from tests.simulation.printing import LINES
+from tests.simulation.versions import Version
 from tests.simulation.world import World
 
-DURATIONS = ("1", "1", "5", "5", "30", "30", "30", "200", "200", "200", "2000")  # s
 BOUND = 48 * 3600.0  # s in which every task must have ended
 QUIET = 2 * 3600.0  # s after the end of the tasks in which all cancels must have arrived
 
@@ -31,42 +29,6 @@ class Record:
 
     table: list[tuple[str, str, str]]
     broken: list[str] = field(default_factory=list)
-
-
-def draw(seed: int) -> Life:
-    """Draw a life."""
-    chance = random.Random(seed)
-    annotations = {"simulate/duration": chance.choice(DURATIONS)}
-    annotations[LINES] = chance.choice(("0", "7", "60", "400"))
-    fate = chance.choice(("", "", "", "3", "oom", "preempted", "evicted"))
-    if fate == "3":
-        annotations["simulate/exit-code"] = fate
-    elif fate:
-        annotations["simulate/end"] = fate
-    options: dict[str, Any] = {
-        "annotations": annotations,
-        "deferrable": chance.random() < 0.75,
-        "retries": chance.choice((0, 1, 2)),
-        "reattach": chance.choice(("running_or_succeeded", "running", "never")),
-        "get_logs": chance.random() < 0.5,
-        "cancel_on_kill": chance.random() < 0.85,
-    }
-    if chance.random() < 0.3:
-        options["queued_timeout"] = chance.choice((5, 30, 300))
-    if chance.random() < 0.25:
-        options["execution_timeout"] = timedelta(seconds=chance.choice((20, 60, 400)))
-    if fate in ("preempted", "evicted"):
-        options["priority_class_name"] = "armada-preemptible"
-        options["preemption_retries"] = chance.choice((0, 1, 2))
-        options["resubmit_on"] = ["preempted", "evicted"]
-    tasks = chance.choice((1, 1, 2))
-    put_off = chance.choice((0, 0, 0, 1, 2))
-    actions = [
-        Action(chance.choice(ACTIONS), chance.uniform(0, chance.choice((150, 150, 900))), chance.randrange(tasks))
-        for _ in range(chance.choice((0, 1, 1, 2, 3)))
-    ]
-    has_store = put_off > 0 or chance.random() < 0.7
-    return Life(seed, options, tasks, has_store, tuple(weather.draw(chance)), tuple(actions), put_off)
 
 
 def live(life: Life, prepare: Callable[[World, list[SimulatedTask]], None] | None = None) -> Record:
@@ -81,11 +43,12 @@ def live(life: Life, prepare: Callable[[World, list[SimulatedTask]], None] | Non
 
 
 async def _live(life: Life, prepare: Callable[[World, list[SimulatedTask]], None] | None) -> Record:
-    world = World(life.spells, random.Random(life.seed))
-    with world.in_place():
+    world = World(life.spells, random.Random(life.seed), Version(life.airflow))
+    with world.in_place(), world.airflow.in_place():
         async with world.running():
             tasks = [
-                SimulatedTask(world, life.options, index, life.has_store, life.put_off) for index in range(life.tasks)
+                SimulatedTask(world, life.options, index, life.has_store, life.put_off, in_loop=life.in_loop)
+                for index in range(life.tasks)
             ]
             world.states = lambda: {f"work_{task.ti.map_index}": task.told_state for task in tasks if task.exists}
             if prepare is not None:
@@ -121,21 +84,51 @@ async def _quiet() -> None:
     await asyncio.sleep(GRACE)
 
 
+BUNDLES = (
+    ("end_from_trigger", "do_xcom_push"),
+    ("get_result", "result_file", "cmds"),
+    ("gang_id", "gang_cardinality"),
+    ("preemption_retries", "resubmit_on"),
+)
+"""Options that are drawn, and left out, together."""
+
+DEFAULTS = {
+    "deferrable": True,
+    "retries": 0,
+    "reattach": "running_or_succeeded",
+    "get_logs": True,
+    "cancel_on_kill": True,
+}
+
+
 def simpler(life: Life) -> list[Life]:
     """Give lives with a fault, an action or an option less, for shrinking."""
     found = [replace(life, spells=(*life.spells[:n], *life.spells[n + 1 :])) for n in range(len(life.spells))]
     found += [replace(life, actions=(*life.actions[:n], *life.actions[n + 1 :])) for n in range(len(life.actions))]
-    if life.tasks > 1:
+    if life.tasks > 1 and "gang_id" not in life.options:
         found.append(replace(life, tasks=1, actions=tuple(one for one in life.actions if not one.task)))
-    for name in life.options:
-        if name not in ("annotations", "deferrable", "retries", "reattach", "get_logs", "cancel_on_kill"):
-            found.append(replace(life, options={key: one for key, one in life.options.items() if key != name}))
+    if life.in_loop:
+        found.append(replace(life, in_loop=False))
+    for names in (*BUNDLES, *((name,) for name in life.options)):
+        left = {key: one for key, one in life.options.items() if key not in names}
+        left |= {name: DEFAULTS[name] for name in names if name in DEFAULTS}
+        if left != life.options and names != ("annotations",):
+            found.append(replace(life, options=left))
     return found
 
 
 def shrunk(life: Life) -> Life:
-    """Take away whatever is not needed for the life to go wrong."""
+    """Take away whatever is not needed for the life to go wrong in the same way."""
+    return _shrunk(life, {_shape(what) for what in live(life).broken})
+
+
+def _shrunk(life: Life, shapes: set[str]) -> Life:
     for candidate in simpler(life):
-        if live(candidate).broken:
-            return shrunk(candidate)
+        if any(_shape(what) in shapes for what in live(candidate).broken):
+            return _shrunk(candidate, shapes)
     return life
+
+
+def _shape(what: str) -> str:
+    """Give what is broken without the numbers and ids in it."""
+    return re.sub(r"\b[0-9a-z]{26}\b|[0-9. ]+", " ", what)

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import structlog
 
-from tests.simulation.life import draw, live
+from tests.simulation.drawing import draw
+from tests.simulation.life import live
 
 PART = 50  # lives that a process is given at once
 

@@ -9,8 +9,9 @@ from typing import Any
 from unittest.mock import patch
 
 from tests.simulation import mutated
+from tests.simulation.drawing import draw
 from tests.simulation.drawn import Life
-from tests.simulation.life import draw, live
+from tests.simulation.life import live
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,9 @@ _WATCH = "follow.stream.job_set_watch.JobSetWatch"
 _JOBS = "client.calls.jobs"
 
 MUTATIONS = {
-    "a trigger that is taken away cancels": Mutation(0, {f"{_TRIGGER}.is_taken_away": mutated.never}),
+    "a trigger that is taken away cancels": Mutation(
+        0, {f"{_TRIGGER}.ArmadaJobTrigger._begin_ending": mutated.nothing}
+    ),
     "a trigger of a stalled triggerer cancels only if the task was killed": Mutation(
         0, {f"{_TRIGGER}.was_killed": mutated.always}
     ),

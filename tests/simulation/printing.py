@@ -7,6 +7,7 @@ import random
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from airflow_armada.jobs.results import RESULT_MARKER
 from airflow_armada.links.armada import JOB_XCOM_KEY
 from airflow_armada.tries.identity import LABEL_PREFIX
 from airflow_armada.wait.task_log import JOB_LOGGER, POD_LOGGER
@@ -19,7 +20,7 @@ LINES = "simulation/lines"
 """The annotation that says how many lines a job prints."""
 
 RESULT = "simulation/result"
-"""The annotation that says when a job prints the numbers of its try and resubmission: ``first`` or ``last``."""
+"""The annotation that says when a job prints the numbers of its try and resubmission: first, last or never."""
 
 _TOLD = ("cannot be read", "may be missing", "are left out here", "is not shown", "some lines are missing")
 """How the log itself says that something of it is not there."""
@@ -39,7 +40,7 @@ def let_print(engine: Engine, printed: dict[str, int], chance: random.Random) ->
         def running() -> None:
             on_running()
             result = job.spec.annotations.get(RESULT, "")
-            if result:
+            if result in ("first", "last"):
                 tasks.add(asyncio.ensure_future(_print_result(engine, job, result)))
             if count := int(job.spec.annotations.get(LINES, "0")):
                 duration = float(job.spec.annotations["simulate/duration"])
@@ -57,8 +58,8 @@ async def _print_result(engine: Engine, job: Any, when: str) -> None:
     if when == "last":
         await asyncio.sleep(0.9 * float(notes["simulate/duration"]))
     numbers = [int(notes[f"{LABEL_PREFIX}{name}"]) for name in ("try-number", "resubmission")]
-    if not pod._stopped.is_set():
-        pod.containers[0].log.feed(f"::armada-result::{numbers}\n".encode())
+    if not pod._stopped.is_set() and pod.containers[0].terminated is None:
+        pod.containers[0].log.feed(f"{RESULT_MARKER}{numbers}\n".encode())
 
 
 async def _print(
@@ -88,7 +89,7 @@ def wrongly_shown(task: SimulatedTask, printed: dict[str, int]) -> Iterator[str]
         records = task.logs.shown(number)
         shown: dict[str, list[int]] = {}
         for record in records:
-            if record.logger == POD_LOGGER:
+            if record.logger == POD_LOGGER and RESULT_MARKER not in record.text:
                 job_id, line = record.text.split()
                 shown.setdefault(job_id, []).append(int(line))
         for job_id, lines in shown.items():
@@ -97,7 +98,9 @@ def wrongly_shown(task: SimulatedTask, printed: dict[str, int]) -> Iterator[str]
         job_id = task.concluded.get(number, "")
         lines, there = shown.get(job_id, []), printed.get(job_id, 0)
         told = any(text in record.text for record in records if record.logger == JOB_LOGGER for text in _TOLD)
-        if task.options["get_logs"] and job_id and not told and len(set(lines)) < there:
+        waits = task.options.get("wait_for_completion", True)
+        shows = task.options["get_logs"] is True or "base" in (task.options["get_logs"] or ())
+        if waits and shows and job_id and not told and len(set(lines)) < there:
             missing = sorted(set(range(there)) - set(lines))
             yield f"{task.name}: try {number} does not show lines {_brief(missing)} of {there} of {job_id}"
 

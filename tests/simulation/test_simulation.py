@@ -10,7 +10,8 @@ from itertools import chain
 import pytest
 
 from tests.simulation.__main__ import report
-from tests.simulation.life import draw, live, shrunk
+from tests.simulation.drawing import draw
+from tests.simulation.life import live, shrunk
 from tests.simulation.mutations import MUTATIONS, find
 
 FOUND = {

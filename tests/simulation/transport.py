@@ -42,8 +42,14 @@ class _Channel:
     def __init__(self, world: World, target: str) -> None:
         self._world = world
         self._target = target
-        self.closed = False
+        self._closed = False
+        self._process = blocking.current_process()
         world.channels.append(self)
+
+    @property
+    def closed(self) -> bool:
+        """Whether it is closed, if only because its process has ended."""
+        return self._closed or (self._process is not None and self._process.killed)
 
     def get_state(self, try_to_connect: bool = False) -> grpc.ChannelConnectivity:
         down = self._world.weather.network_is_down
@@ -71,7 +77,7 @@ class SyncChannel(_Channel):
         self.close()
 
     def close(self) -> None:
-        self.closed = True
+        self._closed = True
 
     def unary_unary(self, path: str, request_serializer: Any, response_deserializer: Any) -> Callable[..., Any]:
         def call(request: Any, timeout: float | None = None, **_: Any) -> Any:
@@ -95,7 +101,7 @@ class AioChannel(_Channel):
         await self.close()
 
     async def close(self, grace: float | None = None) -> None:
-        self.closed = True
+        self._closed = True
 
     def unary_unary(self, path: str, request_serializer: Any, response_deserializer: Any) -> Callable[..., Any]:
         async def call(request: Any, timeout: float | None = None, **_: Any) -> Any:  # noqa: ASYNC109 (gRPC's name)

@@ -7,6 +7,8 @@ import random
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
 from fractions import Fraction
 from types import SimpleNamespace
 from typing import Any
@@ -31,6 +33,7 @@ from tests.simulation.printing import let_print
 from tests.simulation.stragglers import let_straggle
 from tests.simulation.task_logs import Pipe
 from tests.simulation.transport import AioChannel, SyncChannel
+from tests.simulation.versions import Version
 from tests.simulation.weather import Spell, Weather, now
 
 TARGET = "armada.simulated:50051"
@@ -41,6 +44,7 @@ SETTINGS = {
     CONN_ID: SiteSettings(target=TARGET, tls=None, binoculars=TARGET),
     OTHER_CONN_ID: SiteSettings(target=OTHER_TARGET, tls=None, binoculars=OTHER_TARGET),
 }
+MACHINE = Config(cpus=CPUS, memory=Fraction(1 << 38))
 RUBBISH = b"\x0a\xff"
 import_all()  # before time is virtual: the first trigger would do it, in a thread
 
@@ -51,13 +55,15 @@ class World:
 
     :param spells: its faults.
     :param chance: decides about the rest.
+    :param airflow: its version of Airflow.
     """
 
-    def __init__(self, spells: Sequence[Spell], chance: random.Random) -> None:
+    def __init__(self, spells: Sequence[Spell], chance: random.Random, airflow: Version) -> None:
         self.chance = chance
+        self.airflow = airflow
         self.table: list[tuple[str, str, str]] = []
-        self.armada = InMemoryArmada(Config(cpus=CPUS, simulation=Simulation(seed=chance.randrange(1 << 30))))
-        self.other = InMemoryArmada(Config(simulation=Simulation()))
+        self.armada = InMemoryArmada(replace(MACHINE, simulation=Simulation(seed=chance.randrange(1 << 30))))
+        self.other = InMemoryArmada(replace(MACHINE, simulation=Simulation()))
         self.pipe = Pipe()
         self.weather = Weather(spells, self.armada.faults, self.pipe, chance)
         self.states: Callable[[], dict[str, str | None]] = dict
@@ -147,6 +153,7 @@ class World:
             f"{package}.standalone.scheduling.engine.HOUSEKEEPING_SECONDS": 60.0,
             f"{package}.wait.worker_loop.WorkerLoop": _WorkerLoop,
             f"{package}.wait.task_log._writer": _Inline,
+            f"{package}.wait.task_log._now": lambda: datetime.fromtimestamp(time.time(), UTC),
             f"{package}.wait.log_pipe.unread": self.pipe.unread,
             f"{package}.wait.task_log.unread": self.pipe.unread,
             f"{package}.triggers.killed.ask_airflow": self._ask_airflow,

@@ -66,6 +66,7 @@ class LogFollower:
     :param budget: how many lines may be shown live; None for all
     :param timings: waiting times
     :param line_filter: gives what is to be shown of a line, as it was printed; None for all of it
+    :param patient: whether refusals are waited out at the end as well: a token may be renewed meanwhile
     """
 
     def __init__(
@@ -79,6 +80,8 @@ class LogFollower:
         budget: JobBudget | None,
         timings: Timings,
         line_filter: LineFilter | None = None,
+        *,
+        patient: bool = False,
     ) -> None:
         names = tuple(containers) or tuple(positions) or ("",)
         self._cursors = {name: LogCursor(Position.parse(positions.get(name))) for name in names}
@@ -88,6 +91,7 @@ class LogFollower:
         self._observer = observer
         self._budget = budget
         self._line_filter = line_filter
+        self._patient = patient
         self._timings = timings
         self._failures = 0
         self._noted = ""
@@ -186,7 +190,7 @@ class LogFollower:
         except ArmadaError as error:
             self._gaps[name] = str(error)
             self._trouble(name, error)
-            self._refused = self._refused or is_refusal(error)
+            self._refused = self._refused or (is_refusal(error) and not self._patient)
         else:
             if name not in self._left_out:
                 self._drained.add(name)

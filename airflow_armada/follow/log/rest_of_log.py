@@ -20,6 +20,8 @@ async def fetch_remaining_logs(
     observer: JobObserver,
     timings: Timings = DEFAULT,
     line_filter: LineFilter | None = None,
+    *,
+    patient: bool = False,
 ) -> Outcome:
     """Show what a follower had to leave out of a job's log. Trouble with logs is told, not raised.
 
@@ -29,6 +31,7 @@ async def fetch_remaining_logs(
     :param observer: where the lines go
     :param timings: waiting times
     :param line_filter: gives what is to be shown of a line, as it was printed; None for all of it
+    :param patient: whether refusals are waited out as well, for ``timings.log_tail``
     :return: the outcome with the positions reached now, and whether the whole log has been shown
     """
     if outcome.logs_complete:
@@ -44,6 +47,7 @@ async def fetch_remaining_logs(
         None,
         timings,
         line_filter,
+        patient=patient,
     )
     reader.end()
     try:

@@ -188,6 +188,33 @@ async def test_a_log_service_that_refuses_us_leaves_the_log_to_the_worker(
     assert (outcome.status, outcome.logs_complete) == ("succeeded", False)
 
 
+async def test_a_log_of_which_nobody_tells_where_it_is_is_said_to_be_missing(
+    armada: ScriptedArmada, reporter: Remembering
+) -> None:
+    job = a_job()
+    async with shared_site(armada.settings(), replace(QUICK, replay=0.2)) as site:
+        task = start(site, job, reporter)
+        armada.emit(QUEUE, JOB_SET, job.job_id, "preempted")
+        outcome = await within(task)
+
+    assert outcome.status == "preempted"
+    assert sum("its log is not shown here" in text for text in reporter.states) == 1
+
+
+async def test_who_needs_the_log_waits_until_its_refusals_are_over(
+    armada: ScriptedArmada, reporter: Remembering
+) -> None:
+    job = a_job()
+    write(armada, job, "the result")
+    armada.refuse(LOGS, grpc.StatusCode.UNAUTHENTICATED, "token expired", times=5)
+
+    known = Outcome(job_id=job.job_id, status="succeeded", cluster="c1", logs_complete=False)
+    read = await fetch_remaining_logs(armada.settings(), job, known, reporter, QUICK, patient=True)
+
+    assert read.logs_complete
+    assert reporter.texts == ["the result"]
+
+
 async def test_a_site_without_a_log_service_says_so_once(armada: ScriptedArmada, reporter: Remembering) -> None:
     job = a_job()
     async with shared_site(armada.settings(binoculars=""), QUICK) as site:
