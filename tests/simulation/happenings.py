@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from airflow_armada.standalone.disruptions import Disruptions
+from airflow_armada.standalone.store import model
 from airflow_armada.standalone.store.model import Job, Request
 from tests.simulation.airflow import SimulatedTask
 from tests.simulation.drawn import Action
@@ -39,6 +40,8 @@ _TO_JOBS: dict[str, Callable[[World, Disruptions, Job], Any]] = {
     "delete pod": lambda world, _, job: world.armada.engine.pods.delete(job),
 }
 
+_TO_RUNNING = ("preempt", "evict", "expire lease")
+
 ACTIONS = (
     "kill",
     "mark success",
@@ -48,6 +51,9 @@ ACTIONS = (
     "restart triggerer",
     "take over",
     "change connection",
+    "preempt",
+    "evict",
+    "expire lease",
 )
 """Those that are drawn by chance; the others are for lives that are written down."""
 
@@ -68,4 +74,6 @@ async def happen(task: SimulatedTask, action: Action, world: World) -> None:
         await _FOR_A_WHILE[action.kind](task, chosen if action.length is None else action.length)
     else:
         jobs = [job for job in world.jobs if task.owns(job)]
+        if not jobs or (action.kind in _TO_RUNNING and jobs[-1].state != model.RUNNING):
+            return
         _TO_JOBS[action.kind](world, Disruptions(lambda work: work(world.armada.engine)), jobs[-1])

@@ -149,7 +149,7 @@ RESULTS = {
         seconds=4,
         options=_RETRIES | _WANTED,
         notes=_RESULT_FIRST,
-        returned=[2, 1],
+        returned=[2, 0],
         dies_at="resuming",
         actions=[Action("delete pod", 35)],
     ),

@@ -16,7 +16,7 @@ from airflow_armada.standalone.services.binoculars import GONE
 from airflow_armada.standalone.services.dispatch import Refused
 
 if TYPE_CHECKING:
-    from airflow_armada.standalone.faults import Faults
+    from airflow_armada.standalone.in_memory import InMemoryArmada
     from tests.simulation.task_logs import Pipe
 
 KINDS = (
@@ -40,6 +40,8 @@ KINDS = (
     "xcom refused",
     "stragglers",
     "events mangled",
+    "cluster cordoned",
+    "leases returned",
 )
 SCRIPTED = ("black hole", "permission refused", "streams end", "streams cut")
 """Further kinds, of lives that are written down."""
@@ -68,14 +70,15 @@ class Weather:
     The faults that there are at present.
 
     :param spells: all of this life.
-    :param faults: those that the server makes itself.
+    :param armada: the server, which makes some of them itself.
     :param pipe: of the triggerer's log.
     :param chance: decides about single calls.
     """
 
-    def __init__(self, spells: Sequence[Spell], faults: Faults, pipe: Pipe, chance: random.Random) -> None:
+    def __init__(self, spells: Sequence[Spell], armada: InMemoryArmada, pipe: Pipe, chance: random.Random) -> None:
         self._spells = spells
-        self._faults = faults
+        self._engine = armada.engine
+        self._faults = armada.faults
         self._pipe = pipe
         self._chance = chance
         self._active: list[str] = []
@@ -115,6 +118,9 @@ class Weather:
         self._faults.close_streams_after = 2.0 if self.has("streams end") else None
         self._faults.drop_streams_after = 1 if self.has("streams cut") else None
         self._faults.bus_away = self.has("bus away")
+        self._faults.return_pods = "no room on the node" if self.has("leases returned") else ""
+        self._engine.scheduler.cordoned = self.has("cluster cordoned")
+        self._engine.wake()
         self._pipe.pause = 0.2 if self.has("triggerer's log slow") else 0.001
 
     async def pass_through(self) -> None:

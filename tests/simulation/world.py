@@ -65,7 +65,7 @@ class World:
         self.armada = InMemoryArmada(replace(MACHINE, simulation=Simulation(seed=chance.randrange(1 << 30))))
         self.other = InMemoryArmada(replace(MACHINE, simulation=Simulation()))
         self.pipe = Pipe()
-        self.weather = Weather(spells, self.armada.faults, self.pipe, chance)
+        self.weather = Weather(spells, self.armada, self.pipe, chance)
         self.states: Callable[[], dict[str, str | None]] = dict
         self.cancels: list[Cancel] = []
         self.channels: list[AioChannel | SyncChannel] = []
