@@ -29,7 +29,7 @@ def test_it_says_where_it_listens_makes_queues_and_stops_on_sigterm(tmp_path: Pa
         ready = process.stdout.readline()
         armada = Armada(ready.split()[-1])
         *queues, _ = armada.call(methods.Submit.GET_QUEUES)
-        wait_until(lambda: "(memory=2147483648,cpu=3," in round_report(armada))
+        wait_until(lambda: "(memory=2147483648,cpu=3)\n" in round_report(armada))
         process.terminate()
 
         assert process.wait(timeout=20) == 0
