@@ -198,16 +198,10 @@ def runs_task() -> bool:
 
 
 @cache
-def stats(*, in_triggerer: bool) -> Any:
+def stats() -> Any:
     """
     Airflow's metrics.
 
-    Since 3.2 they are there twice. A worker sets up the copy of the task SDK, a triggerer that of Airflow's core, and
-    what is sent through the other one is lost.
-
-    :param in_triggerer: whether this process is a triggerer's.
-    :return: its ``Stats``.
+    :return: its ``Stats``. Since 3.2 they are there twice; the copy of the task SDK is set up in triggerers as well.
     """
-    if before(3, 2):
-        return import_module("airflow.stats").Stats
-    return import_module("airflow.observability.stats" if in_triggerer else "airflow.sdk.observability.stats").Stats
+    return import_module("airflow.stats" if before(3, 2) else "airflow.sdk.observability.stats").Stats

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import re
-import threading
 from datetime import timedelta
 from typing import Any
 
@@ -64,13 +63,6 @@ LOG_LINES = "armada.log_lines"
 _NOT_IN_TAGS = re.compile(r"[^a-zA-Z0-9_./-]")
 """What Airflow drops a metric for where it writes tags into its name, as for InfluxDB."""
 
-_in_triggerer = threading.Event()
-
-
-def use_those_of_the_triggerer() -> None:
-    """Send from now on as a triggerer does, whose process this is."""
-    _in_triggerer.set()
-
 
 def incr(name: str, count: int = 1, **tags: str) -> None:
     """
@@ -109,6 +101,6 @@ def timing(name: str, seconds: float, **tags: str) -> None:
 def _send(kind: str, name: str, value: Any, tags: dict[str, str]) -> None:
     try:
         clean = {tag: _NOT_IN_TAGS.sub("_", text) for tag, text in tags.items()}
-        getattr(stats(in_triggerer=_in_triggerer.is_set()), kind)(name, value, tags=clean)
+        getattr(stats(), kind)(name, value, tags=clean)
     except Exception as error:
         log.debug("Metric %s could not be sent: %s", name, error)

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TaskSuccessEvent, TriggerEvent
 
-from airflow_armada import _metrics
 from airflow_armada._compat import TRIGGERS_HEAR_OF_KILLS, event_hold
 from airflow_armada._detached import run_detached, start_detached
 from airflow_armada.client.failure import SettingsError
@@ -62,7 +61,6 @@ class ArmadaJobTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Follow the job to its end and fire an event with its outcome."""
-        _metrics.use_those_of_the_triggerer()
         try:
             event = await self._end_of_job()
         except asyncio.CancelledError as error:
