@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from airflow.sdk import DAG
+from airflow.sdk import DAG, task
 from kubernetes.client import V1Container, V1PodSpec
 
 from airflow_armada.operators.armada import ArmadaOperator
@@ -166,6 +166,7 @@ def test_every_argument_of_the_job_is_one_of_the_operator() -> None:
         "identity_annotations",
         "context_env",
         "scheduler",
+        "defaults",
     }
     assert {field.name for field in fields(JobSpec)} - made_by_the_operator == set(JOB_ARGUMENTS)
 
@@ -174,7 +175,11 @@ def test_any_argument_can_be_mapped_over_and_no_other() -> None:
     from airflow_armada.task.arguments.declared import JOB_ARGUMENTS
 
     with DAG("d", schedule=None):
+
+        @task
+        def give() -> Any: ...
+
         for name in JOB_ARGUMENTS:
-            ArmadaOperator.partial(task_id=f"map_{name}", armada_queue="q").expand(**{name: [["a"], ["b"]]})
-        with pytest.raises(TypeError, match="unexpected keyword argument 'imagee'"):
+            ArmadaOperator.partial(task_id=f"map_{name}", armada_queue="q").expand(**{name: give()})
+        with pytest.raises(TypeError, match=r"imagee is unknown; did you mean image\?"):
             ArmadaOperator.partial(task_id="t", armada_queue="q", imagee="x")
