@@ -33,6 +33,8 @@ def check_expansion(partial: Mapping[str, Any], mapped: Any) -> None:
         return
     for where, values in _tasks(mapped):
         arguments = {**partial, **values}
+        if _has_unknown_switch(arguments):
+            continue
         # What is not even named yet may come with the values of another task.
         if where == "" and not any(arguments.get(name) for name in SOMETHING_TO_RUN):
             arguments["job_request"] = _UNKNOWN
@@ -59,13 +61,20 @@ def _tasks(mapped: Any) -> Iterator[tuple[str, dict[str, Any]]]:
         yield "", {}
 
 
+def _has_unknown_switch(arguments: Mapping[str, Any]) -> bool:
+    """Tell whether something without templates is not known, such as ``get_result``: others may depend on it."""
+    from airflow.sdk import XComArg
+
+    return any(
+        isinstance(value, XComArg) or (isinstance(value, str) and value == _UNKNOWN)
+        for name, value in arguments.items()
+        if name in _OWN - _TEMPLATED
+    )
+
+
 def _known(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out what is not known and has no templates, and what only a subclass knows."""
+    """Put a template for what is not known, and leave out what only a subclass knows."""
     from airflow.sdk import XComArg
 
     found = {name: _UNKNOWN if isinstance(value, XComArg) else value for name, value in arguments.items()}
-    return {
-        name: value
-        for name, value in found.items()
-        if name in _OWN and (name in _TEMPLATED or not (isinstance(value, str) and value == _UNKNOWN))
-    }
+    return {name: value for name, value in found.items() if name in _OWN}

@@ -130,7 +130,7 @@ def refusal(work: Callable[[], Any]) -> str:
 
 
 def partial(**arguments: Any) -> Any:
-    return ArmadaOperator.partial(task_id="t", **{**GOOD, **arguments})
+    return ArmadaOperator.partial(**{"task_id": "t", **GOOD, **arguments})
 
 
 @pytest.mark.parametrize(("name", "value", "says"), WRONG, ids=[name for name, _, _ in WRONG])
@@ -166,6 +166,7 @@ def test_what_another_task_gives_is_checked_when_it_is_known() -> None:
         partial().expand(labels=give(), get_logs=give())
         ArmadaOperator.partial(task_id="u", armada_queue="q").expand_kwargs(give())
         ArmadaOperator.partial(task_id="v", armada_queue="q", get_logs=True).expand(image=give())
+        partial(task_id="w", result_file="/r").expand(get_result=give())
         text = refusal(lambda: partial(reattach="perhaps").expand_kwargs(give()))
 
     assert "reattach must be one of" in text

@@ -180,6 +180,7 @@ def test_any_argument_can_be_mapped_over_and_no_other() -> None:
         def give() -> Any: ...
 
         for name in JOB_ARGUMENTS:
-            ArmadaOperator.partial(task_id=f"map_{name}", armada_queue="q").expand(**{name: give()})
+            partial = ArmadaOperator.partial(task_id=f"map_{name}", armada_queue="q", get_result=True)
+            partial.expand(**{name: give()})
         with pytest.raises(TypeError, match=r"imagee is unknown; did you mean image\?"):
             ArmadaOperator.partial(task_id="t", armada_queue="q", imagee="x")
