@@ -8,6 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from airflow_armada._compat import conf
+from airflow_armada.wait.witness import Witness, Witnessed
 
 if TYPE_CHECKING:
     from airflow_armada.client.settings import SiteSettings
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from airflow_armada.follow.state.outcome import Outcome
     from airflow_armada.jobs.results import ResultCollector
     from airflow_armada.wait.job_wait import JobWait
-    from airflow_armada.wait.witness import Witness
 
 
 def followed_job(wait: JobWait) -> FollowedJob:
@@ -71,7 +71,6 @@ async def wait_for_job(
     from airflow_armada.follow.site import shared_site
     from airflow_armada.wait.copies import Copies
     from airflow_armada.wait.metrics import reported
-    from airflow_armada.wait.witness import Witnessed
 
     copies = Copies(wait, source)
     options = FollowOptions(
