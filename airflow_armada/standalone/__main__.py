@@ -113,7 +113,7 @@ def _error_categories(path: str) -> Mapping[str, Any]:
     try:
         data = yaml.safe_load(Path(path).read_text("utf-8"))
     except (yaml.YAMLError, RecursionError) as error:
-        raise ValueError(f"{path} is not YAML: {error}") from None
+        raise ValueError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
     if isinstance(data, Mapping):
         data = data.get("errorCategories", data)
     if not isinstance(data, Mapping):

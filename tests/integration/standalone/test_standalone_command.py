@@ -8,10 +8,11 @@ import sys
 from pathlib import Path
 
 import grpc
+import pytest
 
 from airflow_armada.api import methods
 from airflow_armada.standalone.server import StandaloneArmada
-from tests.integration.standalone.api import Armada, wait_until
+from tests.integration.standalone.api import QUEUE, Armada, job, shell, wait_until
 
 
 def round_report(armada: Armada) -> str:
@@ -74,3 +75,31 @@ def test_a_quantity_that_makes_no_sense_is_one_clear_line() -> None:
 
     assert result.returncode == 1
     assert result.stderr.startswith("armada-standalone: 'many' is not a quantity")
+
+
+def test_a_file_says_which_categories_failures_have_and_an_option_which_namespaces_there_are(tmp_path: Path) -> None:
+    rules = tmp_path / "executor.yaml"
+    rule = "{onExitCodes: {operator: In, values: [75]}}"
+    rules.write_text(f"errorCategories: {{categories: [{{name: later, rules: [{rule}]}}]}}")
+    options = ["--port", "0", "--queue", QUEUE, "--error-categories", str(rules), "--namespace", "default"]
+    with subprocess.Popen([*COMMAND, *options], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        armada = Armada(process.stdout.readline().split()[-1])
+        here, elsewhere = armada.submit(job(shell("exit 75")), job(shell("true"), namespace="nowhere"))
+        ends = [armada.end_of(here), armada.end_of(elsewhere)]
+        process.terminate()
+
+    assert (ends[0].failure_category, ends[1].reason) == ("later", 'namespaces "nowhere" not found')
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "categories: [{name: x}]"])
+def test_a_file_that_holds_no_categories_is_one_clear_line(tmp_path: Path, content: str) -> None:
+    rules = tmp_path / "executor.yaml"
+    rules.write_text(content)
+    command = [*COMMAND, "--port", "0", "--error-categories", str(rules)]
+
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+    assert result.returncode == 1
+    assert result.stderr.startswith("armada-standalone: ")
+    assert len(result.stderr.splitlines()) == 1
