@@ -6,8 +6,10 @@ import argparse
 import os
 import secrets
 import time
+from collections import Counter
 from itertools import chain
 
+from tests.simulation import coverage
 from tests.simulation.drawing import draw
 from tests.simulation.drawn import Life
 from tests.simulation.life import Record, live, shrunk
@@ -61,7 +63,11 @@ def main() -> int:
         return bool(record.broken)
     first = secrets.randbelow(1 << 40) if arguments.first is None else arguments.first
     began, failed = time.monotonic(), 0
+    met: Counter[tuple[str, str]] = Counter()
+    moves: Counter[str] = Counter()
     for part in live_many(first, arguments.lives, arguments.workers):
+        met += part.met
+        moves += part.moves
         for seed in part.broken:
             failed += 1
             small = shrunk(draw(seed))
@@ -71,6 +77,7 @@ def main() -> int:
         f"{arguments.lives} lives from seed {first}, {failed} broken; {arguments.lives / seconds * 60:.0f} a minute, "
         f"by {arguments.workers} processes"
     )
+    print(coverage.report(met, moves))
     return bool(failed)
 
 

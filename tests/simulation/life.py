@@ -12,11 +12,13 @@ from airflow_armada import _detached
 from airflow_armada.wait.following import live_log_budget
 from tests.simulation import virtual_time
 from tests.simulation.airflow import SimulatedTask
+from tests.simulation.coverage import pairs_of
 from tests.simulation.drawn import Life
 from tests.simulation.happenings import happen
 from tests.simulation.invariants import GRACE, broken_by
 from tests.simulation.leftovers import LINGER, leftovers
 from tests.simulation.versions import Version
+from tests.simulation.virtual_time import YEAR_2030
 from tests.simulation.world import World
 
 BOUND = 48 * 3600.0  # s in which every task must have ended
@@ -29,6 +31,8 @@ class Record:
 
     table: list[tuple[str, str, str]]
     broken: list[str] = field(default_factory=list)
+    met: frozenset[tuple[str, str]] = frozenset()
+    moves: frozenset[str] = frozenset()
 
 
 def live(life: Life, prepare: Callable[[World, list[SimulatedTask]], None] | None = None) -> Record:
@@ -72,7 +76,8 @@ async def _live(life: Life, prepare: Callable[[World, list[SimulatedTask]], None
             broken += leftovers(world)
             for leftover in list(_detached._running):
                 leftover.cancel()
-    return Record(world.table, broken)
+    met = pairs_of(life, tasks, world.jobs, YEAR_2030)
+    return Record(world.table, broken, met, frozenset(world.moves))
 
 
 async def _quiet() -> None:

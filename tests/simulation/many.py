@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -23,10 +24,14 @@ class Part:
 
     :param lives: how many there were.
     :param broken: seeds of those that have gone wrong.
+    :param met: in how many of them an option and a fault have met.
+    :param moves: in how many of them a followed job has moved from one state to another.
     """
 
     lives: int
     broken: tuple[int, ...]
+    met: Counter[tuple[str, str]]
+    moves: Counter[str]
 
 
 def live_many(first: int, count: int, workers: int) -> Iterator[Part]:
@@ -49,8 +54,15 @@ def live_many(first: int, count: int, workers: int) -> Iterator[Part]:
 
 def _live_part(part: tuple[int, int]) -> Part:
     first, count = part
-    broken = [seed for seed in range(first, first + count) if live(draw(seed)).broken]
-    return Part(count, tuple(broken))
+    broken: list[int] = []
+    met: Counter[tuple[str, str]] = Counter()
+    moves: Counter[str] = Counter()
+    for seed in range(first, first + count):
+        record = live(draw(seed))
+        broken += [seed] if record.broken else []
+        met.update(record.met)
+        moves.update(record.moves)
+    return Part(count, tuple(broken), met, moves)
 
 
 def say_nothing() -> None:

@@ -18,6 +18,9 @@ from airflow_armada.api import submit_pb2
 from airflow_armada.client.client import ArmadaClient
 from airflow_armada.client.failure import SettingsError
 from airflow_armada.client.settings import SiteSettings
+from airflow_armada.follow.state.fold import fold
+from airflow_armada.follow.state.progress import JobProgress
+from airflow_armada.follow.stream import tracked_job
 from airflow_armada.hooks.armada import ArmadaHook
 from airflow_armada.standalone.config import Config, Simulation
 from airflow_armada.standalone.in_memory import InMemoryArmada
@@ -68,6 +71,8 @@ class World:
         self.weather = Weather(spells, self.armada, self.pipe, chance)
         self.states: Callable[[], dict[str, str | None]] = dict
         self.cancels: list[Cancel] = []
+        self.moves: set[str] = set()
+        self._folds = fold
         self.channels: list[AioChannel | SyncChannel] = []
         self.pruned: list[Job] = []
         self.printed: dict[str, int] = {}
@@ -128,6 +133,7 @@ class World:
         def channel(settings: SiteSettings, target: str = "", **_: Any) -> AioChannel:
             return AioChannel(self, target or settings.target)
 
+        self._folds = tracked_job.fold  # a mutation may stand in its place
         package = "airflow_armada"
         stand_ins: dict[str, Any] = {
             f"{package}.client.client.open_channel": lambda settings, **_: SyncChannel(self, settings.target),
@@ -147,6 +153,7 @@ class World:
             ),
             f"{package}.task.end.unfinished.threading": SimpleNamespace(Thread=_DaemonThread),
             f"{package}.tries.attempt.process_age": lambda: 0.0,
+            f"{package}.follow.stream.tracked_job.fold": self._fold,
             f"{package}.task.check_task.runs_task": lambda: True,
             f"{package}.jobs.render.dump": str,
             f"{package}.wait.metrics.INTERVAL": 300.0,
@@ -169,6 +176,13 @@ class World:
             stack.enter_context(patch.object(LogRecord, "write", task_logs.write))
             yield
 
+    def _fold(self, state: JobProgress, kind: str, body: Any) -> JobProgress:
+        """Fold an event as the followers do, and note from which state to which that leads."""
+        new = self._folds(state, kind, body)
+        if (new.phase, new.end) != (state.phase, state.end):
+            self.moves.add(f"{_name(state)} -> {_name(new)} by {kind}")
+        return new
+
     async def _ask_airflow(self, _question: Any, _dag_id: str, run_id: str, _task_ids: list[str]) -> Any:
         """Tell the states of all task instances, some time later."""
         await asyncio.sleep(self.chance.uniform(0.05, 2))
@@ -183,6 +197,11 @@ class World:
                 let_print(armada.engine, self.printed, self.chance)
             let_straggle(self.armada.engine, self.weather)
             yield
+
+
+def _name(state: JobProgress) -> str:
+    phases = ("unknown", "submitted", "queued", "leased", "pending", "running", "ended")
+    return state.end or phases[state.phase]
 
 
 def probed(method: Callable[..., Any], point: Callable[[Any], str]) -> Callable[..., Any]:
