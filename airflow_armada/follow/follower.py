@@ -259,6 +259,8 @@ class _Follower:
             if not tracked.state.cluster:
                 await asyncio.sleep(self._site.timings.log_interval)  # the query API lags behind the events
         if not tracked.state.cluster:
+            await self._site.snapshots.history.read_whole(self._watch, tracked)  # the query API may be away
+        if not tracked.state.cluster:
             self._say("where it ran, if it did, nobody tells; so its log is not shown here")
 
     async def _outcome(self, status: str) -> Outcome:

@@ -70,7 +70,11 @@ def _is_allowed(cancel: Cancel, job: Any, life: Life, task: SimulatedTask, own: 
     if reason == REPLACED:
         return bool(life.options["reattach"] == "never") or bool(task.taken) or _timed(life) or life.in_trouble
     if reason == STOPPED_WAITING:
-        return life.in_trouble or any(spell.kind == "xcom refused" for spell in life.spells)
+        return (
+            life.in_trouble
+            or "execution_timeout" in life.options
+            or any(spell.kind == "xcom refused" for spell in life.spells)
+        )
     if reason == OVERDUE["queued_too_long"]:
         return _queued_too_long(cancel, job, life)
     if reason in (TIMED_OUT, OVERDUE["timed_out"]):

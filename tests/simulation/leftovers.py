@@ -24,7 +24,8 @@ def leftovers(world: World) -> Iterator[str]:
     loop: Any = asyncio.get_running_loop()
     for task in asyncio.all_tasks():
         coroutine: Any = task.get_coro()
-        if not task.done() and _is_ours(coroutine.cr_code.co_filename):
+        code = getattr(coroutine, "cr_code", None)
+        if not task.done() and code is not None and _is_ours(code.co_filename):
             yield f"the task {coroutine.__qualname__} is left"
     for _, _, handle in loop._later:
         code = getattr(getattr(handle.callback, "__func__", handle.callback), "__code__", None)

@@ -5,18 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 import grpc
+from google.protobuf.message import DecodeError
 
-from airflow_armada.client.calls.call import may_retry
-from airflow_armada.client.errors import ArmadaError, ArmadaRpcError, CredentialsError
-from airflow_armada.client.patience import Kind, kind_of
+from airflow_armada.client.errors import ArmadaError, ArmadaRpcError
+from airflow_armada.client.patience import Kind
 from airflow_armada.exceptions import ArmadaRefused
 from airflow_armada.follow.deadlines import Deadlines
 from airflow_armada.follow.state.fold import _RULES
 from airflow_armada.follow.state.progress import ENDED, JobProgress, changed
 from airflow_armada.follow.stream.event_stream import EventStream
+from airflow_armada.follow.stream.slim_events import SlimEvent
 from airflow_armada.task.end.unfinished import UnfinishedJob
 from airflow_armada.task.submit.lookup import Lookup
-from airflow_armada.task.submit.record import JobRecord, Journal
+from airflow_armada.task.submit.record import JobRecord
 from airflow_armada.task.submit.submitted import Submitted
 from airflow_armada.task.submit.takeover import Takeover
 from airflow_armada.triggers.killed import TaskStates
@@ -36,6 +37,9 @@ async def always_false(*_: Any) -> bool:
 
 
 read = EventStream._read
+
+
+NEVER = property(never)
 
 
 def nothing(*_: Any, **__: Any) -> None:
@@ -76,28 +80,12 @@ def by_the_clock(deadlines: Deadlines) -> str:
     return deadlines._by_the_clock()
 
 
-def no_credentials_are_final(error: BaseException) -> Kind:
-    return Kind.FINAL if isinstance(error, CredentialsError) else kind_of(error)
-
-
-def no_credentials_twice(error: ArmadaError, repeatable: bool) -> bool:
-    return not isinstance(error, CredentialsError) and may_retry(error, repeatable)
-
-
 async def ended_or_error(client: Any, job_id: str) -> bool:
     """Look whether a job has ended, and let nothing be done where that cannot be had."""
     from airflow_armada.client.typings import JobState
 
     states = (await client.get_job_status([job_id])).job_states
     return job_id in states and JobState(states[job_id]).is_terminal()
-
-
-def unreadable_is_missing(journal: Journal) -> JobRecord | None:
-    try:
-        stored = journal._store.get("armada_job") if journal._store is not None else None
-        return JobRecord.from_dict(stored) if stored else None
-    except Exception:
-        return None
 
 
 _guesses = Takeover._guesses
@@ -120,12 +108,10 @@ def directly(work: Any, name: str) -> Any:
     return work()
 
 
-def as_grpc_does(method: Any, content: bytes) -> Any:
+def as_grpc_does(raw: bytes) -> Any:
     """Decode a message, or hand over None, as gRPC does for one that cannot be."""
-    from google.protobuf.message import DecodeError
-
     try:
-        return method.response.FromString(content)
+        return SlimEvent.FromString(raw)
     except DecodeError:
         return None
 

@@ -21,6 +21,8 @@ class Script:
     """
     A life that is written down, and what comes of each of its tasks.
 
+    Its spells, actions and tasks are those of a :class:`~tests.simulation.drawn.Life`.
+
     :param jobs: the states of its jobs, the oldest first.
     :param task: its state.
     :param number: the number of its last try.
@@ -32,6 +34,8 @@ class Script:
     :param then: arguments from the second try on.
     :param dies_at: where the worker of its first try dies.
     :param tasks: how many tasks there are.
+    :param has_store: whether Airflow has a state store (3.3).
+    :param put_off: how often a failed try is put off (3.4).
     :param prepare: does something before the life begins.
     """
 
@@ -48,6 +52,8 @@ class Script:
     spells: Sequence[Spell] = ()
     actions: Sequence[Action] = ()
     tasks: int = 1
+    has_store: bool = True
+    put_off: int = 0
     prepare: Callable[[World], None] | None = None
 
     def life(self, *, deferrable: bool) -> Life:
@@ -55,7 +61,7 @@ class Script:
         notes = {"simulate/duration": str(self.seconds), LINES: "20", **self.notes}
         options = {"reattach": "running_or_succeeded", "get_logs": True, "cancel_on_kill": True, "retries": 0}
         options |= {"annotations": notes, "deferrable": deferrable, **self.options}
-        return Life(7, options, self.tasks, True, tuple(self.spells), tuple(self.actions))
+        return Life(7, options, self.tasks, self.has_store, tuple(self.spells), tuple(self.actions), self.put_off)
 
     def begin(self, world: World, tasks: list[SimulatedTask]) -> None:
         """Prepare the world and the tasks."""

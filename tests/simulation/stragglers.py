@@ -17,7 +17,7 @@ _ENDS = ("succeeded", "failed", "cancelled")
 
 def let_straggle(engine: Engine, weather: Weather) -> None:
     """
-    Store, while the weather has stragglers, that a job runs after it was stored that it has ended.
+    Store, while the weather has stragglers, that a lease was returned after it was stored that the job has ended.
 
     :param engine: whose events they are.
     :param weather: tells when.
@@ -30,7 +30,7 @@ def let_straggle(engine: Engine, weather: Weather) -> None:
             getattr(message, kind).job_id for message in messages if (kind := message.WhichOneof("events")) in _ENDS
         ]
         jobs = [engine.store.jobs[job_id] for job_id in ended if job_id in engine.store.jobs]
-        late = [event_messages.running(job) for job in jobs if job.runs]
+        late = [event_messages.lease_returned(job, "the pod is gone", True) for job in jobs if job.runs]
         if late and weather.has("stragglers"):
             append(queue, job_set_id, late)
 

@@ -113,7 +113,7 @@ class World:
         self.weather.before(method.name)
         await self.weather.pass_through()
         async for message in self.at(target).stream(method, request):
-            if self.weather.has("events mangled") and self.chance.random() < 0.5:
+            if self.weather.has("events mangled"):
                 yield RUBBISH
             yield message.SerializeToString()
 

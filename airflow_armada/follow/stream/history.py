@@ -226,10 +226,11 @@ async def stored_events(watch: JobSetWatch, since: float, until: float = math.in
 
 
 def _newer(known: JobProgress, told: JobProgress) -> JobProgress:
-    """Return what a whole history tells of a job where that is later than what is known; what it notes is old news."""
-    if known.end or not (told.end or told.at > known.at):
+    """Return what a whole history tells of a job where that is later, or more, than what is known."""
+    only_its_end = known.end and known.end == told.end and told.cluster and not known.cluster
+    if not only_its_end and (known.end or not (told.end or told.at > known.at)):
         return known
-    return told._replace(notes=known.notes)
+    return told._replace(notes=known.notes)  # what it notes is old news
 
 
 def _lost(tracked: TrackedJob, grace: float) -> JobProgress:
