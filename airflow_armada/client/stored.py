@@ -19,7 +19,7 @@ def _is_whole(value: Any) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    return _is_whole(value) or (isinstance(value, float) and math.isfinite(value))
+    return _is_whole(value) or (isinstance(value, float) and math.isfinite(value) and abs(value) < 2**63)
 
 
 def _is_texts(value: Any) -> bool:

@@ -57,4 +57,4 @@ def test_fuzz_any_record_of_the_state_store_is_of_a_job_or_none(stored: dict[str
     with suppress(ValueError):
         record = JobRecord.from_dict(stored)
         assert JobRecord.from_dict(json.loads(json.dumps(record.to_dict()))) == record
-        assert record.submitted_at - 600.0 < 2**63
+        assert abs(record.submitted_at) <= 2**63
