@@ -12,26 +12,10 @@ from airflow_armada._compat import conf
 from airflow_armada.client.failure import SettingsError
 from airflow_armada.client.job_defaults import PREFIX, JobDefaults
 from airflow_armada.client.settings import SiteSettings
+from airflow_armada.client.site.default_fields import defaults_from
 from airflow_armada.client.site.field_values import FieldValues
 
 _NAMES = tuple(PREFIX + name for name in JobDefaults.__dataclass_fields__)
-
-
-def defaults_from(values: FieldValues) -> JobDefaults:
-    """
-    Read defaults.
-
-    :param values: fields of a connection, or options under the same names.
-    :return: the defaults.
-    :raises SettingsError: when a field is not what it must be.
-    """
-    return JobDefaults(
-        queue=values.text("default_queue"),
-        namespace=values.text("default_namespace"),
-        priority_class=values.text("default_priority_class"),
-        resources=values.pairs("default_resources"),
-        labels=values.pairs("default_labels"),
-    )
 
 
 def configured_defaults() -> JobDefaults:

@@ -10,9 +10,9 @@ from airflow_armada.client.auth.credentials import Anonymous
 from airflow_armada.client.failure import ArmadaError, SettingsError
 from airflow_armada.client.settings import SiteSettings, TlsSettings
 from airflow_armada.client.site.allowed_credentials import NOTHING, AllowedCredentials
+from airflow_armada.client.site.default_fields import defaults_from
 from airflow_armada.client.site.field_values import FieldValues
 from airflow_armada.client.site.fields import credentials_from
-from airflow_armada.hooks.job_defaults import defaults_from
 
 
 class ConnectionLike(Protocol):

@@ -6,7 +6,9 @@ import asyncio
 import contextvars
 import gc
 import threading
+import time
 import traceback
+import weakref
 from concurrent import futures
 from contextlib import suppress
 from dataclasses import replace
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from airflow_armada.wait.witness import Witness
 
 
+_COLLECTIONS = 100
 _RESULT_GRACE = 600.0  # s for which a log service that cannot be reached is waited for where it has the result
 
 
@@ -109,7 +112,20 @@ def free_channels(error: BaseException | None = None) -> None:
     while error is not None:
         traceback.clear_frames(error.__traceback__)
         error = error.__cause__ or error.__context__
-    gc.collect()
+    # A collection that begins while another thread collects does nothing.
+    garbage = weakref.ref(_Cycle())
+    for _ in range(_COLLECTIONS):
+        gc.collect()
+        if garbage() is None:
+            break
+        time.sleep(0.01)
+
+
+class _Cycle:
+    """What only the garbage collector frees, and so tells whether it has run."""
+
+    def __init__(self) -> None:
+        self.itself = self
 
 
 async def follow_to_event(

@@ -95,3 +95,18 @@ def test_a_resume_that_fetches_nothing_imports_nothing_heavy() -> None:
     """
 
     assert heavy_modules(ON_WORKER + textwrap.dedent(code)) == "[]"
+
+
+def test_the_command_line_needs_airflow_for_its_connections_only() -> None:
+    """Airflow's logging would write into what a command prints."""
+    code = """
+    import importlib, sys
+    from airflow_armada.cli.arguments import COMMANDS
+
+    for command in COMMANDS:
+        if command.has_site:
+            importlib.import_module(command.module)
+            assert "airflow" not in sys.modules, command.name
+    """
+
+    heavy_modules(code)

@@ -148,7 +148,8 @@ def test_no_command_tells_a_secret(site: GuardedSite, tmp_path: Path, tmp_path_f
         *((3, site.uri(one), ("queues", "--json")) for one in site.bad.values()),
         *((3, site.uri({name: text}), ("queues", "--json")) for name, text in MISPLACED_IN.items() if name != "host"),
     ]
-    assert {call[2][0] for call in calls} | {"submit", "cordon", "uncordon"} == {command.name for command in COMMANDS}
+    tried = {call[2][0] for call in calls} | {"submit", "cordon", "uncordon"}
+    assert tried == {command.name for command in COMMANDS if command.has_site}
 
     with process_list() as seen, ThreadPoolExecutor(2) as pool:
         results = list(pool.map(lambda call: command_line(tmp_path, call[1], *call[2]), calls))

@@ -68,7 +68,11 @@ def test_a_sidecar_sets_no_result_unless_it_is_named(airflow: InlineAirflow, def
 
 def test_a_container_that_the_job_lacks_cannot_be_shown(airflow: InlineAirflow) -> None:
     run = airflow.run("""
-        ArmadaOperator.partial(task_id="work", **SMALL, cmds=["true"]).expand(get_logs=[["base", "sidecar"]])
+        @task
+        def names():
+            return [["base", "sidecar"]]  # known too late for the check of a parsed DAG
+
+        ArmadaOperator.partial(task_id="work", **SMALL, cmds=["true"]).expand(get_logs=names())
     """)
 
     ((kind, text),) = run.errors()

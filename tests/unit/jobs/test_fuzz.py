@@ -86,7 +86,7 @@ def test_fuzz_jobs_as_data(data: Any) -> None:
         problems(message_from_dict(submit_pb2.JobSubmitRequestItem, data, "job"))
 
 
-OURS = {"client_id", "external_job_uri", "identity_labels", "identity_annotations", "context_env"}
+OURS = {"client_id", "external_job_uri", "identity_labels", "identity_annotations", "context_env", "defaults"}
 ARGUMENTS = st.sampled_from(sorted(set(JobSpec.__dataclass_fields__) - OURS))
 
 

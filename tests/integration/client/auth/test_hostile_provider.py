@@ -71,6 +71,8 @@ def dripping(greeting: bytes, drop: bytes) -> Iterator[str]:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     finally:
         stop.set()
+        with suppress(OSError):
+            listener.shutdown(socket.SHUT_RDWR)  # wakes accept() where nobody came
         listener.close()
         thread.join()
 

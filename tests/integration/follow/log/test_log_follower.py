@@ -195,6 +195,7 @@ async def test_a_log_of_which_nobody_tells_where_it_is_is_said_to_be_missing(
     async with shared_site(armada.settings(), replace(QUICK, replay=0.2)) as site:
         task = start(site, job, reporter)
         armada.emit(QUEUE, JOB_SET, job.job_id, "preempted")
+        armada.emit(QUEUE, JOB_SET, job.job_id, "failed")
         outcome = await within(task)
 
     assert outcome.status == "preempted"
