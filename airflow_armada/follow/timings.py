@@ -35,6 +35,7 @@ class Timings:
     :param max_log_interval: the same for one that is quiet
     :param replay: how long a job set's history is read for one job at most
     :param log_tail: how long the rest of the log is tried for after the job's end
+    :param result_tail: the same where the log has the result that a task wants
     :param budget_tail: how long the rest of the log waits for its turn after the job's end, before a worker prints it
     :param deadline_grace: how long a deadline that has passed waits for a word about the job when no source gives one
     :param explain_interval: pause between two requests for the scheduler's reason, doubling
@@ -62,6 +63,7 @@ class Timings:
     max_log_interval: float = 10.0
     replay: float = 30.0
     log_tail: float = 20.0
+    result_tail: float = 600.0
     budget_tail: float = 60.0
     deadline_grace: float = 300.0
     explain_interval: float = 300.0

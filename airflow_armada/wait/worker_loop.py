@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 
 _COLLECTIONS = 100
-_RESULT_GRACE = 600.0  # s for which a log service that cannot be reached is waited for where it has the result
 
 
 class WorkerLoop:
@@ -172,7 +171,7 @@ async def show_rest_of_log(
 
     # Without the log there is no result.
     patient = outcome.status == "succeeded" and collector is not None
-    timings = replace(DEFAULT, log_tail=_RESULT_GRACE) if patient else DEFAULT
+    timings = replace(DEFAULT, log_tail=DEFAULT.result_tail) if patient else DEFAULT
     reporter = reporter or TaskLogReporter(name_containers=wait.names_containers, shown_until=shown_until)
     observer = reporter if witness is None else Witnessed(reporter, wait, witness)
     newest = NewestLines(observer, conf.getint("armada", "rest_of_log_lines", fallback=10_000))

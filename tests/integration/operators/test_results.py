@@ -107,7 +107,8 @@ def test_a_log_that_may_not_be_read_is_no_missing_result(
 ) -> None:
     armada.faults.refuse("Logs", grpc.StatusCode.PERMISSION_DENIED, "no logs for you", times=None)
     try:
-        run = airflow.run(f"""sh("work", "echo '::armada-result::7'", get_result=True, deferrable={deferrable})""")
+        dag = f"""sh("work", "echo '::armada-result::7'", get_result=True, deferrable={deferrable})"""
+        run = airflow.run(dag, {"airflow_armada.follow.timings:DEFAULT": {"result_tail": 3.0}})
     finally:
         armada.faults.clear()
 
