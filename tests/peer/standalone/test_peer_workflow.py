@@ -48,7 +48,10 @@ def test_a_job_that_succeeds(facts: dict[str, Any]) -> None:
         "status": "SUCCEEDED",
         "by_uri": True,
         "run_of_job": True,
-        "logs": ["hello from a peer"],
+        "logs": [
+            "armada-standalone: not applied here: containers[container1].securityContext.runAsUser",
+            "hello from a peer",
+        ],
         "error": "",
     }
 
