@@ -77,14 +77,16 @@ def exchange(
             # Its text repeats what the server sent, and with it perhaps what it was sent.
             raise failure(f"cannot reach {url}: {_late(deadline) or 'it does not answer in HTTP'}") from None
         except (OSError, ValueError) as error:
-            raise failure(f"cannot reach {url}: {_late(deadline) or one_line(_reason(error))}") from None
+            raise failure(f"cannot reach {url}: {_late(deadline, error) or one_line(_reason(error))}") from None
     if deadline.passed:
         raise failure(f"cannot reach {url}: {_late(deadline)}")
     return status, content
 
 
-def _late(deadline: Deadline) -> str:
-    return f"no answer came within {deadline.seconds:g} s" if deadline.passed else ""
+def _late(deadline: Deadline, error: Exception | None = None) -> str:
+    """Say that the time was up, whether the deadline or the timeout of a socket, which has the same end, was first."""
+    late = deadline.passed or isinstance(getattr(error, "reason", error), TimeoutError)
+    return f"no answer came within {deadline.seconds:g} s" if late else ""
 
 
 class UnsafeRedirect(OSError):
