@@ -39,7 +39,7 @@ def page(url: str) -> str:
 def test_it_says_where_to_click_and_stops_at_ctrl_c(tmp_path: Path) -> None:
     mine = tmp_path / "dags"
     mine.mkdir()
-    (mine / "mine.py").write_text('from airflow.sdk import DAG\nDAG("mine", schedule=None)\n')
+    (mine / "mine.py").write_text('from airflow.sdk import DAG\n\nmine = DAG("mine", schedule=None)\n')
     arguments = ["up", "--home", str(tmp_path / "home"), "--dags", str(mine)]
     environment = {**os.environ, "HOME": str(tmp_path)}
     process = subprocess.Popen([*COMMAND, *arguments], env=environment, stdout=subprocess.PIPE, text=True)
