@@ -64,6 +64,7 @@ def task_page(run: DagRun, task_id: str) -> str:
 _LAST_LINK_AT_THE_END = """
 const links = [...document.querySelectorAll("a[href*='/jobs/']")];
 links[links.length - 1].scrollIntoView({block: "end"});
+for (const one of document.querySelectorAll("*")) one.scrollLeft = 0;  // long lines have brought it to the right
 """
 
 
