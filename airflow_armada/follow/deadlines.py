@@ -12,9 +12,10 @@ import math
 import time
 from collections.abc import Callable
 
+from airflow_armada.client.timestamps import nanoseconds
 from airflow_armada.follow import background
 from airflow_armada.follow.site import Site
-from airflow_armada.follow.state.outcome import QUEUED_TOO_LONG, TIMED_OUT
+from airflow_armada.follow.state.outcome import CANCELLED, QUEUED_TOO_LONG, TIMED_OUT
 from airflow_armada.follow.stream.job_set_watch import JobSetWatch
 from airflow_armada.follow.stream.tracked_job import TrackedJob
 
@@ -65,6 +66,18 @@ class Deadlines:
         if status and self._asking is None:
             self._asking = background.spawn(self._ask(status), f"armada deadline {self._tracked.job.job_id}")
         return ""
+
+    def behind(self, end: str) -> str:
+        """Return the deadline that a job was cancelled for, else how it ended.
+
+        The trigger that has cancelled it may have been taken over before it could say so.
+        """
+        at = nanoseconds(self._tracked.state.finished_at) / 1e9
+        if end != CANCELLED or not at:
+            return end
+        if at >= self._end:
+            return TIMED_OUT
+        return QUEUED_TOO_LONG if at >= self._start and not self._tracked.state.ran else end
 
     def next(self) -> float:
         """Return the next moment at which one passes, in seconds since the epoch."""

@@ -154,7 +154,7 @@ class _Follower:
         """Return how the wait has ended; "" if it goes on."""
         self._report()
         self._report_copies()
-        status = self._tracked.state.end or self._deadlines.passed()
+        status = self._deadlines.behind(self._tracked.state.end) or self._deadlines.passed()
         if not status:
             if self._tracked.refusal:
                 raise self._tracked.refusal

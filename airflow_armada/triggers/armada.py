@@ -119,12 +119,15 @@ class ArmadaJobTrigger(BaseTrigger):
         if outcome.status not in OVERDUE or spared:
             return False
         try:
-            work = cancel_async(self.wait.job, self._settings, OVERDUE[outcome.status], _OVERDUE_PATIENCE)
-            await run_detached(work)
+            work = cancel_async(
+                self.wait.job, self._settings, OVERDUE[outcome.status], _OVERDUE_PATIENCE, unless_ended=True
+            )
+            cancelled = await run_detached(work)
         except Exception as error:
             await self.log.aerror("Armada job %s could not be cancelled: %s", self.wait.job_id, error)
             return False
-        await self.log.ainfo("Cancelled Armada job %s: %s", self.wait.job_id, OVERDUE[outcome.status])
+        if cancelled:
+            await self.log.ainfo("Cancelled Armada job %s: %s", self.wait.job_id, OVERDUE[outcome.status])
         return True
 
     def _leaves_nothing(self, outcome: Outcome) -> bool:

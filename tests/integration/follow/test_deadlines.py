@@ -167,3 +167,16 @@ async def test_many_jobs_whose_deadline_has_passed_are_asked_for_together(armada
     assert all(outcome.ran for outcome in outcomes)
     assert armada.calls[DETAILS] <= 30  # 4 on a quiet machine
     assert armada.calls[EVENTS] <= 30
+
+
+@pytest.mark.parametrize(("cancelled_after", "status"), [(35.0, "timed_out"), (20.0, "cancelled")])
+async def test_who_takes_over_from_the_trigger_that_cancelled_an_overdue_job_says_so_too(
+    armada: ScriptedArmada, cancelled_after: float, status: str
+) -> None:
+    job = a_job(submitted_at=time.time() - RECENT)
+    tell(armada, job, "submitted", "queued", "leased", "pending", "running")
+    armada.emit(QUEUE, JOB_SET, job.job_id, "cancelled", at=job.submitted_at + cancelled_after)
+    async with shared_site(armada.settings(), QUICK) as site:
+        outcome = await within(begin(site, job, deadline=job.submitted_at + 30))
+
+    assert outcome.status == status
