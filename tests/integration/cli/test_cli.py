@@ -207,7 +207,9 @@ def test_a_file_of_which_a_part_was_submitted_is_finished_by_a_second_run(armada
 
 def test_the_logs_of_several_containers_say_who_wrote_what(armada: StandaloneArmada) -> None:
     one = SCRIPT[SCRIPT.index("    - name: main") :]
-    job = submitted(armada, SCRIPT + one.replace("main", "side").replace("hello from the job", "hello from the side"))
+    job = submitted(
+        armada, SCRIPT + one.replace("name: main", "name: side").replace("hello from the job", "hello from the side")
+    )
 
     done = run("logs", job, "--follow", server=armada)
 
