@@ -233,6 +233,20 @@ def refused_without_settings(conn_id: str) -> Iterator[None]:
         raise ArmadaRefused(f"there is no Airflow connection {conn_id!r}; create one of type armada") from None
 
 
+def id_of_submitted(response: Any) -> str:
+    """
+    Read the answer to the submission of one job.
+
+    :param response: a ``JobSubmitResponse``.
+    :return: the id of the job.
+    :raises ArmadaRefused: when there is none.
+    """
+    answer = response.job_response_items[0]
+    if answer.error or not answer.job_id:
+        raise ArmadaRefused(f"Armada refused the job: {answer.error or 'it gave no job id'}")
+    return str(answer.job_id)
+
+
 def may_have_happened(error: Exception) -> bool:
     """
     Tell whether Armada may have taken a submission that failed; without credentials nothing was sent.

@@ -12,13 +12,14 @@ import os
 import stat
 from pathlib import Path
 
+from airflow_armada.api.state_folder import state_folder
+
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
 
 
 def token_folder() -> Path:
-    """Return the folder of the files: in the user's state directory (XDG), so that every process of a user agrees."""
-    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(state, "airflow-armada", "standalone")
+    """Return the folder of the files."""
+    return state_folder() / "standalone"
 
 
 def token_file(port: int) -> Path:

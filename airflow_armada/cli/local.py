@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from airflow_armada.api.state_folder import state_folder
 from airflow_armada.cli.output import Output
 from airflow_armada.client.failure import ArmadaError
 
@@ -26,8 +26,7 @@ def home_of(arguments: Namespace, name: str) -> Path:
     """
     if arguments.home:
         return Path(arguments.home).resolve()
-    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(state, "airflow-armada", name).resolve()
+    return (state_folder() / name).resolve()
 
 
 @contextmanager

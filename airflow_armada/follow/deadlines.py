@@ -72,8 +72,7 @@ class Deadlines:
 
         The trigger that has cancelled it may have been taken over before it could say so.
         """
-        at = nanoseconds(self._tracked.state.finished_at) / 1e9
-        if end != CANCELLED or not at:
+        if end != CANCELLED or not (at := nanoseconds(self._tracked.state.finished_at) / 1e9):
             return end
         if at >= self._end:
             return TIMED_OUT

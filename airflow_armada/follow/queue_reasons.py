@@ -84,9 +84,8 @@ class QueueReasons:
         return _Queue(time.monotonic(), bool(queue and queue.cordoned), report or "")
 
     async def _job_report(self, job_id: str) -> str:
-        if self._reports.available(time.monotonic()) < 1:
+        if not self._reports.take_one():
             return ""
-        self._reports.take(1)
         return await _answer(self._calls.get_job_report(job_id)) or ""
 
 

@@ -14,7 +14,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_armada._detached import run_detached
-from airflow_armada.client.failure import SettingsError
 from airflow_armada.client.job_ref import JobRef
 from airflow_armada.exceptions import ArmadaRefused, job_error, refused_without_settings
 from airflow_armada.hooks.async_submit import cancel_all, find, submit
@@ -201,10 +200,8 @@ class _Job:
             spent += 1
 
     def _find_defaults(self, settings: SiteSettings) -> JobDefaults:
-        try:
+        with refused_without_settings(self._connection.armada_conn_id):
             return job_defaults(settings)
-        except SettingsError as error:
-            raise ArmadaRefused(str(error)) from None
 
     def _build(self, identity: JobIdentity) -> JobRequest:
         from airflow_armada.jobs.build import build_request, gather_gang_again

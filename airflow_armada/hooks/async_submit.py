@@ -12,7 +12,7 @@ from airflow_armada._detached import run_detached, start_detached
 from airflow_armada.client.failure import ArmadaError
 from airflow_armada.client.job_ref import JobRef
 from airflow_armada.client.patience import retry_async
-from airflow_armada.exceptions import ArmadaRefused, call_error, may_have_happened
+from airflow_armada.exceptions import ArmadaRefused, call_error, id_of_submitted, may_have_happened
 from airflow_armada.wait.cancel import ON_WORKER, STOPPED_WAITING, cancel_async
 from airflow_armada.wait.patience import FOR_CALLS
 
@@ -128,10 +128,7 @@ class _Submission:
             raise ArmadaRefused("nobody waits for the job any more")
         queue, job_set_id, _ = self._place
         async with ArmadaAsyncIOClient.open(await self._settings()) as client:
-            answer = (await client.submit_jobs(queue, job_set_id, [self._item])).job_response_items[0]
-        if answer.error or not answer.job_id:
-            raise ArmadaRefused(f"Armada refused the job: {answer.error or 'it gave no job id'}")
-        return answer.job_id
+            return id_of_submitted(await client.submit_jobs(queue, job_set_id, [self._item]))
 
     async def _pause(self, seconds: float) -> bool:
         """Wait; true where nobody wants the job any more."""

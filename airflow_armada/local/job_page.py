@@ -10,13 +10,13 @@ from typing import Any, Self
 from urllib.parse import unquote
 
 from airflow_armada.api import job_pb2
-from airflow_armada.client.channel import open_channel
 from airflow_armada.client.client import ArmadaClient
 from airflow_armada.client.errors import ArmadaError
 from airflow_armada.client.foreign_text import printable
 from airflow_armada.client.log_client import JobLogClient
 from airflow_armada.client.settings import SiteSettings
 from airflow_armada.client.typings import JobState
+from airflow_armada.follow.state.job_details import container_names
 from airflow_armada.follow.state.reasons import readable
 
 _JOBS = "/jobs/"
@@ -97,8 +97,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _job_page(settings: SiteSettings, job_id: str) -> str:
-    with open_channel(settings) as channel:
-        client = ArmadaClient(channel, call_timeout=settings.call_timeout, retry_timeout=0)
+    with ArmadaClient.open(settings, retry_timeout=0) as client:
         details = client.get_job_details([job_id], expand_job_spec=True).job_details.get(job_id)
         if details is None:
             raise LookupError(job_id)
@@ -112,7 +111,7 @@ def _job_page(settings: SiteSettings, job_id: str) -> str:
 def _logs(settings: SiteSettings, details: job_pb2.JobDetails) -> dict[str, str]:
     """Give the last lines of each container's log, or why there are none."""
     logs: dict[str, str] = {}
-    for container in _containers(details):
+    for container in container_names(details):
         with JobLogClient(
             settings.binoculars,
             details.job_id,
@@ -128,11 +127,6 @@ def _logs(settings: SiteSettings, details: job_pb2.JobDetails) -> dict[str, str]
             else:
                 logs[container] = "\n".join(line.line for line in lines[-_LINES:])
     return logs
-
-
-def _containers(details: job_pb2.JobDetails) -> list[str]:
-    spec = details.job_spec.pod_specs[0] if details.job_spec.pod_specs else details.job_spec.pod_spec
-    return [container.name for container in spec.containers]
 
 
 def job_html(details: job_pb2.JobDetails, reason: str, logs: dict[str, str]) -> str:

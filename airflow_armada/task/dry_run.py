@@ -76,7 +76,7 @@ def _unrendered(operator: TaskArguments) -> Prepared:
         why = " ".join(str(error).split())
         notes.append(f"what the function makes of the job is known only in a run: {why}")
     request.notes[:0] = notes
-    queue = str(operator.armada_queue or request.queue or configured_defaults().queue)
+    queue = str(operator.armada_queue or request.queue or shown.job_defaults.queue)
     if not queue:
         request.notes.append("the queue is known only in a run: default_queue of the connection")
     return Prepared(identity, request, queue, str(operator.job_set_id or request.job_set_id))

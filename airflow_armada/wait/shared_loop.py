@@ -17,12 +17,12 @@ from concurrent import futures
 from typing import Any, TypeVar
 
 from airflow_armada._compat import AirflowException
+from airflow_armada.wait.patience import AFTER_KILL
 from airflow_armada.wait.worker_loop import free_channels
 
 T = TypeVar("T")
 Work = Callable[[], Coroutine[Any, Any, T]]
 
-_KILL_TIMEOUT = 3.0  # s; Airflow kills the process 5 s after SIGTERM
 _LAST_WORDS = 600.0  # s; as long as Armada may be away
 _CLOSE = 5.0  # s
 
@@ -74,7 +74,7 @@ class SharedLoop:
         left = dict(self._work)
         for future, thread in left.items():
             thread.cancel(future)
-        futures.wait(left, _KILL_TIMEOUT if asyncio._get_running_loop() is not None else _LAST_WORDS)
+        futures.wait(left, AFTER_KILL if asyncio._get_running_loop() is not None else _LAST_WORDS)
 
     def _begin(self, work: Work[T]) -> tuple[futures.Future[T], _LoopThread]:
         future: futures.Future[T] = futures.Future()

@@ -19,6 +19,7 @@ from airflow_armada.client.log_client import LogPager, logs_page
 from airflow_armada.client.log_cursor import Line
 from airflow_armada.client.settings import SiteSettings
 from airflow_armada.client.typings import JobState
+from airflow_armada.follow.state.job_details import container_names
 
 _INTERVAL = 1.0
 _LONGEST = 1 << 20  # characters of a line
@@ -117,8 +118,7 @@ def _is_terminal(state: int) -> bool:
 
 def _containers(details: job_pb2.JobDetails) -> list[str]:
     """Give the names of the containers; one without a name where the server does not tell."""
-    spec = details.job_spec.pod_specs[0] if details.job_spec.pod_specs else details.job_spec.pod_spec
-    return [container.name for container in spec.containers] or [""]
+    return container_names(details) or [""]
 
 
 def _log_service(settings: SiteSettings, cluster: str) -> str:

@@ -24,7 +24,7 @@ _WAITING = {JobState.QUEUED, JobState.SUBMITTED}
 def why(arguments: Namespace, output: Output) -> int:
     """Explain the state of a job."""
     with site_of(arguments) as (settings, client):
-        details = job_details(client, [arguments.job])[arguments.job]
+        details = job_details(client, [arguments.job], spec=True)[arguments.job]
         state = _state(details.state)
         explanation, source = _explanation(client, details, state)
     value = {
@@ -71,14 +71,9 @@ def _waits(client: ArmadaClient, details: job_pb2.JobDetails) -> str:
         cordoned=ask("the queue", lambda: client.get_queue(details.queue).cordoned, False),
         job_report=ask("the scheduler", lambda: client.get_job_report(details.job_id), ""),
         queue_report=ask("the scheduler", lambda: client.get_queue_report(details.queue), ""),
-        annotations=ask("the query service", lambda: _annotations(client, details.job_id), {}),
+        annotations=dict(details.job_spec.annotations),
     )
     return "\n".join([*([reason] if reason else []), *dict.fromkeys(unanswered)])
-
-
-def _annotations(client: ArmadaClient, job_id: str) -> dict[str, str]:
-    answer = client.get_job_details([job_id], expand_job_spec=True, expand_job_run=False)
-    return dict(answer.job_details[job_id].job_spec.annotations)
 
 
 def _print(value: dict[str, Any], output: Output) -> None:

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from airflow_armada.api.state_folder import state_folder
 from airflow_armada.client.auth.tokens import Token
 from airflow_armada.client.failure import CredentialsError
 from airflow_armada.client.small_file import LARGEST, open_regular
@@ -30,8 +31,7 @@ def default_cache_path() -> str:
     chosen = os.environ.get("ARMADA_TOKEN_CACHE")
     if chosen:
         return chosen
-    state = os.environ.get("XDG_STATE_HOME") or os.path.join(os.path.expanduser("~"), ".local", "state")
-    return os.path.join(state, "airflow-armada", "tokens.json")
+    return str(state_folder() / "tokens.json")
 
 
 @dataclass(frozen=True)

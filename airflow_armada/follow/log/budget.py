@@ -44,6 +44,13 @@ class TokenBucket:
         """Use up some of what is available."""
         self._tokens -= count
 
+    def take_one(self) -> bool:
+        """Use up one if there is one now, and return whether there was."""
+        if self.available(time.monotonic()) < 1:
+            return False
+        self.take(1)
+        return True
+
 
 class LogBudget:
     """The budget of a process. Share one object between all followers of the process.

@@ -29,6 +29,12 @@ def known(details: Any) -> bool:
     return details is not None and (details.state in _PHASES or details.state in _ENDS)
 
 
+def container_names(details: Any) -> list[str]:
+    """Return the names of a job's containers; none where its spec was not asked for, or is not told."""
+    spec = details.job_spec.pod_specs[0] if details.job_spec.pod_specs else details.job_spec.pod_spec
+    return [container.name for container in spec.containers]
+
+
 def is_failure(details: Any) -> bool:
     """Whether the job has ended in a way of which the event says more than the query API."""
     return details.state in _FAILURES

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import signal
+from collections.abc import Callable
 
 from airflow_armada.api.core_v1_pb2 import Probe
 from airflow_armada.standalone.config import Provided
@@ -87,9 +88,9 @@ class Lifecycle:
 class _Asked:
     """A probe that is asked again and again."""
 
-    def __init__(self, probe: Probe, handler: object) -> None:
+    def __init__(self, probe: Probe, handler: Callable[[object, str], Handler]) -> None:
         self._probe = probe
-        self._handler: Handler = handler(probe.handler, "a probe")  # type: ignore[operator]
+        self._handler = handler(probe.handler, "a probe")
         self.most = probe.failureThreshold or 3
         self.grace = float(probe.terminationGracePeriodSeconds)
 

@@ -19,6 +19,7 @@ from airflow_armada.task.kill import Kill
 from airflow_armada.task.uninterrupted import begin, to_the_end
 from airflow_armada.wait.cancel import KILLED, STOPPED_WAITING, TIMED_OUT, cancel
 from airflow_armada.wait.job_wait import JobWait
+from airflow_armada.wait.patience import AFTER_KILL
 
 if TYPE_CHECKING:
     from airflow_armada.task.arguments.task_arguments import TaskArguments
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from airflow_armada.task.submit.takeover import Takeover
 
 _OUTCOME_GRACE = 600.0  # s in which the answer to a submission, or the job that came of it, is waited for
-_KILL_TIMEOUT = 3.0  # s; Airflow kills the process 5 s after SIGTERM
 
 log = logging.getLogger("airflow.task.operators.airflow_armada")
 
@@ -81,7 +81,7 @@ class UnfinishedJob:
         arguments = (wait.job, ArmadaHook(wait.armada_conn_id).known_settings, KILLED)
         thread = threading.Thread(target=cancel, args=arguments, name="armada-cancel", daemon=True)
         thread.start()
-        thread.join(_KILL_TIMEOUT)
+        thread.join(AFTER_KILL)
 
     def end(self, reason: str, end: str) -> None:
         """
@@ -153,7 +153,7 @@ class UnfinishedJob:
                 return
         elif self._next_try_adopts(error):
             return
-        seconds, reason = (_KILL_TIMEOUT, KILLED) if self._kill.came else (_OUTCOME_GRACE, STOPPED_WAITING)
+        seconds, reason = (AFTER_KILL, KILLED) if self._kill.came else (_OUTCOME_GRACE, STOPPED_WAITING)
         for conn_id, submission in sites.submissions().items():
             self.cancel(_outcome(submission, seconds), conn_id, reason)
         left = takeover.left

@@ -7,8 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_armada.client.failure import SettingsError
-from airflow_armada.exceptions import ArmadaRefused
+from airflow_armada.exceptions import ArmadaRefused, refused_without_settings
 from airflow_armada.hooks.job_defaults import job_defaults
 from airflow_armada.task.arguments.checks import (
     RESUBMIT_ON,
@@ -95,10 +94,8 @@ def make_target(operator: TaskArguments, identity: JobIdentity, settings: SiteSe
 
 
 def _prepare(operator: TaskArguments, identity: JobIdentity, settings: SiteSettings) -> Prepared:
-    try:
+    with refused_without_settings(operator.armada_conn_id):
         defaults = job_defaults(settings)
-    except SettingsError as error:
-        raise ArmadaRefused(str(error)) from None
     return prepare(operator, identity, defaults)
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from airflow_armada._compat import AirflowException
 from airflow_armada.client.patience import Kind, Patience, Trouble, retry
-from airflow_armada.exceptions import ArmadaRefused, ArmadaUnavailable, call_error, may_have_happened
+from airflow_armada.exceptions import ArmadaRefused, ArmadaUnavailable, call_error, id_of_submitted, may_have_happened
 from airflow_armada.task.submit.lookup import Lookup
 from airflow_armada.task.uninterrupted import begin
 from airflow_armada.wait.cancel import SURPLUS, cancel
@@ -205,10 +205,7 @@ class Submission:
         def kind(error: BaseException) -> Kind:
             return Kind.ERROR if isinstance(error, QueueNotFound) and self._queue_exists(queue) else Kind.FINAL
 
-        answer = retry(attempt, _NEW_QUEUE, kind=kind, sleep=self._kill.wait).job_response_items[0]
-        if answer.error or not answer.job_id:
-            raise ArmadaRefused(f"Armada refused the job: {answer.error or 'it gave no job id'}")
-        return answer.job_id
+        return id_of_submitted(retry(attempt, _NEW_QUEUE, kind=kind, sleep=self._kill.wait))
 
     def _queue_exists(self, queue: str) -> bool:
         """Ask the database, which knows a new queue at once, unlike the cache that submissions are checked against."""
