@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from google.protobuf.json_format import MessageToDict, ParseDict
 from airflow_armada.api import methods
 from airflow_armada.api.methods import SERVICES, methods_of
 from airflow_armada.standalone.server import StandaloneArmada
-from tests.integration.standalone.api import Armada, container, job
+from tests.integration.standalone.api import Armada, container, job, wait_until
 
 RECORDED = Path(__file__).parents[2] / "recorded"
 REQUESTS: dict[str, dict[str, Any]] = json.loads((RECORDED / "requests.json").read_text("utf-8"))
@@ -65,19 +66,23 @@ def armada() -> Iterator[Armada]:
         yield running
 
 
+@contextmanager
+def running_job(armada: Armada) -> Iterator[None]:
+    """Let a job run in the queue: those of the calls before are short, and on the real one they were still there."""
+    (job_id,) = armada.submit(job(container("sleep", "1000")), queue=QUEUE, job_set="other")
+    wait_until(lambda: armada.state(job_id) == "RUNNING")
+    yield
+    armada.call(methods.Submit.CANCEL_JOBS, queue=QUEUE, job_set_id="other", job_id=job_id)
+
+
 @pytest.fixture(scope="module")
 def answers(armada: Armada) -> dict[str, dict[str, Any]]:
     """What the embedded server answers to all of them, in their order."""
     found = {}
     for label, call in REQUESTS.items():
         method = METHODS[call["method"]]
-        # The jobs of the calls before are short: on the real one they were still there.
-        running = (
-            armada.submit(job(container("sleep", "1000")), queue=QUEUE, job_set="other") if label == ACTIVE else []
-        )
-        found[label] = outcome(armada, method, ParseDict(call["request"], method.request()))
-        for job_id in running:
-            armada.call(methods.Submit.CANCEL_JOBS, queue=QUEUE, job_set_id="other", job_id=job_id)
+        with running_job(armada) if label == ACTIVE else nullcontext():
+            found[label] = outcome(armada, method, ParseDict(call["request"], method.request()))
     return found
 
 
